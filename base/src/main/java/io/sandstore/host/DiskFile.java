@@ -1,0 +1,37 @@
+package io.sandstore.host;
+
+import java.io.Closeable;
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+
+/** An open file with positional reads and writes. */
+public interface DiskFile extends Closeable {
+
+  /** Reads into the buffer at a position; the number of bytes, or -1 at the end of the file. */
+  int read(ByteBuffer into, long position) throws IOException;
+
+  /** Writes the whole buffer at a position. */
+  void write(ByteBuffer from, long position) throws IOException;
+
+  /** Makes the file's bytes and size durable (fdatasync). */
+  void force() throws IOException;
+
+  long size() throws IOException;
+
+  void truncate(long size) throws IOException;
+
+  @Override
+  void close() throws IOException;
+
+  /** Fills the buffer or throws {@link EOFException}. */
+  default void readFully(ByteBuffer into, long position) throws IOException {
+    while (into.hasRemaining()) {
+      int n = read(into, position);
+      if (n < 0) {
+        throw new EOFException("file ends at " + position);
+      }
+      position += n;
+    }
+  }
+}

@@ -1,0 +1,155 @@
+package io.sandstore.host.jvm;
+
+import io.sandstore.host.Disk;
+import io.sandstore.host.DiskFile;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileStore;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/** A directory of the machine's file system. */
+public final class FileDisk implements Disk {
+
+  private final Path root;
+  private final FileStore store;
+  private final Set<String> madeDirectories = java.util.concurrent.ConcurrentHashMap.newKeySet();
+
+  public FileDisk(Path root) throws IOException {
+    Files.createDirectories(root);
+    this.root = root.toRealPath();
+    this.store = Files.getFileStore(this.root);
+  }
+
+  @Override
+  public DiskFile open(String path, boolean create) throws IOException {
+    Path file = root.resolve(path);
+    if (!create) {
+      return new ChannelFile(
+          FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE));
+    }
+    makeDirectory(path);
+    return new ChannelFile(
+        FileChannel.open(
+            file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE));
+  }
+
+  /** A directory that is made must itself be durable in its parent before anything in it is. */
+  private void makeDirectory(String path) throws IOException {
+    int slash = path.lastIndexOf('/');
+    if (slash < 0) {
+      return;
+    }
+    String directory = path.substring(0, slash);
+    if (madeDirectories.contains(directory)) {
+      return;
+    }
+    makeDirectory(directory);
+    Files.createDirectories(root.resolve(directory));
+    int parent = directory.lastIndexOf('/');
+    forceDirectory(parent < 0 ? "" : directory.substring(0, parent));
+    madeDirectories.add(directory);
+  }
+
+  @Override
+  public List<String> list(String directory) throws IOException {
+    try (Stream<Path> entries = Files.list(root.resolve(directory))) {
+      return entries.map(p -> p.getFileName().toString()).sorted().toList();
+    } catch (NoSuchFileException | NotDirectoryException e) {
+      return List.of();
+    }
+  }
+
+  @Override
+  public boolean exists(String path) {
+    return Files.exists(root.resolve(path));
+  }
+
+  @Override
+  public void delete(String path) throws IOException {
+    Files.deleteIfExists(root.resolve(path));
+  }
+
+  @Override
+  public void rename(String from, String to) throws IOException {
+    makeDirectory(to);
+    Files.move(root.resolve(from), root.resolve(to), StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  @Override
+  public void forceDirectory(String directory) throws IOException {
+    try (FileChannel channel = FileChannel.open(root.resolve(directory), StandardOpenOption.READ)) {
+      channel.force(true);
+    }
+  }
+
+  /** syncfs on Linux; elsewhere every file by itself. */
+  @Override
+  public void forceAll() throws IOException {
+    if (SyncFs.available()) {
+      SyncFs.sync(root);
+      return;
+    }
+    try (Stream<Path> all = Files.walk(root)) {
+      for (Path path : (Iterable<Path>) all::iterator) {
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+          channel.force(true);
+        } catch (NoSuchFileException e) {
+          // Removed since it was listed: nothing left to make durable.
+        }
+      }
+    }
+  }
+
+  @Override
+  public long freeBytes() throws IOException {
+    return store.getUsableSpace();
+  }
+
+  @Override
+  public long totalBytes() throws IOException {
+    return store.getTotalSpace();
+  }
+
+  private record ChannelFile(FileChannel channel) implements DiskFile {
+    @Override
+    public int read(ByteBuffer into, long position) throws IOException {
+      return channel.read(into, position);
+    }
+
+    @Override
+    public void write(ByteBuffer from, long position) throws IOException {
+      while (from.hasRemaining()) {
+        position += channel.write(from, position);
+      }
+    }
+
+    @Override
+    public void force() throws IOException {
+      channel.force(false);
+    }
+
+    @Override
+    public long size() throws IOException {
+      return channel.size();
+    }
+
+    @Override
+    public void truncate(long size) throws IOException {
+      channel.truncate(size);
+    }
+
+    @Override
+    public void close() throws IOException {
+      channel.close();
+    }
+  }
+}

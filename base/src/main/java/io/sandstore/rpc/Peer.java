@@ -1,0 +1,301 @@
+package io.sandstore.rpc;
+
+import io.sandstore.host.Deadline;
+import io.sandstore.host.Frame;
+import io.sandstore.host.Host;
+import io.sandstore.host.Link;
+import io.sandstore.wire.Header;
+import io.sandstore.wire.Hello;
+import io.sandstore.wire.HelloReply;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The other end of our calls: links to one process, opened when needed and again after they broke.
+ *
+ * <p>Thread-safe. Calls share links and their answers may come in any order. Lanes keep what must
+ * be quick apart from what is large: a heartbeat never waits behind a block.
+ */
+public final class Peer implements Closeable {
+
+  /** Lanes by number: metadata, log replication, and the rest for blocks in turn. */
+  public static final int CONTROL = 0;
+
+  public static final int LOG = 1;
+  private static final int BULK = 2;
+  private static final int BULK_LANES = 4;
+
+  /** After a failed dial, calls fail at once for this long rather than dial in a storm. */
+  private static final Duration REDIAL = Duration.ofMillis(50);
+
+  private static final Duration DIAL_LIMIT = Duration.ofSeconds(2);
+
+  private final Host host;
+  private final String address;
+  private final Supplier<Hello> hello;
+  private final Lane[] lanes = new Lane[BULK + BULK_LANES];
+  private final AtomicLong nextBulk = new AtomicLong();
+  private volatile boolean closed;
+  private volatile @Nullable HelloReply greeting;
+
+  /**
+   * @param address {@code host:port}; resolved again at every dial
+   * @param hello what to introduce ourselves with
+   */
+  public Peer(Host host, String address, Supplier<Hello> hello) {
+    this.host = host;
+    this.address = address;
+    this.hello = hello;
+    for (int i = 0; i < lanes.length; i++) {
+      lanes[i] = new Lane();
+    }
+  }
+
+  public String address() {
+    return address;
+  }
+
+  /** What the other end called itself when it last answered, or null before that. */
+  public @Nullable HelloReply greeting() {
+    return greeting;
+  }
+
+  /** A lane for a block. */
+  public int bulkLane() {
+    return BULK + (int) Math.floorMod(nextBulk.getAndIncrement(), (long) BULK_LANES);
+  }
+
+  /**
+   * Sends a request and waits for its answer, whose payload the caller must release.
+   *
+   * @throws PosixException if the other end refused
+   * @throws LostException if no answer came in time or the link broke: outcome unknown
+   * @throws IOException if the request was certainly not sent
+   */
+  public Frame call(int lane, Header.Builder request, ByteBuffer payload, Deadline deadline)
+      throws IOException, InterruptedException {
+    Connection connection = lanes[lane].connection(deadline);
+    return connection.call(request, payload, deadline);
+  }
+
+  public Frame call(Header.Builder request, Deadline deadline)
+      throws IOException, InterruptedException {
+    return call(CONTROL, request, Frame.NO_PAYLOAD, deadline);
+  }
+
+  /** Sends a frame that has no answer. */
+  public void cast(int lane, Header header) throws IOException, InterruptedException {
+    lanes[lane].connection(host.clock().deadline(DIAL_LIMIT)).link.send(Frame.of(header));
+  }
+
+  /** Opens the control link, if it is not open, to learn who is there. */
+  public HelloReply greet(Deadline deadline) throws IOException, InterruptedException {
+    return lanes[CONTROL].connection(deadline).greeting;
+  }
+
+  @Override
+  public void close() {
+    closed = true;
+    for (Lane lane : lanes) {
+      lane.drop();
+    }
+  }
+
+  private static String reason(ExecutionException e) {
+    Throwable cause = e.getCause();
+    return cause == null ? "unknown" : String.valueOf(cause.getMessage());
+  }
+
+  /** At most one open connection, and at most one attempt to open it. */
+  private final class Lane {
+
+    private @Nullable CompletableFuture<Connection> current;
+    private long failedAtNanos;
+    private @Nullable IOException failure;
+
+    Connection connection(Deadline deadline) throws IOException, InterruptedException {
+      CompletableFuture<Connection> attempt;
+      boolean dial = false;
+      synchronized (this) {
+        if (closed) {
+          throw new IOException("closed");
+        }
+        CompletableFuture<Connection> open = current;
+        if (open == null) {
+          IOException recent = failure;
+          if (recent != null && host.clock().nanos() - failedAtNanos < REDIAL.toNanos()) {
+            throw new IOException(recent.getMessage(), recent);
+          }
+          open = new CompletableFuture<>();
+          current = open;
+          dial = true;
+        }
+        attempt = open;
+      }
+      if (dial) {
+        dial(attempt, deadline);
+      }
+      try {
+        return host.clock().await(attempt, deadline.leftAtMost(DIAL_LIMIT));
+      } catch (ExecutionException e) {
+        if (e.getCause() instanceof PosixException refused) {
+          throw PosixException.of(refused.fault());
+        }
+        throw new IOException(reason(e), e);
+      } catch (TimeoutException e) {
+        throw new IOException("cannot reach " + address + " in time", e);
+      }
+    }
+
+    private void dial(CompletableFuture<Connection> attempt, Deadline deadline) {
+      try {
+        Link link = host.network().dial(address, deadline.leftAtMost(DIAL_LIMIT));
+        Connection connection = new Connection(link, this, attempt);
+        host.threads().start("answers from " + address, connection::receiveLoop);
+      } catch (IOException e) {
+        fail(attempt, e);
+      }
+    }
+
+    /** Makes the next call dial again. */
+    void fail(CompletableFuture<Connection> attempt, IOException cause) {
+      synchronized (this) {
+        if (attempt == current) {
+          current = null;
+          failure = cause;
+          failedAtNanos = host.clock().nanos();
+        }
+      }
+      attempt.completeExceptionally(cause);
+    }
+
+    void drop() {
+      CompletableFuture<Connection> open;
+      synchronized (this) {
+        open = current;
+      }
+      if (open != null && open.isDone() && !open.isCompletedExceptionally()) {
+        open.join().link.close();
+      }
+    }
+  }
+
+  private final class Connection {
+
+    final Link link;
+    HelloReply greeting = HelloReply.getDefaultInstance();
+    private final Lane lane;
+    private final CompletableFuture<Connection> ready;
+    private final ConcurrentHashMap<Long, CompletableFuture<Frame>> pending =
+        new ConcurrentHashMap<>();
+    private final AtomicLong nextId = new AtomicLong();
+    private volatile @Nullable IOException broken;
+
+    Connection(Link link, Lane lane, CompletableFuture<Connection> ready) {
+      this.link = link;
+      this.lane = lane;
+      this.ready = ready;
+    }
+
+    Frame call(Header.Builder request, ByteBuffer payload, Deadline deadline)
+        throws IOException, InterruptedException {
+      long id = nextId.incrementAndGet();
+      CompletableFuture<Frame> answer = new CompletableFuture<>();
+      pending.put(id, answer);
+      try {
+        IOException gone = broken;
+        if (gone != null) {
+          throw new LostException("link to " + address + " broke: " + gone.getMessage(), gone);
+        }
+        Duration left = deadline.left();
+        request.setId(id).setDeadlineMs((int) Math.min(Integer.MAX_VALUE, left.toMillis()));
+        try {
+          link.send(Frame.of(Payloads.seal(request, payload).build(), payload));
+        } catch (IOException e) {
+          throw new LostException("link to " + address + " broke: " + e.getMessage(), e);
+        }
+        return checked(await(answer, left));
+      } finally {
+        pending.remove(id);
+        discard(answer);
+      }
+    }
+
+    private Frame await(CompletableFuture<Frame> answer, Duration left)
+        throws IOException, InterruptedException {
+      try {
+        Frame frame = host.clock().await(answer, left);
+        return new Frame(frame.header(), frame.payload(), frame.release());
+      } catch (ExecutionException e) {
+        throw new LostException("link to " + address + " broke: " + reason(e), e);
+      } catch (TimeoutException e) {
+        throw new LostException("no answer from " + address + " in time", e);
+      }
+    }
+
+    private Frame checked(Frame frame) throws IOException {
+      try {
+        if (frame.header().hasFault()) {
+          throw PosixException.of(frame.header().getFault());
+        }
+        Payloads.verify(frame, address);
+        return frame;
+      } catch (IOException e) {
+        frame.close();
+        throw e;
+      }
+    }
+
+    /** An answer that came while its caller gave up still holds a buffer. */
+    private void discard(CompletableFuture<Frame> answer) {
+      answer.completeExceptionally(new LostException("abandoned"));
+    }
+
+    void receiveLoop() {
+      try (link) {
+        greet();
+        ready.complete(this);
+        Frame frame;
+        while ((frame = link.receive()) != null) {
+          CompletableFuture<Frame> waiting = pending.get(frame.header().getId());
+          if (waiting == null || !waiting.complete(frame)) {
+            frame.close();
+          }
+        }
+        end(new IOException("closed by the other side"));
+      } catch (IOException e) {
+        end(e);
+      }
+    }
+
+    private void greet() throws IOException {
+      link.send(Frame.of(Header.newBuilder().setHello(hello.get()).build()));
+      Frame first = link.receive();
+      if (first == null) {
+        throw new IOException(address + " closed the connection");
+      }
+      if (first.header().hasFault()) {
+        throw PosixException.of(first.header().getFault());
+      }
+      greeting = first.header().getHelloReply();
+      Peer.this.greeting = greeting;
+    }
+
+    private void end(IOException cause) {
+      broken = cause;
+      lane.fail(ready, cause);
+      for (CompletableFuture<Frame> waiting : pending.values()) {
+        waiting.completeExceptionally(cause);
+      }
+    }
+  }
+}

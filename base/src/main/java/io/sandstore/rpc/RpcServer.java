@@ -1,0 +1,168 @@
+package io.sandstore.rpc;
+
+import io.sandstore.host.Deadline;
+import io.sandstore.host.Frame;
+import io.sandstore.host.Host;
+import io.sandstore.host.Link;
+import io.sandstore.wire.Errno;
+import io.sandstore.wire.Fault;
+import io.sandstore.wire.Header;
+import io.sandstore.wire.Hello;
+import io.sandstore.wire.HelloReply;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Answers requests. A virtual thread per request, a bound per link; frames without an id are
+ * handled on the link's own thread, in order. Whatever a caller sends, it gets a typed refusal at
+ * worst.
+ */
+public final class RpcServer implements Closeable {
+
+  private static final Logger log = LoggerFactory.getLogger(RpcServer.class);
+  private static final int IN_FLIGHT_PER_LINK = 256;
+  private static final Duration DEADLINE_MAX = Duration.ofMinutes(5);
+
+  /** What a process does with requests. */
+  public interface Handler {
+
+    /** Accepts or refuses a connection. */
+    HelloReply hello(Hello hello) throws PosixException;
+
+    /** The answer to a request. The payload is only valid during the call. */
+    Frame handle(Header request, ByteBuffer payload, Deadline deadline)
+        throws IOException, InterruptedException;
+
+    /** Takes a message that has no answer. Must not block. */
+    void receive(Header message);
+  }
+
+  private final Host host;
+  private final Handler handler;
+  private final Closeable listener;
+  private final Set<Link> links = ConcurrentHashMap.newKeySet();
+  private volatile boolean closed;
+
+  public RpcServer(Host host, String address, Handler handler) throws IOException {
+    this.host = host;
+    this.handler = handler;
+    this.listener = host.network().listen(address, this::serve);
+  }
+
+  @Override
+  public void close() throws IOException {
+    closed = true;
+    listener.close();
+    links.forEach(Link::close);
+  }
+
+  private void serve(Link link) {
+    try (link) {
+      links.add(link);
+      if (!closed && greet(link)) {
+        serveRequests(link);
+      }
+    } catch (IOException e) {
+      log.debug("link {} ended: {}", link.remote(), e.toString());
+    } finally {
+      links.remove(link);
+    }
+  }
+
+  private boolean greet(Link link) throws IOException {
+    Frame first = link.receive();
+    if (first == null) {
+      return false;
+    }
+    first.close();
+    Hello hello = first.header().getHello();
+    try {
+      if (!first.header().hasHello()) {
+        throw new PosixException(Errno.EPROTO, "a connection begins with a hello");
+      }
+      HelloReply reply = handler.hello(hello);
+      if (!hello.getFrom().isEmpty()) {
+        link.markPeer();
+      }
+      link.send(Frame.of(Header.newBuilder().setHelloReply(reply).build()));
+      return true;
+    } catch (PosixException e) {
+      log.info("refused {} ({}): {}", link.remote(), hello.getFrom(), e.getMessage());
+      link.send(Frame.of(Header.newBuilder().setFault(e.fault()).build()));
+      return false;
+    }
+  }
+
+  private void serveRequests(Link link) throws IOException {
+    Semaphore inFlight = new Semaphore(IN_FLIGHT_PER_LINK);
+    Frame frame;
+    while ((frame = link.receive()) != null) {
+      if (frame.header().getId() == 0) {
+        handler.receive(frame.header());
+        frame.close();
+        continue;
+      }
+      inFlight.acquireUninterruptibly();
+      Frame request = frame;
+      host.threads()
+          .start(
+              "request",
+              () -> {
+                try {
+                  answer(link, request);
+                } finally {
+                  inFlight.release();
+                }
+              });
+    }
+  }
+
+  private void answer(Link link, Frame request) {
+    long id = request.header().getId();
+    try (request;
+        Frame answer = handle(link, request)) {
+      Header.Builder header = answer.header().toBuilder().setId(id);
+      link.send(
+          new Frame(Payloads.seal(header, answer.payload()).build(), answer.payload(), () -> {}));
+    } catch (IOException e) {
+      log.debug("answer to {} not sent: {}", link.remote(), e.toString());
+    }
+  }
+
+  private Frame handle(Link link, Frame request) {
+    try {
+      Payloads.verify(request, link.remote());
+      long limitMs = Integer.toUnsignedLong(request.header().getDeadlineMs());
+      Deadline deadline =
+          host.clock().deadline(Duration.ofMillis(Math.min(limitMs, DEADLINE_MAX.toMillis())));
+      return handler.handle(request.header(), request.payload(), deadline);
+    } catch (PosixException e) {
+      return fault(e.fault());
+    } catch (LostException e) {
+      return fault(Errno.ETIMEDOUT, e);
+    } catch (IOException e) {
+      return fault(Errno.EAGAIN, e);
+    } catch (InterruptedException e) {
+      return fault(Errno.EAGAIN, e);
+    } catch (RuntimeException e) {
+      log.error("request {} failed unexpectedly", request.header().getBodyCase(), e);
+      return fault(Errno.EIO, e);
+    }
+  }
+
+  private static Frame fault(Errno errno, Exception e) {
+    return fault(
+        Fault.newBuilder().setErrno(errno).setMessage(String.valueOf(e.getMessage())).build());
+  }
+
+  private static Frame fault(Fault fault) {
+    return Frame.of(Header.newBuilder().setFault(fault).build());
+  }
+}

@@ -1,0 +1,242 @@
+package io.sandstore.raft;
+
+import io.sandstore.host.Deadline;
+import io.sandstore.host.Host;
+import io.sandstore.host.Mailbox;
+import io.sandstore.rpc.LostException;
+import io.sandstore.wire.Batch;
+import io.sandstore.wire.Configuration;
+import io.sandstore.wire.Outcome;
+import io.sandstore.wire.SnapshotMeta;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Drives the {@link StateMachine} with committed entries, on a thread of its own, and takes
+ * snapshots of it: frozen between two entries, written out by another thread.
+ */
+final class Applier {
+
+  private static final Logger log = LoggerFactory.getLogger(Applier.class);
+  private static final int ROUNDS_MAX = 16;
+
+  private sealed interface Work {}
+
+  private record Entries(List<Entry> entries) implements Work {}
+
+  private record Restore(SnapshotMeta meta) implements Work {}
+
+  private record Stop() implements Work {}
+
+  private final Host host;
+  private final StateMachine machine;
+  private final SnapshotStore snapshots;
+  private final long snapshotBytes;
+  private final Map<Long, RaftDriver.Pending> pending;
+  private final LongConsumer onSnapshot;
+  private final Runnable onRoom;
+  private final Mailbox<Work> inbox;
+  private final AtomicLong loggedBytes = new AtomicLong();
+  private final AtomicLong taken = new AtomicLong();
+  private final TreeMap<Long, CompletableFuture<Boolean>> waiting = new TreeMap<>();
+  private final CompletableFuture<Boolean> ended = new CompletableFuture<>();
+  private Configuration configuration;
+  private long lastTerm;
+  private volatile long applied;
+  private volatile boolean snapshotting;
+  private volatile boolean running = true;
+
+  Applier(
+      Host host,
+      StateMachine machine,
+      SnapshotStore snapshots,
+      long snapshotBytes,
+      SnapshotMeta base,
+      Map<Long, RaftDriver.Pending> pending,
+      LongConsumer onSnapshot,
+      Runnable onRoom) {
+    this.host = host;
+    this.machine = machine;
+    this.snapshots = snapshots;
+    this.snapshotBytes = snapshotBytes;
+    this.pending = pending;
+    this.onSnapshot = onSnapshot;
+    this.onRoom = onRoom;
+    this.inbox = new Mailbox<>(host.clock(), Integer.MAX_VALUE);
+    this.configuration = base.getConfiguration();
+    this.applied = base.getIndex();
+  }
+
+  void start() {
+    host.threads().startDedicated("apply", this::run);
+  }
+
+  void close() {
+    running = false;
+    inbox.put(new Stop());
+    try {
+      host.clock().await(ended, Duration.ofSeconds(5));
+    } catch (InterruptedException | ExecutionException | TimeoutException e) {
+      log.warn("the state machine did not stop in time");
+    }
+  }
+
+  boolean hasRoom() {
+    return inbox.size() < ROUNDS_MAX;
+  }
+
+  void apply(List<Entry> committed) {
+    inbox.put(new Entries(committed));
+  }
+
+  void restore(SnapshotMeta meta) {
+    inbox.put(new Restore(meta));
+  }
+
+  void logged(long bytes) {
+    loggedBytes.addAndGet(bytes);
+  }
+
+  long applied() {
+    return applied;
+  }
+
+  long snapshotsTaken() {
+    return taken.get();
+  }
+
+  /** Waits until an index is applied. */
+  void await(long index, Deadline deadline) throws LostException, InterruptedException {
+    if (applied >= index) {
+      return;
+    }
+    CompletableFuture<Boolean> reached;
+    synchronized (waiting) {
+      reached = waiting.computeIfAbsent(index, i -> new CompletableFuture<>());
+    }
+    if (applied >= index) {
+      return;
+    }
+    try {
+      host.clock().await(reached, deadline.left());
+    } catch (TimeoutException | ExecutionException e) {
+      throw new LostException("this node is behind the log", e);
+    }
+  }
+
+  private void run() {
+    try {
+      while (running) {
+        for (Work work : inbox.take(Duration.ofSeconds(60))) {
+          switch (work) {
+            case Entries(List<Entry> entries) -> entries.forEach(this::apply);
+            case Restore(SnapshotMeta meta) -> restoreFrom(meta);
+            case Stop stop -> running = false;
+          }
+          wake();
+          snapshotIfDue();
+        }
+        onRoom.run();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (IOException | RuntimeException e) {
+      host.halt().halt("the log cannot be applied: " + e.getMessage(), e);
+    } finally {
+      ended.complete(true);
+    }
+  }
+
+  private void apply(Entry entry) {
+    RaftDriver.@Nullable Pending proposed = pending.remove(entry.index());
+    boolean ours = proposed != null && proposed.term() == entry.term();
+    switch (entry.kind()) {
+      case NOOP -> {}
+      case CONFIGURATION -> {
+        configuration = Configurations.parse(entry);
+        machine.configure(configuration);
+      }
+      case COMMANDS -> {
+        Batch batch = RaftDriver.parse(entry);
+        List<Outcome> outcomes = machine.apply(entry.index(), batch);
+        applied = entry.index();
+        if (proposed != null && ours) {
+          for (int i = 0; i < outcomes.size(); i++) {
+            proposed.outcomes().get(i).complete(outcomes.get(i));
+          }
+        }
+      }
+    }
+    applied = entry.index();
+    lastTerm = entry.term();
+    if (proposed != null && !ours) {
+      LostException lost = new LostException("another leader's entry took the place");
+      proposed.outcomes().forEach(outcome -> outcome.completeExceptionally(lost));
+    }
+  }
+
+  private void restoreFrom(SnapshotMeta meta) throws IOException {
+    SnapshotStore.Stored stored = snapshots.newest().orElseThrow();
+    try (SnapshotStore.Reader reader = snapshots.read(stored.path())) {
+      configuration = meta.getConfiguration();
+      machine.configure(configuration);
+      machine.restore(reader);
+    }
+    applied = meta.getIndex();
+    lastTerm = meta.getTerm();
+    loggedBytes.set(0);
+  }
+
+  private void wake() {
+    synchronized (waiting) {
+      while (!waiting.isEmpty() && waiting.firstKey() <= applied) {
+        waiting.pollFirstEntry().getValue().complete(true);
+      }
+    }
+  }
+
+  private void snapshotIfDue() {
+    if (snapshotting || loggedBytes.get() < snapshotBytes || applied == 0 || lastTerm == 0) {
+      return;
+    }
+    snapshotting = true;
+    loggedBytes.set(0);
+    SnapshotMeta meta =
+        SnapshotMeta.newBuilder()
+            .setIndex(applied)
+            .setTerm(lastTerm)
+            .setConfiguration(configuration)
+            .build();
+    StateMachine.Frozen frozen = machine.freeze();
+    host.threads().start("snapshot", () -> write(meta, frozen));
+  }
+
+  private void write(SnapshotMeta meta, StateMachine.Frozen frozen) {
+    String temporary = SnapshotStore.temporary("own");
+    try (frozen;
+        SnapshotStore.Writer writer = snapshots.write(temporary, meta)) {
+      frozen.writeTo(writer);
+      writer.finish();
+      snapshots.publish(temporary, meta.getIndex());
+      taken.incrementAndGet();
+      log.info("snapshot at {} is durable", meta.getIndex());
+      onSnapshot.accept(meta.getIndex());
+    } catch (IOException e) {
+      // A force that failed may have lost blocks that only the log still has.
+      host.halt().halt("no snapshot can be written: " + e.getMessage(), e);
+    } finally {
+      snapshotting = false;
+    }
+  }
+}

@@ -1,0 +1,70 @@
+package io.sandstore.raft;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.sandstore.wire.Configuration;
+import io.sandstore.wire.Member;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Predicate;
+
+/** Changes of members, one at a time, and how they are stored. */
+public final class Configurations {
+
+  /** Bits in a block's holder mask. */
+  public static final int SLOTS_MAX = 64;
+
+  private Configurations() {}
+
+  public static Configuration parse(Entry entry) {
+    try {
+      return Configuration.parseFrom(entry.data());
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalArgumentException("malformed configuration in entry " + entry, e);
+    }
+  }
+
+  public static Optional<Member> byName(Configuration configuration, String name) {
+    return find(configuration, member -> member.getName().equals(name));
+  }
+
+  public static Optional<Member> byId(Configuration configuration, long id) {
+    return find(configuration, member -> member.getId() == id);
+  }
+
+  private static Optional<Member> find(Configuration configuration, Predicate<Member> wanted) {
+    return configuration.getMembersList().stream().filter(wanted).findFirst();
+  }
+
+  static Configuration without(Configuration configuration, long id) {
+    List<Member> rest =
+        configuration.getMembersList().stream().filter(member -> member.getId() != id).toList();
+    return Configuration.newBuilder().addAllMembers(rest).build();
+  }
+
+  /** Adds a learner in the lowest free slot. */
+  static Configuration withLearner(Configuration configuration, long id, String name) {
+    int slot = 0;
+    while (taken(configuration, slot)) {
+      slot++;
+    }
+    if (slot >= SLOTS_MAX) {
+      throw new IllegalArgumentException("a cluster has at most " + SLOTS_MAX + " members");
+    }
+    return configuration.toBuilder()
+        .addMembers(
+            Member.newBuilder().setId(id).setName(name).setLearner(true).setSlot(slot).build())
+        .build();
+  }
+
+  private static boolean taken(Configuration configuration, int slot) {
+    return find(configuration, member -> member.getSlot() == slot).isPresent();
+  }
+
+  static Configuration promoted(Configuration configuration, long id) {
+    Configuration.Builder next = Configuration.newBuilder();
+    for (Member member : configuration.getMembersList()) {
+      next.addMembers(member.getId() == id ? member.toBuilder().setLearner(false).build() : member);
+    }
+    return next.build();
+  }
+}

@@ -1,0 +1,589 @@
+package io.sandstore.raft;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.sandstore.host.Clock;
+import io.sandstore.host.Deadline;
+import io.sandstore.host.Disk;
+import io.sandstore.host.Host;
+import io.sandstore.host.Mailbox;
+import io.sandstore.rpc.LostException;
+import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.Batch;
+import io.sandstore.wire.Command;
+import io.sandstore.wire.Configuration;
+import io.sandstore.wire.Errno;
+import io.sandstore.wire.HardState;
+import io.sandstore.wire.Member;
+import io.sandstore.wire.Outcome;
+import io.sandstore.wire.SnapshotChunk;
+import io.sandstore.wire.SnapshotMeta;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Runs {@link RaftCore}: one thread takes events in batches, carries out what the core wants, and
+ * hands committed entries to the {@link Applier}. Proposals that wait together become one entry,
+ * and everything of one round becomes durable by one force.
+ *
+ * <p>A failure on this thread, of the disk above all, halts the process: the members that are left
+ * know how to go on, and this one must not answer for what it may not have kept.
+ */
+public final class RaftDriver implements CommandLog, Closeable {
+
+  private static final Logger log = LoggerFactory.getLogger(RaftDriver.class);
+  private static final int INBOX_MAX = 8192;
+  private static final int BATCH_COMMANDS_MAX = 512;
+  private static final int BATCH_BYTES_MAX = 1 << 20;
+
+  /** Entries kept behind a snapshot, so that a short absence does not take a snapshot to mend. */
+  private static final long ENTRIES_KEPT = 4096;
+
+  /** A learner this close to the leader's log becomes a voter. */
+  private static final long PROMOTION_LAG_MAX = 64;
+
+  /**
+   * Sizes.
+   *
+   * @param segmentBytes one file of the log
+   * @param snapshotBytes log written since the last snapshot that makes another one due
+   */
+  public record Sizes(int segmentBytes, long snapshotBytes) {
+    public static Sizes standard() {
+      return new Sizes(16 << 20, 64L << 20);
+    }
+  }
+
+  private sealed interface Event {}
+
+  private record Proposal(Command command, CompletableFuture<Outcome> outcome) implements Event {}
+
+  private record Received(Message message) implements Event {}
+
+  private record Task(String name, Action action) implements Event {}
+
+  private interface Action {
+    void run(long nowNanos) throws IOException;
+  }
+
+  /** Proposals of one entry, answered when the entry with this index and term is applied. */
+  record Pending(long term, List<CompletableFuture<Outcome>> outcomes) {}
+
+  private record Lease(long untilNanos, long readableFrom) {}
+
+  private final Host host;
+  private final Clock clock;
+  private final long self;
+  private final Transport transport;
+  private final LogStore store;
+  private final SnapshotStore snapshots;
+  private final SnapshotReceiver receiver;
+  private final RaftCore core;
+  private final Applier applier;
+  private final Mailbox<Event> inbox;
+  private final Map<Long, Pending> pending = new ConcurrentHashMap<>();
+  private final Map<Long, CompletableFuture<Long>> barriers = new ConcurrentHashMap<>();
+  private final AtomicLong nextBarrier = new AtomicLong();
+  private final CompletableFuture<Boolean> ended = new CompletableFuture<>();
+  private volatile Lease lease = new Lease(Long.MIN_VALUE, 0);
+  private volatile Standing standing;
+  private volatile boolean running = true;
+  private volatile boolean applyWithheld;
+
+  /**
+   * Recovers a member from its disk. Nothing runs yet.
+   *
+   * @param founders the members before the first entry of the log
+   * @throws CorruptLogException if the disk lost what this member may have promised
+   */
+  public static RaftDriver open(
+      Host host,
+      Disk disk,
+      Timing timing,
+      Sizes sizes,
+      long self,
+      Configuration founders,
+      StateMachine machine,
+      Transport transport)
+      throws IOException {
+    return new RaftDriver(host, disk, timing, sizes, self, founders, machine, transport);
+  }
+
+  private RaftDriver(
+      Host host,
+      Disk disk,
+      Timing timing,
+      Sizes sizes,
+      long self,
+      Configuration founders,
+      StateMachine machine,
+      Transport transport)
+      throws IOException {
+    this.host = host;
+    this.clock = host.clock();
+    this.self = self;
+    this.transport = transport;
+    this.snapshots = new SnapshotStore(disk);
+    this.inbox = new Mailbox<>(clock, INBOX_MAX);
+
+    SnapshotMeta base = SnapshotMeta.newBuilder().setConfiguration(founders).build();
+    Optional<SnapshotStore.Stored> stored = snapshots.newest();
+    machine.configure(founders);
+    if (stored.isPresent()) {
+      try (SnapshotStore.Reader reader = snapshots.read(stored.get().path())) {
+        base = reader.meta();
+        machine.configure(base.getConfiguration());
+        machine.restore(reader);
+      }
+    }
+    Recovery recovery = new Recovery(base);
+    this.store = LogStore.open(disk, host.random(), sizes.segmentBytes(), recovery::accept);
+    this.core =
+        new RaftCore(
+            self,
+            timing,
+            host.random(),
+            store.hardState(),
+            recovery.log,
+            recovery.membership,
+            clock.nanos());
+    this.receiver = new SnapshotReceiver(disk, snapshots);
+    this.applier =
+        new Applier(
+            host,
+            machine,
+            snapshots,
+            sizes.snapshotBytes(),
+            base,
+            pending,
+            this::compact,
+            this::moreRoom);
+    this.standing = look();
+    log.info(
+        "member {} recovered: term {}, log {} to {}, snapshot at {}",
+        Long.toHexString(self),
+        core.term(),
+        core.firstIndex(),
+        core.lastIndex(),
+        base.getIndex());
+  }
+
+  /** Puts what the disk gives back together. */
+  private final class Recovery {
+    final RaftLog log;
+    final Membership membership;
+
+    Recovery(SnapshotMeta base) {
+      log = new RaftLog((from, to, max) -> store().read(from, to, max), base);
+      membership = new Membership(base.getIndex(), base.getConfiguration());
+    }
+
+    void accept(Entry entry) {
+      if (entry.index() < log.firstIndex()) {
+        return;
+      }
+      if (entry.index() <= log.lastIndex()) {
+        log.truncateFrom(entry.index());
+        membership.truncateFrom(entry.index());
+      } else if (entry.index() > log.lastIndex() + 1) {
+        // Behind an installed snapshot that the log was not yet reset to.
+        return;
+      }
+      log.append(entry);
+      log.evict(entry.index());
+      if (entry.kind() == Entry.Kind.CONFIGURATION) {
+        membership.put(entry.index(), Configurations.parse(entry));
+      }
+    }
+  }
+
+  private LogStore store() {
+    return store;
+  }
+
+  /** Begins to take part. */
+  public void start() {
+    host.threads().startDedicated("raft", this::run);
+    applier.start();
+  }
+
+  @Override
+  public void close() {
+    running = false;
+    inbox.put(new Task("stop", at -> {}));
+    try {
+      clock.await(ended, Duration.ofSeconds(5));
+    } catch (InterruptedException | ExecutionException | TimeoutException e) {
+      log.warn("the log did not stop in time");
+    }
+    applier.close();
+  }
+
+  // --- The thread ---
+
+  private void run() {
+    try {
+      while (running) {
+        long wait = Math.max(0, core.wakeAt() - clock.nanos());
+        round(inbox.take(Duration.ofNanos(wait)));
+      }
+      store.close();
+    } catch (IOException | RuntimeException e) {
+      if (running) {
+        host.halt().halt("the log cannot be kept: " + e.getMessage(), e);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      lease = new Lease(Long.MIN_VALUE, 0);
+      ended.complete(true);
+    }
+  }
+
+  private void round(List<Event> events) throws IOException {
+    long at = clock.nanos();
+    List<Proposal> proposals = new ArrayList<>();
+    for (Event event : events) {
+      switch (event) {
+        case Proposal proposal -> proposals.add(proposal);
+        case Received(Message message) -> core.receive(message, at);
+        case Task task -> task.action.run(at);
+      }
+    }
+    propose(proposals, at);
+    core.tick(at);
+    promoteLearner(at);
+    boolean mayApply = applier.hasRoom();
+    while (core.hasReady(mayApply)) {
+      carryOut(core.ready(mayApply));
+      mayApply = applier.hasRoom();
+    }
+    applyWithheld = !mayApply;
+    publish();
+  }
+
+  private void propose(List<Proposal> proposals, long at) {
+    List<CompletableFuture<Outcome>> outcomes = new ArrayList<>();
+    Batch.Builder batch = Batch.newBuilder();
+    int bytes = 0;
+    for (Proposal proposal : proposals) {
+      int size = proposal.command.getSerializedSize();
+      if (!outcomes.isEmpty()
+          && (outcomes.size() >= BATCH_COMMANDS_MAX || bytes + size > BATCH_BYTES_MAX)) {
+        propose(batch, outcomes, at);
+        outcomes = new ArrayList<>();
+        batch = Batch.newBuilder();
+        bytes = 0;
+      }
+      batch.addCommands(proposal.command);
+      outcomes.add(proposal.outcome);
+      bytes += size;
+    }
+    if (!outcomes.isEmpty()) {
+      propose(batch, outcomes, at);
+    }
+  }
+
+  private void propose(Batch.Builder batch, List<CompletableFuture<Outcome>> outcomes, long at) {
+    byte[] data = batch.setTimeMs(clock.millis()).build().toByteArray();
+    long index = core.propose(List.of(data), at);
+    if (index == 0) {
+      outcomes.forEach(outcome -> outcome.completeExceptionally(notLeader()));
+    } else {
+      pending.put(index, new Pending(core.term(), outcomes));
+    }
+  }
+
+  private void carryOut(Ready ready) throws IOException {
+    ready.now().forEach(this::send);
+    if (ready.mustSync()) {
+      store.append(ready.hardState(), ready.append());
+      applier.logged(ready.append().stream().mapToLong(Entry::bytes).sum());
+    }
+    core.synced(clock.nanos());
+    ready.afterSync().forEach(this::send);
+    if (!ready.committed().isEmpty()) {
+      applier.apply(ready.committed());
+    }
+    ready.snapshotsFor().forEach(this::sendSnapshot);
+    for (Ready.Read read : ready.reads()) {
+      complete(read.id(), read.index());
+    }
+    for (long id : ready.failedReads()) {
+      CompletableFuture<Long> barrier = barriers.remove(id);
+      if (barrier != null) {
+        barrier.completeExceptionally(notLeader());
+      }
+    }
+  }
+
+  private void complete(long barrier, long index) {
+    CompletableFuture<Long> waiting = barriers.remove(barrier);
+    if (waiting != null) {
+      waiting.complete(index);
+    }
+  }
+
+  private void send(Message message) {
+    Configurations.byId(core.configuration(), message.to())
+        .ifPresent(member -> transport.send(member.getName(), message));
+  }
+
+  private void publish() {
+    long until = core.leaseUntil();
+    lease = new Lease(until, core.termStart());
+    Standing before = standing;
+    standing = look();
+    if (!before.role().equals(standing.role()) || !before.leader().equals(standing.leader())) {
+      log.info(
+          "term {}: {}, leader {} (was {}, leader {})",
+          standing.term(),
+          standing.role(),
+          standing.leader().isEmpty() ? "unknown" : standing.leader(),
+          before.role(),
+          before.leader().isEmpty() ? "unknown" : before.leader());
+    }
+  }
+
+  private Standing look() {
+    Configuration members = core.configuration();
+    boolean learner = Configurations.byId(members, self).map(Member::getLearner).orElse(true);
+    boolean follower = core.role() == RaftCore.Role.FOLLOWER;
+    return new Standing(
+        follower && learner ? "LEARNER" : core.role().name(),
+        core.term(),
+        Configurations.byId(members, core.leader()).map(Member::getName).orElse(""),
+        core.role() == RaftCore.Role.LEADER,
+        core.firstIndex(),
+        core.lastIndex(),
+        core.commit(),
+        applier.applied(),
+        members,
+        applier.snapshotsTaken());
+  }
+
+  private void moreRoom() {
+    if (applyWithheld) {
+      inbox.put(new Task("apply more", at -> {}));
+    }
+  }
+
+  // --- Snapshots ---
+
+  /** Called when a snapshot at this index is durable. */
+  private void compact(long index) {
+    inbox.put(
+        new Task(
+            "compact",
+            at -> {
+              core.compactTo(Math.max(0, index - ENTRIES_KEPT));
+              store.compactTo(core.firstIndex() - 1);
+            }));
+  }
+
+  private void sendSnapshot(long to) {
+    String name = Configurations.byId(core.configuration(), to).map(Member::getName).orElse("");
+    long term = core.term();
+    host.threads()
+        .start(
+            "snapshot to " + name,
+            () -> {
+              long index = SnapshotReceiver.send(snapshots, transport, clock, name, self, to, term);
+              inbox.put(new Task("sent", at -> core.snapshotSent(to, index, index > 0)));
+            });
+  }
+
+  /**
+   * Stores a piece of a leader's snapshot.
+   *
+   * @throws PosixException if it does not continue what came before; the sender starts over
+   */
+  public void receiveChunk(SnapshotChunk chunk, ByteBuffer bytes) throws IOException {
+    if (chunk.getTo() != self) {
+      throw new PosixException(Errno.MISMATCH, "snapshot for another incarnation");
+    }
+    Optional<SnapshotMeta> whole = receiver.accept(chunk, bytes);
+    whole.ifPresent(
+        meta ->
+            inbox.put(
+                new Task("install", at -> install(chunk.getFrom(), chunk.getTerm(), meta, at))));
+  }
+
+  private void install(long from, long term, SnapshotMeta meta, long at) throws IOException {
+    while (core.hasReady(true)) {
+      carryOut(core.ready(true));
+    }
+    boolean useful =
+        core.install(from, term, meta.getIndex(), meta.getTerm(), meta.getConfiguration(), at);
+    if (!useful) {
+      receiver.discard(meta.getIndex());
+      return;
+    }
+    log.info("installing the leader's snapshot at {}", meta.getIndex());
+    receiver.publish(meta.getIndex());
+    HardState state = core.ready(false).hardState().orElse(store.hardState());
+    store.reset(state);
+    LostException lost = new LostException("another leader's snapshot took the place");
+    pending.values().forEach(p -> p.outcomes().forEach(o -> o.completeExceptionally(lost)));
+    pending.clear();
+    applier.restore(meta);
+    send(new Message.AppendReply(self, from, core.term(), true, meta.getIndex(), 0, 0, 0));
+  }
+
+  // --- Members ---
+
+  private void promoteLearner(long at) {
+    if (!core.mayChangeMembers()) {
+      return;
+    }
+    for (Member member : core.configuration().getMembersList()) {
+      if (member.getLearner() && core.lag(member.getId()) <= PROMOTION_LAG_MAX) {
+        log.info("{} has caught up and becomes a voter", member.getName());
+        core.proposeConfiguration(
+            Configurations.promoted(core.configuration(), member.getId()), at);
+        return;
+      }
+    }
+  }
+
+  @Override
+  public void join(String name, long id, Deadline deadline)
+      throws IOException, InterruptedException {
+    CompletableFuture<Boolean> joined = new CompletableFuture<>();
+    enqueue(new Task("join", at -> join(name, id, joined, at)));
+    await(joined, deadline);
+  }
+
+  private void join(String name, long id, CompletableFuture<Boolean> joined, long at) {
+    Configuration members = core.configuration();
+    Optional<Member> former = Configurations.byName(members, name);
+    if (core.role() != RaftCore.Role.LEADER) {
+      joined.completeExceptionally(notLeader());
+    } else if (!core.mayChangeMembers()) {
+      joined.completeExceptionally(busy("another change of members is under way"));
+    } else if (former.isPresent() && former.get().getId() == id) {
+      joined.complete(true);
+    } else if (former.isPresent() && core.isAlive(former.get().getId(), at)) {
+      joined.completeExceptionally(busy(name + " is alive under another identity"));
+    } else if (former.isPresent()) {
+      log.info("{} lost its disk: removing its former member", name);
+      core.proposeConfiguration(Configurations.without(members, former.get().getId()), at);
+      joined.completeExceptionally(busy("removing the former member " + name));
+    } else {
+      log.info("{} joins as a new member", name);
+      core.proposeConfiguration(Configurations.withLearner(members, id, name), at);
+      joined.completeExceptionally(busy("adding " + name));
+    }
+  }
+
+  @Override
+  public void transferLeadership(String to, Deadline deadline)
+      throws IOException, InterruptedException {
+    while (standing.leading()) {
+      if (deadline.passed()) {
+        throw new PosixException(Errno.ETIMEDOUT, "nobody took over the leadership in time");
+      }
+      enqueue(
+          new Task(
+              "transfer",
+              at -> {
+                long target =
+                    Configurations.byName(core.configuration(), to)
+                        .map(Member::getId)
+                        .orElse(core.mostCaughtUp());
+                core.transferTo(target, at);
+              }));
+      clock.sleep(Duration.ofMillis(20));
+    }
+  }
+
+  // --- Callers ---
+
+  @Override
+  public Outcome propose(Command command, Deadline deadline)
+      throws IOException, InterruptedException {
+    CompletableFuture<Outcome> outcome = new CompletableFuture<>();
+    enqueue(new Proposal(command, outcome));
+    return await(outcome, deadline);
+  }
+
+  @Override
+  public void readBarrier(Deadline deadline) throws IOException, InterruptedException {
+    // Order matters: the lease holds at this moment, so everything acknowledged before it was
+    // acknowledged by this leader, after applying it, or is before the first entry of its term.
+    Lease now = lease;
+    if (now.untilNanos > clock.nanos() && applier.applied() >= now.readableFrom) {
+      return;
+    }
+    long id = nextBarrier.incrementAndGet();
+    CompletableFuture<Long> reached = new CompletableFuture<>();
+    barriers.put(id, reached);
+    try {
+      enqueue(new Task("read", at -> core.read(id, at)));
+      applier.await(await(reached, deadline), deadline);
+    } finally {
+      barriers.remove(id);
+    }
+  }
+
+  @Override
+  public Standing standing() {
+    return standing;
+  }
+
+  /** Takes a message from another member; drops it when too much waits already. */
+  public void receive(Message message) {
+    inbox.offer(new Received(message));
+  }
+
+  private void enqueue(Event event) throws PosixException {
+    if (!running) {
+      throw notLeader();
+    }
+    if (!inbox.offer(event)) {
+      throw busy("too many requests wait at this node");
+    }
+  }
+
+  private <T> T await(CompletableFuture<T> future, Deadline deadline)
+      throws IOException, InterruptedException {
+    try {
+      return clock.await(future, deadline.left());
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof PosixException refused) {
+        throw PosixException.of(refused.fault());
+      }
+      throw new LostException("not applied under this leader; retry", e);
+    } catch (TimeoutException e) {
+      throw new LostException("no majority answered in time", e);
+    }
+  }
+
+  private static PosixException notLeader() {
+    return new PosixException(Errno.NOT_LEADER, "this node does not lead");
+  }
+
+  private static PosixException busy(String why) {
+    return new PosixException(Errno.EAGAIN, why);
+  }
+
+  static Batch parse(Entry entry) {
+    try {
+      return Batch.parseFrom(entry.data());
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalStateException("malformed commands in entry " + entry, e);
+    }
+  }
+}

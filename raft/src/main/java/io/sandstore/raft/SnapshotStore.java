@@ -1,0 +1,251 @@
+package io.sandstore.raft;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.sandstore.host.Disk;
+import io.sandstore.host.DiskFile;
+import io.sandstore.wire.SnapshotMeta;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.util.Optional;
+import java.util.zip.CRC32C;
+
+/**
+ * Snapshots of the state machine on disk; the newest one counts. A file gets its name only when it
+ * is whole and durable.
+ *
+ * <pre>
+ *   magic 8 | version 4 | meta length 4 | meta crc 4 | meta | chunks: length 4, crc 4, bytes | 0 4
+ * </pre>
+ */
+final class SnapshotStore {
+
+  static final int VERSION = 1;
+  private static final long MAGIC = 0x53414E44534E5031L; // SANDSNP1
+  private static final int CHUNK_BYTES = 256 << 10;
+  private static final int META_BYTES_MAX = 1 << 20;
+  private static final String DIRECTORY = "raft";
+
+  private final Disk disk;
+
+  SnapshotStore(Disk disk) {
+    this.disk = disk;
+  }
+
+  /** A snapshot that is there. */
+  record Stored(String path, long index) {}
+
+  Optional<Stored> newest() throws IOException {
+    return disk.list(DIRECTORY).stream()
+        .filter(name -> name.startsWith("snapshot-") && !name.endsWith(".tmp"))
+        .reduce((a, b) -> b)
+        .map(
+            name ->
+                new Stored(
+                    DIRECTORY + "/" + name,
+                    Long.parseUnsignedLong(name.substring("snapshot-".length()), 16)));
+  }
+
+  DiskFile open(Stored stored) throws IOException {
+    return disk.open(stored.path(), false);
+  }
+
+  static String temporary(String purpose) {
+    return DIRECTORY + "/snapshot-" + purpose + ".tmp";
+  }
+
+  /** Gives a whole, durable temporary file its name and removes older ones. */
+  void publish(String temporary, long index) throws IOException {
+    disk.rename(temporary, "%s/snapshot-%016x".formatted(DIRECTORY, index));
+    disk.forceDirectory(DIRECTORY);
+    for (String name : disk.list(DIRECTORY)) {
+      if (name.startsWith("snapshot-")
+          && !name.endsWith(".tmp")
+          && Long.parseUnsignedLong(name.substring("snapshot-".length()), 16) < index) {
+        disk.delete(DIRECTORY + "/" + name);
+      }
+    }
+  }
+
+  /** Writes a file: the meta now, the content as it comes, durable when closed. */
+  Writer write(String path, SnapshotMeta meta) throws IOException {
+    disk.delete(path);
+    return new Writer(disk.open(path, true), meta);
+  }
+
+  /** The content of a snapshot, checked as it is read. */
+  static final class Writer extends OutputStream {
+    private final DiskFile file;
+    private final ByteBuffer chunk = ByteBuffer.allocate(8 + CHUNK_BYTES).position(8);
+    private long position;
+
+    private Writer(DiskFile file, SnapshotMeta meta) throws IOException {
+      this.file = file;
+      byte[] bytes = meta.toByteArray();
+      ByteBuffer header = ByteBuffer.allocate(20 + bytes.length);
+      header.putLong(MAGIC).putInt(VERSION).putInt(bytes.length);
+      header.putInt(crc(ByteBuffer.wrap(bytes))).put(bytes).flip();
+      put(header);
+    }
+
+    @Override
+    public void write(int b) throws IOException {
+      write(new byte[] {(byte) b}, 0, 1);
+    }
+
+    @Override
+    public void write(byte[] bytes, int offset, int length) throws IOException {
+      while (length > 0) {
+        int part = Math.min(length, chunk.remaining());
+        chunk.put(bytes, offset, part);
+        offset += part;
+        length -= part;
+        if (!chunk.hasRemaining()) {
+          flushChunk();
+        }
+      }
+    }
+
+    private void flushChunk() throws IOException {
+      chunk.flip();
+      int length = chunk.limit() - 8;
+      if (length > 0) {
+        chunk.putInt(0, length).putInt(4, crc(chunk.slice(8, length)));
+        put(chunk);
+      }
+      chunk.clear().position(8);
+    }
+
+    private void put(ByteBuffer bytes) throws IOException {
+      int length = bytes.remaining();
+      file.write(bytes, position);
+      position += length;
+    }
+
+    /** Ends the file and makes it durable. */
+    void finish() throws IOException {
+      flushChunk();
+      put(ByteBuffer.allocate(4));
+      file.force();
+    }
+
+    @Override
+    public void close() throws IOException {
+      file.close();
+    }
+  }
+
+  /** Opens a snapshot and checks its header. */
+  Reader read(String path) throws IOException {
+    return new Reader(path, disk.open(path, false));
+  }
+
+  /** The content of a snapshot; every chunk is checked before it is handed out. */
+  static final class Reader extends InputStream {
+    private final String path;
+    private final DiskFile file;
+    private final SnapshotMeta meta;
+    private ByteBuffer chunk = ByteBuffer.allocate(0);
+    private long position;
+    private boolean ended;
+
+    private Reader(String path, DiskFile file) throws IOException {
+      this.path = path;
+      this.file = file;
+      ByteBuffer header = take(20);
+      if (header.getLong() != MAGIC) {
+        throw new CorruptLogException(path + " is not a snapshot");
+      }
+      int version = header.getInt();
+      if (version != VERSION) {
+        throw new IOException(
+            "%s has format version %d; this release reads version %d. Use the release that wrote it."
+                .formatted(path, version, VERSION));
+      }
+      int length = header.getInt();
+      if (length < 0 || length > META_BYTES_MAX) {
+        throw new CorruptLogException(path + " has a damaged header");
+      }
+      int crc = header.getInt();
+      ByteBuffer bytes = take(length);
+      if (crc(bytes) != crc) {
+        throw new CorruptLogException(path + " has a damaged header");
+      }
+      try {
+        meta = SnapshotMeta.parseFrom(bytes);
+      } catch (InvalidProtocolBufferException e) {
+        throw new CorruptLogException(path + " has a damaged header");
+      }
+    }
+
+    SnapshotMeta meta() {
+      return meta;
+    }
+
+    private ByteBuffer take(int length) throws IOException {
+      if (position + length > file.size()) {
+        throw new CorruptLogException(path + " is cut short");
+      }
+      ByteBuffer bytes = ByteBuffer.allocate(length);
+      file.readFully(bytes, position);
+      position += length;
+      return bytes.flip();
+    }
+
+    private boolean advance() throws IOException {
+      if (ended) {
+        return false;
+      }
+      int length = take(4).getInt();
+      if (length == 0) {
+        ended = true;
+        return false;
+      }
+      if (length < 0 || length > CHUNK_BYTES) {
+        throw new CorruptLogException(path + " is damaged");
+      }
+      int crc = take(4).getInt();
+      chunk = take(length);
+      if (crc(chunk) != crc) {
+        throw new CorruptLogException(path + " is damaged");
+      }
+      return true;
+    }
+
+    @Override
+    public int read() throws IOException {
+      byte[] one = new byte[1];
+      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+    }
+
+    @Override
+    public int read(byte[] bytes, int offset, int length) throws IOException {
+      if (!chunk.hasRemaining() && !advance()) {
+        return -1;
+      }
+      int part = Math.min(length, chunk.remaining());
+      chunk.get(bytes, offset, part);
+      return part;
+    }
+
+    /** Reads to the end, which checks every byte. */
+    void verify() throws IOException {
+      byte[] sink = new byte[CHUNK_BYTES];
+      while (read(sink, 0, sink.length) >= 0) {
+        // Reading is checking.
+      }
+    }
+
+    @Override
+    public void close() throws IOException {
+      file.close();
+    }
+  }
+
+  private static int crc(ByteBuffer bytes) {
+    CRC32C crc = new CRC32C();
+    crc.update(bytes.duplicate());
+    return (int) crc.getValue();
+  }
+}
