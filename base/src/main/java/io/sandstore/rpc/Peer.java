@@ -102,6 +102,13 @@ public final class Peer implements Closeable {
     return lanes[CONTROL].connection(deadline).greeting;
   }
 
+  /** Breaks the links, so that calls which hang in a send end; the next call dials again. */
+  public void drop() {
+    for (Lane lane : lanes) {
+      lane.drop();
+    }
+  }
+
   @Override
   public void close() {
     closed = true;

@@ -38,19 +38,29 @@ public final class Configurations {
   static Configuration without(Configuration configuration, long id) {
     List<Member> rest =
         configuration.getMembersList().stream().filter(member -> member.getId() != id).toList();
-    return Configuration.newBuilder().addAllMembers(rest).build();
+    return configuration.toBuilder().clearMembers().addAllMembers(rest).build();
   }
 
-  /** Adds a learner in the lowest free slot. */
-  static Configuration withLearner(Configuration configuration, long id, String name) {
-    int slot = 0;
-    while (taken(configuration, slot)) {
-      slot++;
+  /** The members of a new cluster. */
+  public static Configuration founders(List<Member> members) {
+    Configuration.Builder founders = Configuration.newBuilder();
+    for (Member member : members) {
+      founders.addMembers(member.toBuilder().setSlot(founders.getMembersCount()));
     }
-    if (slot >= SLOTS_MAX) {
+    return founders.setNextSlot(members.size()).build();
+  }
+
+  /** Adds a learner in the slot that has been free the longest. */
+  static Configuration withLearner(Configuration configuration, long id, String name) {
+    if (configuration.getMembersCount() >= SLOTS_MAX) {
       throw new IllegalArgumentException("a cluster has at most " + SLOTS_MAX + " members");
     }
+    int slot = configuration.getNextSlot() % SLOTS_MAX;
+    while (taken(configuration, slot)) {
+      slot = (slot + 1) % SLOTS_MAX;
+    }
     return configuration.toBuilder()
+        .setNextSlot(slot + 1)
         .addMembers(
             Member.newBuilder().setId(id).setName(name).setLearner(true).setSlot(slot).build())
         .build();
@@ -61,7 +71,7 @@ public final class Configurations {
   }
 
   static Configuration promoted(Configuration configuration, long id) {
-    Configuration.Builder next = Configuration.newBuilder();
+    Configuration.Builder next = configuration.toBuilder().clearMembers();
     for (Member member : configuration.getMembersList()) {
       next.addMembers(member.getId() == id ? member.toBuilder().setLearner(false).build() : member);
     }

@@ -1,0 +1,166 @@
+package io.sandstore.client;
+
+import io.sandstore.host.Clock;
+import io.sandstore.host.Deadline;
+import io.sandstore.host.Frame;
+import io.sandstore.host.Host;
+import io.sandstore.rpc.LostException;
+import io.sandstore.rpc.Peer;
+import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.Errno;
+import io.sandstore.wire.Header;
+import io.sandstore.wire.Hello;
+import io.sandstore.wire.HelloReply;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * The nodes a client knows, and how a request gets to one that answers: the one that answered last
+ * first, then the others, again and again until the deadline. All requests carry an id or change
+ * nothing, so that sending one twice is safe.
+ */
+final class Connector implements Closeable {
+
+  private static final Duration RETRY_MIN = Duration.ofMillis(10);
+  private static final Duration RETRY_MAX = Duration.ofMillis(250);
+
+  /** A node that hangs must not use up the time in which another one would answer. */
+  private static final Duration ATTEMPT_LIMIT = Duration.ofSeconds(3);
+
+  private final Host host;
+  private final Clock clock;
+  private final List<Peer> peers = new ArrayList<>();
+  private final AtomicLong turn = new AtomicLong();
+  private volatile int preferred;
+  private volatile String clusterId = "";
+
+  Connector(Host host, List<String> seeds) {
+    this.host = host;
+    this.clock = host.clock();
+    for (String seed : seeds) {
+      peers.add(new Peer(host, seed, this::hello));
+    }
+  }
+
+  private Hello hello() {
+    return Hello.newBuilder().setClusterId(clusterId).build();
+  }
+
+  /** Metadata: to the node that answered last. */
+  Header call(Header.Builder request, Deadline deadline) throws IOException, InterruptedException {
+    int first = preferred;
+    try (Frame answer = call(request, Frame.NO_PAYLOAD, deadline, first, false)) {
+      return answer.header();
+    }
+  }
+
+  /** A block to store: to the nodes in turn, which spreads the work. */
+  Header send(Header.Builder request, ByteBuffer payload, Deadline deadline)
+      throws IOException, InterruptedException {
+    int first = (int) Math.floorMod(turn.getAndIncrement(), (long) peers.size());
+    try (Frame answer = call(request, payload, deadline, first, true)) {
+      return answer.header();
+    }
+  }
+
+  /** A block to read: from a holder if one is known. The caller releases the frame. */
+  Frame fetch(Header.Builder request, List<String> holders, Deadline deadline)
+      throws IOException, InterruptedException {
+    return call(request, Frame.NO_PAYLOAD, deadline, holder(holders), true);
+  }
+
+  /** A known node that holds the block, or any. */
+  private int holder(List<String> holders) {
+    int start = (int) Math.floorMod(turn.getAndIncrement(), (long) peers.size());
+    for (int i = 0; i < peers.size(); i++) {
+      int candidate = (start + i) % peers.size();
+      HelloReply greeting = peers.get(candidate).greeting();
+      if (greeting == null || holders.contains(greeting.getName())) {
+        return candidate;
+      }
+    }
+    return start;
+  }
+
+  private Frame call(
+      Header.Builder request, ByteBuffer payload, Deadline deadline, int first, boolean bulk)
+      throws IOException, InterruptedException {
+    IOException last = new IOException("not tried");
+    Duration pause = RETRY_MIN;
+    for (int attempt = 0; ; attempt++) {
+      int chosen = (first + attempt) % peers.size();
+      Peer peer = peers.get(chosen);
+      try {
+        Deadline limit = clock.deadline(deadline.leftAtMost(ATTEMPT_LIMIT));
+        int lane = bulk ? peer.bulkLane() : Peer.CONTROL;
+        Frame answer = peer.call(lane, request.clone(), payload.duplicate(), limit);
+        remember(chosen, peer, bulk);
+        return answer;
+      } catch (PosixException e) {
+        if (!isTransient(e.errno())) {
+          throw e;
+        }
+        last = e;
+      } catch (LostException e) {
+        if (bulk) {
+          peer.drop(); // a send that hangs would hang the next one as well
+        }
+        last = e;
+      } catch (IOException e) {
+        last = e;
+      }
+      if (deadline.left().compareTo(pause) <= 0) {
+        throw timeout(last);
+      }
+      if ((attempt + 1) % peers.size() == 0) {
+        long jitter = host.random().nextLong(pause.toNanos());
+        clock.sleep(pause.plusNanos(jitter));
+        pause = pause.multipliedBy(2).compareTo(RETRY_MAX) < 0 ? pause.multipliedBy(2) : RETRY_MAX;
+      }
+    }
+  }
+
+  private void remember(int chosen, Peer peer, boolean bulk) {
+    if (!bulk) {
+      preferred = chosen;
+    }
+    Optional.ofNullable(peer.greeting())
+        .map(HelloReply::getClusterId)
+        .filter(id -> !id.isEmpty())
+        .ifPresent(id -> clusterId = id);
+  }
+
+  private static boolean isTransient(Errno errno) {
+    return switch (errno) {
+      case EAGAIN, ETIMEDOUT, NOT_LEADER -> true;
+      default -> false;
+    };
+  }
+
+  private PosixException timeout(IOException last) {
+    List<String> addresses = peers.stream().map(Peer::address).toList();
+    PosixException timeout =
+        new PosixException(
+            Errno.ETIMEDOUT,
+            "no answer in time from %s: %s".formatted(addresses, last.getMessage()));
+    timeout.initCause(last);
+    return timeout;
+  }
+
+  /** Every known node, for questions to each of them. */
+  List<Peer> peers() {
+    return Collections.unmodifiableList(peers);
+  }
+
+  @Override
+  public void close() {
+    peers.forEach(Peer::close);
+  }
+}

@@ -1,0 +1,483 @@
+package io.sandstore.client;
+
+import com.google.protobuf.ByteString;
+import io.sandstore.host.BufferPool;
+import io.sandstore.host.Deadline;
+import io.sandstore.host.Frame;
+import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.Answer;
+import io.sandstore.wire.Command;
+import io.sandstore.wire.Errno;
+import io.sandstore.wire.Extent;
+import io.sandstore.wire.Header;
+import io.sandstore.wire.Layout;
+import io.sandstore.wire.Lookup;
+import io.sandstore.wire.NewExtent;
+import io.sandstore.wire.Outcome;
+import io.sandstore.wire.Query;
+import io.sandstore.wire.ReadBlock;
+import io.sandstore.wire.SetAttributes;
+import io.sandstore.wire.Write;
+import io.sandstore.wire.WriteBlock;
+import io.sandstore.wire.WriteBlockReply;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An open file. Writes gather in a buffer of one block; a full buffer leaves as a block while the
+ * next one fills, several at a time, and becomes visible in the order of writing. {@link #fsync}
+ * and {@link #close} return when everything is durable and visible. Reads see this handle's own
+ * writes.
+ *
+ * <p>Thread-safe: calls on one handle follow one another.
+ */
+public final class SandFile implements Closeable {
+
+  private static final int EXTENTS_PER_COMMAND = 500;
+
+  private record Flying(
+      long offset, int length, CompletableFuture<WriteBlockReply> reply, BufferPool.Lease memory) {}
+
+  private final SandstoreClient client;
+  private final long inode;
+  private final boolean readable;
+  private final boolean writable;
+  private final boolean append;
+  private final ReentrantLock lock = new ReentrantLock();
+
+  private BufferPool.@Nullable Lease buffer;
+  private long bufferStart;
+  private final ArrayDeque<Flying> flying = new ArrayDeque<>();
+  private @Nullable IOException failed;
+  private long position;
+  private boolean closed;
+
+  /**
+   * A piece of the file's layout, good until this handle writes or a block turns out to be gone.
+   */
+  private record Extents(long start, long end, Answer answer) {}
+
+  SandFile(
+      SandstoreClient client, FileStat stat, boolean readable, boolean writable, boolean append) {
+    this.client = client;
+    this.inode = stat.inode();
+    this.readable = readable;
+    this.writable = writable;
+    this.append = append;
+  }
+
+  public long inode() {
+    return inode;
+  }
+
+  // --- Writing ---
+
+  /** Writes at the handle's position, or at the end with O_APPEND. */
+  public int write(ByteBuffer from) throws IOException {
+    lock.lock();
+    try {
+      int count = put(from, position);
+      position += count;
+      return count;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Writes at an offset; with O_APPEND at the end all the same, as Linux does. */
+  public int write(ByteBuffer from, long offset) throws IOException {
+    lock.lock();
+    try {
+      return put(from, offset);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private int put(ByteBuffer from, long offset) throws IOException {
+    checkOpen(writable);
+    if (offset < 0) {
+      throw new PosixException(Errno.EINVAL, "negative offset");
+    }
+    int count = from.remaining();
+    while (from.hasRemaining()) {
+      BufferPool.Lease current = buffer;
+      long at = offset + count - from.remaining();
+      if (current != null && !append && at != bufferStart + current.buffer().position()) {
+        ship();
+        current = null;
+      }
+      if (current == null) {
+        current = client.host().buffers().take(client.config().blockBytes());
+        buffer = current;
+        bufferStart = at;
+      }
+      int part = Math.min(from.remaining(), current.buffer().remaining());
+      current.buffer().put(from.slice(from.position(), part));
+      from.position(from.position() + part);
+      if (!current.buffer().hasRemaining()) {
+        ship();
+      }
+    }
+    return count;
+  }
+
+  /** Sends the buffer away as a block, and commits older ones if there are too many. */
+  private void ship() throws IOException {
+    BufferPool.Lease full = buffer;
+    if (full == null) {
+      return;
+    }
+    buffer = null;
+    ByteBuffer data = full.buffer().flip();
+    CompletableFuture<WriteBlockReply> reply = new CompletableFuture<>();
+    Flying flight = new Flying(bufferStart, data.remaining(), reply, full);
+    flying.addLast(flight);
+    Deadline deadline = client.deadline();
+    client.host().threads().start("block", () -> send(data, reply, deadline));
+    if (flying.size() >= client.config().blocksInFlight()) {
+      settle(flying.size() - client.config().blocksInFlight() + 1);
+    }
+  }
+
+  private void send(ByteBuffer data, CompletableFuture<WriteBlockReply> reply, Deadline deadline) {
+    try {
+      Header.Builder request = Header.newBuilder().setWriteBlock(WriteBlock.getDefaultInstance());
+      reply.complete(client.connector().send(request, data, deadline).getWriteBlockReply());
+    } catch (IOException | RuntimeException e) {
+      reply.completeExceptionally(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      reply.completeExceptionally(e);
+    }
+  }
+
+  /** Waits for the oldest blocks and makes them part of the file, in order. */
+  private void settle(int count) throws IOException {
+    Write.Builder write = Write.newBuilder().setInode(inode).setAppend(append);
+    long appended = 0;
+    for (int i = 0; i < count && !flying.isEmpty(); i++) {
+      Flying flight = flying.pollFirst();
+      WriteBlockReply stored;
+      try {
+        stored = await(flight.reply);
+      } catch (IOException e) {
+        fail(e);
+        throw e;
+      } finally {
+        flight.memory.close();
+      }
+      write.addExtents(
+          NewExtent.newBuilder()
+              .setOffset(append ? appended : flight.offset)
+              .setLength(flight.length)
+              .setBlock(stored.getBlock())
+              .setHolders(stored.getHolders()));
+      appended += flight.length;
+      if (write.getExtentsCount() == EXTENTS_PER_COMMAND) {
+        commit(write);
+        write = Write.newBuilder().setInode(inode).setAppend(append);
+        appended = 0;
+      }
+    }
+    if (write.getExtentsCount() > 0) {
+      commit(write);
+    }
+  }
+
+  private void commit(Write.Builder write) throws IOException {
+    try {
+      Outcome outcome = client.mutate(Command.newBuilder().setWrite(write));
+      if (append) {
+        position = outcome.getAttributes().getSize();
+      }
+    } catch (IOException e) {
+      fail(e);
+      throw e;
+    }
+  }
+
+  private WriteBlockReply await(CompletableFuture<WriteBlockReply> reply) throws IOException {
+    try {
+      return client.clock().await(reply, client.config().timeout().multipliedBy(2));
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof PosixException refused) {
+        throw PosixException.of(refused.fault());
+      }
+      throw new IOException("a block could not be stored", e);
+    } catch (TimeoutException e) {
+      throw new PosixException(Errno.ETIMEDOUT, "a block was not stored in time");
+    } catch (InterruptedException e) {
+      throw SandstoreClient.interrupted(e);
+    }
+  }
+
+  /** Data was lost on its way: every later fsync or close must say so. */
+  private void fail(IOException cause) {
+    failed = cause;
+    while (!flying.isEmpty()) {
+      Flying flight = flying.pollFirst();
+      flight.reply.whenComplete((reply, e) -> flight.memory.close());
+    }
+  }
+
+  /** Makes everything written so far durable and visible. */
+  public void fsync() throws IOException {
+    lock.lock();
+    try {
+      checkOpen(true);
+      flush();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void flush() throws IOException {
+    IOException earlier = failed;
+    if (earlier != null) {
+      PosixException again =
+          new PosixException(Errno.EIO, "earlier data was not written: " + earlier.getMessage());
+      again.initCause(earlier);
+      throw again;
+    }
+    BufferPool.Lease rest = buffer;
+    boolean inline =
+        rest != null
+            && flying.isEmpty()
+            && rest.buffer().position() <= client.config().inlineBytes();
+    if (rest != null && inline) {
+      buffer = null;
+      try {
+        commit(
+            Write.newBuilder()
+                .setInode(inode)
+                .setAppend(append)
+                .setInlineOffset(append ? 0 : bufferStart)
+                .setInlineData(ByteString.copyFrom(rest.buffer().flip())));
+      } finally {
+        rest.close();
+      }
+    } else {
+      ship();
+      settle(flying.size());
+    }
+  }
+
+  // --- Reading ---
+
+  /** Reads from the handle's position; the number of bytes, or -1 at the end. */
+  public int read(ByteBuffer into) throws IOException {
+    lock.lock();
+    try {
+      int count = get(into, position);
+      position += Math.max(0, count);
+      return count;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Reads from an offset; the number of bytes, or -1 at or after the end. */
+  public int read(ByteBuffer into, long offset) throws IOException {
+    lock.lock();
+    try {
+      return get(into, offset);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private int get(ByteBuffer into, long offset) throws IOException {
+    checkOpen(readable);
+    if (offset < 0) {
+      throw new PosixException(Errno.EINVAL, "negative offset");
+    }
+    if (buffer != null || !flying.isEmpty()) {
+      flush();
+    }
+    if (!into.hasRemaining()) {
+      return 0;
+    }
+    Deadline deadline = client.deadline();
+    while (true) {
+      Answer layout = layout(offset, into.remaining());
+      long size = layout.getAttributes().getSize();
+      if (offset >= size) {
+        return -1;
+      }
+      int length = (int) Math.min(into.remaining(), end(layout, size) - offset);
+      int mark = into.position();
+      try {
+        fill(into, offset, length, layout, deadline);
+        return length;
+      } catch (PosixException e) {
+        // The file changed after its layout was read, and the old block is gone.
+        if (e.errno() != Errno.ENOENT || deadline.passed()) {
+          throw e;
+        }
+            into.position(mark);
+      }
+    }
+  }
+
+  /** Asked anew for every read: another client's acknowledged write must not be missed. */
+  private Answer layout(long offset, int length) throws IOException {
+    return client.ask(
+        Query.newBuilder()
+            .setLayout(
+                Layout.newBuilder().setInode(inode).setOffset(offset).setLength(length)));
+  }
+
+  /** Where an answer ends that did not have room for all extents. */
+  private static long end(Answer layout, long size) {
+    if (!layout.getMore()) {
+      return size;
+    }
+    Extent last = layout.getExtents(layout.getExtentsCount() - 1);
+    return last.getOffset() + last.getLength();
+  }
+
+  /** Copies extents into the buffer; what no extent covers is zeros. */
+  private void fill(ByteBuffer into, long offset, int length, Answer layout, Deadline deadline)
+      throws IOException {
+    long end = offset + length;
+    long at = offset;
+    for (Extent extent : layout.getExtentsList()) {
+      long start = Math.max(extent.getOffset(), at);
+      long stop = Math.min(extent.getOffset() + extent.getLength(), end);
+      if (start >= stop) {
+        continue;
+      }
+      zeros(into, start - at);
+      int skip = (int) (start - extent.getOffset());
+      readBlock(into, extent, extent.getBlockOffset() + skip, (int) (stop - start), deadline);
+      at = stop;
+    }
+    zeros(into, end - at);
+  }
+
+  private static void zeros(ByteBuffer into, long count) {
+    for (long i = 0; i < count; i++) {
+      into.put((byte) 0);
+    }
+  }
+
+  private void readBlock(ByteBuffer into, Extent extent, int offset, int length, Deadline deadline)
+      throws IOException {
+    Header.Builder request =
+        Header.newBuilder()
+            .setReadBlock(
+                ReadBlock.newBuilder()
+                    .setBlock(extent.getBlock())
+                    .setOffset(offset)
+                    .setLength(length));
+    try (Frame answer = client.connector().fetch(request, extent.getHoldersList(), deadline)) {
+      if (answer.payload().remaining() != length) {
+        throw new PosixException(Errno.EIO, "short read of block " + extent.getBlock());
+      }
+      into.put(answer.payload());
+    } catch (InterruptedException e) {
+      throw SandstoreClient.interrupted(e);
+    }
+  }
+
+  // --- The rest ---
+
+  public long position() {
+    return position;
+  }
+
+  public void seek(long newPosition) throws IOException {
+    if (newPosition < 0) {
+      throw new PosixException(Errno.EINVAL, "negative offset");
+    }
+    lock.lock();
+    try {
+      position = newPosition;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** What the file is now, this handle's own writes included. */
+  public FileStat stat() throws IOException {
+    lock.lock();
+    try {
+      checkOpen(true);
+      if (buffer != null || !flying.isEmpty()) {
+        flush();
+      }
+      return client.lookup(Lookup.newBuilder().setInode(inode));
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  public void truncate(long size) throws IOException {
+    lock.lock();
+    try {
+      checkOpen(writable);
+      flush();
+        client.setattr(
+          SetAttributes.newBuilder().setInode(inode).setSize(size), AttributeChange.NONE);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  public FileStat setattr(AttributeChange change) throws IOException {
+    lock.lock();
+    try {
+      checkOpen(true);
+      flush();
+      return client.setattr(SetAttributes.newBuilder().setInode(inode), change);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void checkOpen(boolean allowed) throws PosixException {
+    if (closed) {
+      throw new PosixException(Errno.EBADF, "the file is closed");
+    }
+    if (!allowed) {
+      throw new PosixException(Errno.EBADF, "the file is not open for this");
+    }
+  }
+
+  public boolean isOpen() {
+    return !closed;
+  }
+
+  /** Flushes and closes. A second call does nothing. */
+  @Override
+  public void close() throws IOException {
+    lock.lock();
+    try {
+      if (closed) {
+        return;
+      }
+      try {
+        if (failed != null || buffer != null || !flying.isEmpty()) {
+          flush();
+        }
+      } finally {
+        closed = true;
+        client.forget(this);
+        BufferPool.Lease rest = buffer;
+        if (rest != null) {
+          rest.close();
+        }
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+}

@@ -1,0 +1,403 @@
+package io.sandstore.client;
+
+import io.sandstore.host.Clock;
+import io.sandstore.host.Deadline;
+import io.sandstore.host.Frame;
+import io.sandstore.host.Host;
+import io.sandstore.host.jvm.JvmHost;
+import io.sandstore.rpc.Peer;
+import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.Answer;
+import io.sandstore.wire.Ask;
+import io.sandstore.wire.Command;
+import io.sandstore.wire.Create;
+import io.sandstore.wire.Errno;
+import io.sandstore.wire.FileSystemStats;
+import io.sandstore.wire.Header;
+import io.sandstore.wire.Location;
+import io.sandstore.wire.Lookup;
+import io.sandstore.wire.Mkdir;
+import io.sandstore.wire.NodeStatus;
+import io.sandstore.wire.Outcome;
+import io.sandstore.wire.Query;
+import io.sandstore.wire.ReadDirectory;
+import io.sandstore.wire.ReadLink;
+import io.sandstore.wire.Rename;
+import io.sandstore.wire.RetainOrphans;
+import io.sandstore.wire.Rmdir;
+import io.sandstore.wire.SetAttributes;
+import io.sandstore.wire.StatFs;
+import io.sandstore.wire.StatusRequest;
+import io.sandstore.wire.Symlink;
+import io.sandstore.wire.TransferLeadership;
+import io.sandstore.wire.Unlink;
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * A client of a Sand Store cluster. Thread-safe; one is enough for a program.
+ *
+ * <p>Paths are absolute, '/' between names of 1 to 255 bytes of UTF-8. A call that returned has
+ * happened and stays; a {@link PosixException} says why one did not, ETIMEDOUT that it may have.
+ * Buffers of a file are flushed by {@link SandFile#fsync} and {@link SandFile#close}.
+ */
+public final class SandstoreClient implements Closeable {
+
+  private static final Duration RETAIN_EVERY = Duration.ofSeconds(10);
+
+  private final Host host;
+  private final ClientConfig config;
+  private final Connector connector;
+  private final Session session;
+  private final Set<SandFile> open = ConcurrentHashMap.newKeySet();
+  private final AtomicBoolean retaining = new AtomicBoolean();
+  private volatile boolean closed;
+
+  /** A client of the cluster whose nodes, or some of them, are at {@code host:port[,...]}. */
+  public static SandstoreClient connect(String seeds) {
+    return new SandstoreClient(JvmHost.create(16), ClientConfig.of(seeds));
+  }
+
+  public SandstoreClient(Host host, ClientConfig config) {
+    this.host = host;
+    this.config = config;
+    this.connector = new Connector(host, config.seeds());
+    this.session = new Session(host, connector);
+  }
+
+  // --- Files ---
+
+  /**
+   * Opens a file.
+   *
+   * @param mode permission bits of a file that is made
+   */
+  public SandFile open(String path, Set<OpenFlag> flags, int mode) throws IOException {
+    boolean write = flags.contains(OpenFlag.O_WRONLY) || flags.contains(OpenFlag.O_RDWR);
+    long ways = flags.stream().filter(f -> f.compareTo(OpenFlag.O_RDWR) <= 0).count();
+    if (ways != 1 || (!write && flags.contains(OpenFlag.O_TRUNC))) {
+      throw new PosixException(
+          Errno.EINVAL, "one of O_RDONLY, O_WRONLY, O_RDWR; O_TRUNC only to write");
+    }
+    boolean create = flags.contains(OpenFlag.O_CREAT);
+    FileStat stat;
+    if (create || flags.contains(OpenFlag.O_TRUNC)) {
+      Create.Builder op =
+          Create.newBuilder()
+              .setLocation(location(path))
+              .setMode(mode)
+              .setExclusive(create && flags.contains(OpenFlag.O_EXCL))
+              .setTruncate(flags.contains(OpenFlag.O_TRUNC))
+              .setNoCreate(!create);
+      stat = FileStat.of(mutate(Command.newBuilder().setCreate(op)).getAttributes());
+    } else {
+      stat = stat(path);
+    }
+    if (stat.isDirectory()) {
+      throw new PosixException(Errno.EISDIR, path + " is a directory");
+    }
+    SandFile file =
+        new SandFile(
+            this,
+            stat,
+            !flags.contains(OpenFlag.O_WRONLY),
+            write,
+            flags.contains(OpenFlag.O_APPEND));
+    open.add(file);
+    retainOpenFiles();
+    return file;
+  }
+
+  public FileStat stat(String path) throws IOException {
+    return lookup(Lookup.newBuilder().setLocation(location(path)));
+  }
+
+  /** Like {@link #stat}, but of a symbolic link itself. */
+  public FileStat lstat(String path) throws IOException {
+    return lookup(Lookup.newBuilder().setLocation(location(path)).setNoFollow(true));
+  }
+
+  FileStat lookup(Lookup.Builder op) throws IOException {
+    return FileStat.of(ask(Query.newBuilder().setLookup(op)).getAttributes());
+  }
+
+  public FileStat setattr(String path, AttributeChange change) throws IOException {
+    return setattr(SetAttributes.newBuilder().setLocation(location(path)), change);
+  }
+
+  FileStat setattr(SetAttributes.Builder op, AttributeChange change) throws IOException {
+    change.mode().ifPresent(op::setMode);
+    change.uid().ifPresent(op::setUid);
+    change.gid().ifPresent(op::setGid);
+    change.atimeMs().ifPresent(op::setAtimeMs);
+    change.mtimeMs().ifPresent(op::setMtimeMs);
+    return FileStat.of(mutate(Command.newBuilder().setSetAttributes(op)).getAttributes());
+  }
+
+  public void truncate(String path, long size) throws IOException {
+    setattr(
+        SetAttributes.newBuilder().setLocation(location(path)).setSize(size), AttributeChange.NONE);
+  }
+
+  public void unlink(String path) throws IOException {
+    mutate(Command.newBuilder().setUnlink(Unlink.newBuilder().setLocation(location(path))));
+  }
+
+  /** Moves a file or directory, atomically; replaces a file or an empty directory at {@code to}. */
+  public void rename(String from, String to) throws IOException {
+    rename(from, to, false);
+  }
+
+  /**
+   * @param noReplace fail with EEXIST instead of replacing
+   */
+  public void rename(String from, String to, boolean noReplace) throws IOException {
+    mutate(
+        Command.newBuilder()
+            .setRename(
+                Rename.newBuilder()
+                    .setFrom(location(from))
+                    .setTo(location(to))
+                    .setNoReplace(noReplace)));
+  }
+
+  public void symlink(String target, String path) throws IOException {
+    mutate(
+        Command.newBuilder()
+            .setSymlink(Symlink.newBuilder().setLocation(location(path)).setTarget(target)));
+  }
+
+  public String readlink(String path) throws IOException {
+    return ask(Query.newBuilder().setReadLink(ReadLink.newBuilder().setLocation(location(path))))
+        .getTarget();
+  }
+
+  // --- Directories ---
+
+  public void mkdir(String path, int mode) throws IOException {
+    mutate(
+        Command.newBuilder()
+            .setMkdir(Mkdir.newBuilder().setLocation(location(path)).setMode(mode)));
+  }
+
+  /** Makes a directory and those above it, as far as they are missing. */
+  public void mkdirs(String path) throws IOException {
+    StringBuilder prefix = new StringBuilder();
+    for (String name : path.split("/", -1)) {
+      if (!name.isEmpty()) {
+        prefix.append('/').append(name);
+        try {
+          mkdir(prefix.toString(), 0755);
+        } catch (PosixException e) {
+          if (e.errno() != Errno.EEXIST) {
+            throw e;
+          }
+        }
+      }
+    }
+  }
+
+  public void rmdir(String path) throws IOException {
+    mutate(Command.newBuilder().setRmdir(Rmdir.newBuilder().setLocation(location(path))));
+  }
+
+  /**
+   * A page of a directory.
+   *
+   * @param after the last name of the page before; empty for the first page
+   * @param limit at most this many entries, 1000 at most
+   */
+  public DirectoryPage readdir(String path, String after, int limit) throws IOException {
+    Answer answer =
+        ask(
+            Query.newBuilder()
+                .setReadDirectory(
+                    ReadDirectory.newBuilder()
+                        .setLocation(location(path))
+                        .setAfter(after)
+                        .setLimit(limit)));
+    return new DirectoryPage(
+        answer.getEntriesList().stream()
+            .map(e -> new DirectoryPage.Entry(e.getName(), FileStat.of(e.getAttributes())))
+            .toList(),
+        answer.getMore());
+  }
+
+  /** The whole directory; for very large ones, take pages instead. */
+  public List<DirectoryPage.Entry> readdir(String path) throws IOException {
+    List<DirectoryPage.Entry> all = new ArrayList<>();
+    DirectoryPage page;
+    do {
+      page = readdir(path, all.isEmpty() ? "" : all.getLast().name(), 1000);
+      all.addAll(page.entries());
+    } while (page.more());
+    return all;
+  }
+
+  // --- The cluster ---
+
+  public FileSystemStats statfs() throws IOException {
+    return ask(Query.newBuilder().setStatFs(StatFs.getDefaultInstance())).getStats();
+  }
+
+  /** What every known node says of itself, by address; absent if it does not answer. */
+  public Map<String, Optional<NodeStatus>> status() throws IOException {
+    Map<String, Optional<NodeStatus>> all = new LinkedHashMap<>();
+    for (Peer peer : connector.peers()) {
+      Header.Builder request =
+          Header.newBuilder().setStatusRequest(StatusRequest.getDefaultInstance());
+      Deadline limit = clock().deadline(Duration.ofSeconds(2));
+      Optional<NodeStatus> status = Optional.empty();
+      try (Frame answer = peer.call(request, limit)) {
+        status = Optional.of(answer.header().getNodeStatus());
+      } catch (InterruptedException e) {
+        throw interrupted(e);
+      } catch (IOException e) {
+        // Absent is the answer.
+      }
+      all.put(peer.address(), status);
+    }
+    return all;
+  }
+
+  /** Asks a node to hand its leadership over. */
+  public void transferLeadership(String leaderAddress, String toName) throws IOException {
+    for (Peer peer : connector.peers()) {
+      if (peer.address().equals(leaderAddress)) {
+        Header.Builder request =
+            Header.newBuilder()
+                .setTransferLeadership(TransferLeadership.newBuilder().setTo(toName));
+        try {
+          peer.call(request, deadline()).close();
+        } catch (InterruptedException e) {
+          throw interrupted(e);
+        }
+      }
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    closed = true;
+    IOException failure = null;
+    for (SandFile file : List.copyOf(open)) {
+      try {
+        file.close();
+      } catch (IOException e) {
+        failure = e;
+      }
+    }
+    connector.close();
+    if (failure != null) {
+      throw failure;
+    }
+  }
+
+  // --- Shared with files ---
+
+  Host host() {
+    return host;
+  }
+
+  Clock clock() {
+    return host.clock();
+  }
+
+  ClientConfig config() {
+    return config;
+  }
+
+  Connector connector() {
+    return connector;
+  }
+
+  Deadline deadline() {
+    return clock().deadline(config.timeout());
+  }
+
+  void forget(SandFile file) {
+    open.remove(file);
+  }
+
+  Outcome mutate(Command.Builder command) throws IOException {
+    try {
+      return session.apply(command, deadline());
+    } catch (InterruptedException e) {
+      throw interrupted(e);
+    }
+  }
+
+  Answer ask(Query.Builder query) throws IOException {
+    try {
+      Header.Builder request = Header.newBuilder().setAsk(Ask.newBuilder().setQuery(query));
+      Answer answer = connector.call(request, deadline()).getAnswer();
+      if (answer.hasFault()) {
+        throw PosixException.of(answer.getFault());
+      }
+      return answer;
+    } catch (InterruptedException e) {
+      throw interrupted(e);
+    }
+  }
+
+  static InterruptedIOException interrupted(InterruptedException e) {
+    Thread.currentThread().interrupt();
+    InterruptedIOException wrapped = new InterruptedIOException("interrupted");
+    wrapped.initCause(e);
+    return wrapped;
+  }
+
+  private static Location location(String path) {
+    return Location.newBuilder().setPath(path).build();
+  }
+
+  /**
+   * Tells the cluster now and then which files are open, so that one that is unlinked meanwhile
+   * stays readable here, as POSIX has it. Costs a round trip while files are open for long.
+   */
+  private void retainOpenFiles() {
+    if (retaining.compareAndSet(false, true)) {
+      host.threads().start("retain open files", this::retainLoop);
+    }
+  }
+
+  private void retainLoop() {
+    try {
+      while (!closed && !open.isEmpty()) {
+        clock().sleep(RETAIN_EVERY);
+        List<Long> inodes = open.stream().map(SandFile::inode).distinct().limit(4096).toList();
+        if (!inodes.isEmpty() && !closed) {
+          retain(inodes);
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      retaining.set(false);
+    }
+  }
+
+  private void retain(List<Long> inodes) throws InterruptedException {
+    try {
+      Command command =
+          Command.newBuilder()
+              .setRetainOrphans(RetainOrphans.newBuilder().addAllInodes(inodes))
+              .build();
+      connector.call(
+          Header.newBuilder().setMutate(io.sandstore.wire.Mutate.newBuilder().setCommand(command)),
+          deadline());
+    } catch (IOException e) {
+      // The next round tries again, well before the files' time is up.
+    }
+  }
+}

@@ -1,0 +1,316 @@
+package io.sandstore.block;
+
+import io.sandstore.host.Clock;
+import io.sandstore.host.Frame;
+import io.sandstore.host.Host;
+import io.sandstore.host.Mailbox;
+import io.sandstore.namespace.Namespace;
+import io.sandstore.raft.Configurations;
+import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.AddHolder;
+import io.sandstore.wire.Command;
+import io.sandstore.wire.Configuration;
+import io.sandstore.wire.Errno;
+import io.sandstore.wire.Member;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps this member's blocks as the namespace says they are, on one thread: fetches what it lacks,
+ * replaces what is damaged, deletes garbage, and reads everything once in a while to find out.
+ *
+ * <p>Garbage: a block that nothing refers to and whose id is below the floor can never be referred
+ * to again, since the log refuses it. A block above the floor may be on its way and stays.
+ */
+public final class Repair {
+
+  private static final Logger log = LoggerFactory.getLogger(Repair.class);
+  private static final int PAGE = 256;
+  private static final Duration FETCH_LIMIT = Duration.ofSeconds(10);
+  private static final int RELEASED_MAX = 1 << 16;
+
+  /**
+   * How often what is done.
+   *
+   * @param look for blocks that miss this member
+   * @param collect garbage that was not deleted when it became garbage
+   * @param scrub pause between two blocks that are read to find damage
+   */
+  public record Pace(Duration look, Duration collect, Duration scrub) {
+    public static Pace standard() {
+      return new Pace(Duration.ofMillis(500), Duration.ofSeconds(60), Duration.ofMillis(500));
+    }
+  }
+
+  private final Clock clock;
+  private final Host host;
+  private final Cluster cluster;
+  private final long self;
+  private final Namespace namespace;
+  private final BlockStore store;
+  private final BlockReader reader;
+  private final Pace pace;
+  private final Mailbox<Long> damaged;
+  private final Mailbox<Long> released;
+  private final AtomicLong found = new AtomicLong();
+  private final AtomicLong repaired = new AtomicLong();
+  private volatile boolean running = true;
+  private volatile boolean checkPresence = true;
+  private long scrubbed;
+  private int shard;
+
+  public Repair(
+      Host host, Cluster cluster, long self, Namespace namespace, BlockStore store, Pace pace) {
+    this.host = host;
+    this.clock = host.clock();
+    this.cluster = cluster;
+    this.self = self;
+    this.namespace = namespace;
+    this.store = store;
+    this.pace = pace;
+    this.damaged = new Mailbox<>(clock, PAGE);
+    this.released = new Mailbox<>(clock, RELEASED_MAX);
+    this.reader = new BlockReader(clock, host.random(), cluster, namespace, store, this::damaged);
+    store.listen(this::released, () -> checkPresence = true);
+  }
+
+  public BlockReader reader() {
+    return reader;
+  }
+
+  public void start() {
+    host.threads().start("repair", this::run);
+    host.threads().start("collect", this::collectLoop);
+  }
+
+  public void close() {
+    running = false;
+  }
+
+  /** Damaged blocks found so far. */
+  public long corruptFound() {
+    return found.get();
+  }
+
+  public long corruptRepaired() {
+    return repaired.get();
+  }
+
+  /** True once every block that this member should hold has been looked for since the start. */
+  public boolean complete() {
+    return !checkPresence;
+  }
+
+  private void damaged(long block) {
+    damaged.offer(block);
+  }
+
+  private void released(List<Long> blocks) {
+    // What does not fit is found by the collector's rounds.
+    blocks.forEach(released::offer);
+  }
+
+  private void run() {
+    long nextLook = 0;
+    long nextScrub = clock.nanos();
+    while (running) {
+      try {
+        for (long block : damaged.take(pace.look)) {
+          replace(block);
+        }
+        if (checkPresence) {
+          checkPresence();
+        }
+        if (clock.nanos() >= nextLook) {
+          adopt();
+          nextLook = clock.nanos() + pace.look.toNanos();
+        }
+        if (clock.nanos() >= nextScrub) {
+          scrub();
+          nextScrub = clock.nanos() + pace.scrub.toNanos();
+        }
+      } catch (IOException | RuntimeException e) {
+        log.info("repair will try again: {}", e.toString());
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+    }
+  }
+
+  /**
+   * Looks for every block that the namespace says is here: after a start or an installed snapshot.
+   */
+  private void checkPresence() throws IOException, InterruptedException {
+    Optional<Member> member = Configurations.byId(namespace.configuration(), self);
+    if (member.isEmpty()) {
+      return;
+    }
+    checkPresence = false;
+    long at = 0;
+    List<Long> page;
+    while (running && !(page = namespace.blocksAfter(at, PAGE)).isEmpty()) {
+      for (long block : page) {
+        boolean mine = (namespace.holders(block).orElse(0) >>> member.get().getSlot() & 1) == 1;
+        if (mine && !store.has(block)) {
+          log.info("block {} is missing here; fetching it", block);
+          replaceOrRetry(block);
+        }
+      }
+      at = page.getLast();
+    }
+  }
+
+  private void replaceOrRetry(long block) throws InterruptedException {
+    try {
+      fetch(block);
+    } catch (IOException e) {
+      checkPresence = true;
+    }
+  }
+
+  /** Becomes a holder of blocks that have too few. */
+  private void adopt() throws IOException, InterruptedException {
+    Configuration members = namespace.configuration();
+    Optional<Member> member = Configurations.byId(members, self);
+    if (member.isEmpty()) {
+      return;
+    }
+    long at = 0;
+    List<Long> page;
+    while (running && !(page = namespace.underReplicatedAfter(at, PAGE)).isEmpty()) {
+      at = page.getLast();
+      List<Long> adopted = new ArrayList<>();
+      for (long block : page) {
+        if (shouldHold(block, members) && (hasWhole(block) || fetched(block))) {
+          adopted.add(block);
+        }
+      }
+      announce(adopted, member.get());
+    }
+  }
+
+  private boolean shouldHold(long block, Configuration members) {
+    long holders = namespace.holders(block).orElse(-1L);
+    return holders != -1
+        && Placement.candidates(block, holders, members).stream()
+            .anyMatch(candidate -> candidate.getId() == self);
+  }
+
+  private boolean hasWhole(long block) throws IOException {
+    return store.has(block) && store.verify(block);
+  }
+
+  private boolean fetched(long block) throws InterruptedException {
+    try {
+      fetch(block);
+      return true;
+    } catch (IOException e) {
+      log.debug("block {} cannot be fetched: {}", block, e.toString());
+      return false;
+    }
+  }
+
+  private void fetch(long block) throws IOException, InterruptedException {
+    int length = namespace.blockLength(block);
+    if (length == 0) {
+      return; // not referenced any more
+    }
+    try (Frame whole = reader.fetch(block, 0, length, clock.deadline(FETCH_LIMIT))) {
+      store.put(block, whole.payload());
+    }
+  }
+
+  private void announce(List<Long> adopted, Member member)
+      throws IOException, InterruptedException {
+    if (adopted.isEmpty()) {
+      return;
+    }
+    Command command =
+        Command.newBuilder()
+            .setAddHolder(
+                AddHolder.newBuilder()
+                    .setSlot(member.getSlot())
+                    .setMember(self)
+                    .addAllBlocks(adopted))
+            .build();
+    var outcome = cluster.mutate(command, clock.deadline(FETCH_LIMIT));
+    if (outcome.hasFault()) {
+      throw PosixException.of(outcome.getFault());
+    }
+    log.info("now holds {} more blocks", adopted.size());
+  }
+
+  /** Replaces a damaged or missing block by another member's copy. */
+  private void replace(long block) throws IOException, InterruptedException {
+    int length = namespace.blockLength(block);
+    if (length == 0 || hasWhole(block)) {
+      return;
+    }
+    found.incrementAndGet();
+    log.warn("block {} is damaged here; replacing it", block);
+    try {
+      fetch(block);
+      repaired.incrementAndGet();
+      log.info("block {} is whole again", block);
+    } catch (PosixException e) {
+      if (e.errno() != Errno.ENOSPC) {
+        damaged.offer(block);
+      }
+      throw e;
+    }
+  }
+
+  /** Reads one more of this member's blocks. */
+  private void scrub() throws IOException, InterruptedException {
+    List<Long> next = namespace.blocksAfter(scrubbed, 1);
+    if (next.isEmpty()) {
+      scrubbed = 0;
+      return;
+    }
+    scrubbed = next.getFirst();
+    if (store.has(scrubbed) && !store.verify(scrubbed)) {
+      replace(scrubbed);
+    }
+  }
+
+  // --- Garbage ---
+
+  private void collectLoop() {
+    long nextRound = clock.nanos() + pace.collect.toNanos();
+    while (running) {
+      try {
+        for (long block : released.take(Duration.ofSeconds(1))) {
+          if (namespace.blockLength(block) == 0) {
+            store.delete(block);
+          }
+        }
+        if (clock.nanos() >= nextRound) {
+          collectShard();
+          nextRound = clock.nanos() + pace.collect.toNanos() / 256;
+        }
+      } catch (IOException | RuntimeException e) {
+        log.info("collection will try again: {}", e.toString());
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+    }
+  }
+
+  private void collectShard() throws IOException {
+    long floor = namespace.blockFloor(); // before the look at references, see the class comment
+    for (long block : store.shard(shard)) {
+      if (block < floor && namespace.blockLength(block) == 0) {
+        store.delete(block);
+      }
+    }
+    shard = (shard + 1) % 256;
+  }
+}

@@ -1,0 +1,59 @@
+package io.sandstore.namespace;
+
+/** Keys and values of the namespace's maps. */
+final class Keys {
+
+  private Keys() {}
+
+  /** A name in a directory. */
+  record Dentry(long parent, String name) implements Comparable<Dentry> {
+    @Override
+    public int compareTo(Dentry other) {
+      int byParent = Long.compare(parent, other.parent);
+      return byParent != 0 ? byParent : name.compareTo(other.name);
+    }
+  }
+
+  /** A position in a file. */
+  record Offset(long inode, long offset) implements Comparable<Offset> {
+    @Override
+    public int compareTo(Offset other) {
+      int byInode = Long.compare(inode, other.inode);
+      return byInode != 0 ? byInode : Long.compare(offset, other.offset);
+    }
+  }
+
+  /** Bytes of a file that lie in a block. */
+  record Run(int length, long block, int blockOffset) {
+    Run from(int skip) {
+      return new Run(length - skip, block, blockOffset + skip);
+    }
+
+    Run cut(int newLength) {
+      return new Run(newLength, block, blockOffset);
+    }
+  }
+
+  /**
+   * A block that files refer to.
+   *
+   * @param references number of extents
+   * @param holders a bit per member slot
+   */
+  record Block(int length, int references, long holders) {}
+
+  record Request(long session, long sequence) implements Comparable<Request> {
+    @Override
+    public int compareTo(Request other) {
+      int bySession = Long.compare(session, other.session);
+      return bySession != 0 ? bySession : Long.compare(sequence, other.sequence);
+    }
+  }
+
+  /**
+   * A client.
+   *
+   * @param outcomes how many of its requests are remembered
+   */
+  record Session(long nonce, long usedMs, long acknowledgedBelow, int outcomes) {}
+}

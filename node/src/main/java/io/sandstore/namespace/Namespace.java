@@ -1,0 +1,536 @@
+package io.sandstore.namespace;
+
+import io.sandstore.raft.StateMachine;
+import io.sandstore.wire.Answer;
+import io.sandstore.wire.Attributes;
+import io.sandstore.wire.Batch;
+import io.sandstore.wire.Command;
+import io.sandstore.wire.Configuration;
+import io.sandstore.wire.Create;
+import io.sandstore.wire.Errno;
+import io.sandstore.wire.FileType;
+import io.sandstore.wire.Location;
+import io.sandstore.wire.NewExtent;
+import io.sandstore.wire.Outcome;
+import io.sandstore.wire.Query;
+import io.sandstore.wire.Rename;
+import io.sandstore.wire.SetAttributes;
+import io.sandstore.wire.Write;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Function;
+
+/**
+ * The file system's state machine. The same commands in the same order give the same tree, the same
+ * outcomes and the same garbage on every member; time comes with the commands.
+ *
+ * <p>One thread applies; any thread reads. Readers see whole batches, never a part of one.
+ */
+public final class Namespace implements StateMachine {
+
+  /** Longest file. Leaves room for offset arithmetic. */
+  public static final long FILE_BYTES_MAX = 1L << 60;
+
+  /** Longest write that travels in the log. */
+  public static final int INLINE_BYTES_MAX = 64 << 10;
+
+  private static final int TARGET_BYTES_MAX = 4095;
+  private static final int REAP_EXTENTS = 4096;
+
+  private final BlockSink sink;
+  private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
+  final Blocks blocks = new Blocks();
+  final Extents extents = new Extents(blocks);
+  final Tree tree = new Tree();
+  final Sessions sessions = new Sessions();
+  final FrozenMap<Long, Long> orphans = new FrozenMap<>();
+  private final Queries queries = new Queries(this);
+  private boolean staged;
+  long nowMs;
+
+  public Namespace(BlockSink sink) {
+    this.sink = sink;
+    tree.format();
+  }
+
+  // --- Driven by the log ---
+
+  @Override
+  public List<Outcome> apply(long index, Batch batch) {
+    List<Outcome> outcomes = new ArrayList<>(batch.getCommandsCount());
+    List<Long> garbage;
+    lock.writeLock().lock();
+    try {
+      nowMs = Math.max(nowMs, batch.getTimeMs());
+      for (Command command : batch.getCommandsList()) {
+        outcomes.add(apply(command));
+      }
+      garbage = blocks.takeReleased();
+    } finally {
+      lock.writeLock().unlock();
+    }
+    if (staged) {
+      staged = false;
+      try {
+        sink.writeStaged();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+    if (!garbage.isEmpty()) {
+      sink.release(garbage);
+    }
+    return outcomes;
+  }
+
+  private Outcome apply(Command command) {
+    try {
+      if (command.getSession() == 0) {
+        return execute(command);
+      }
+      return sessions.admit(command, nowMs).orElseGet(() -> executeOnce(command));
+    } catch (Refused refused) {
+      return fault(refused);
+    }
+  }
+
+  private Outcome executeOnce(Command command) {
+    Outcome outcome;
+    try {
+      outcome = execute(command);
+    } catch (Refused refused) {
+      outcome = fault(refused);
+    }
+    sessions.remember(command, outcome);
+    return outcome;
+  }
+
+  private static Outcome fault(Refused refused) {
+    return Outcome.newBuilder().setFault(refused.fault()).build();
+  }
+
+  private Outcome execute(Command command) {
+    return switch (command.getOpCase()) {
+      case CREATE -> create(command.getCreate());
+      case MKDIR -> {
+        var op = command.getMkdir();
+        yield make(
+            op.getLocation(), FileType.DIRECTORY, op.getMode(), op.getUid(), op.getGid(), "");
+      }
+      case SYMLINK -> {
+        var op = command.getSymlink();
+        checkTarget(op.getTarget());
+        yield make(
+            op.getLocation(), FileType.SYMLINK, 0777, op.getUid(), op.getGid(), op.getTarget());
+      }
+      case UNLINK -> unlink(command.getUnlink().getLocation());
+      case RMDIR -> rmdir(command.getRmdir().getLocation());
+      case RENAME -> rename(command.getRename());
+      case SET_ATTRIBUTES -> setAttributes(command.getSetAttributes());
+      case WRITE -> write(command.getWrite());
+      case RETAIN_ORPHANS -> {
+        for (long inode : command.getRetainOrphans().getInodesList()) {
+          if (orphans.get(inode) != null) {
+            orphans.put(inode, nowMs);
+          }
+        }
+        yield Outcome.getDefaultInstance();
+      }
+      case OPEN_SESSION -> value(sessions.open(command.getOpenSession().getNonce(), nowMs));
+      case ALLOCATE_BLOCKS -> {
+        int count = command.getAllocateBlocks().getCount();
+        if (count <= 0 || count > 1 << 20) {
+          throw new Refused(Errno.EINVAL, "cannot allocate " + count + " blocks");
+        }
+        yield value(blocks.allocate(count));
+      }
+      case RAISE_BLOCK_FLOOR -> {
+        blocks.raiseFloor(command.getRaiseBlockFloor().getFloor());
+        yield value(blocks.floor);
+      }
+      case ADD_HOLDER -> {
+        var op = command.getAddHolder();
+        blocks.addHolder(op.getSlot(), op.getMember(), op.getBlocksList());
+        yield Outcome.getDefaultInstance();
+      }
+      case EXPIRE_SESSIONS -> {
+        sessions.expire(command.getExpireSessions().getUnusedSinceMs());
+        yield Outcome.getDefaultInstance();
+      }
+      case REAP_ORPHANS -> value(reap(command.getReapOrphans().getUnusedSinceMs()));
+      case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a command of another release");
+    };
+  }
+
+  private static Outcome value(long value) {
+    return Outcome.newBuilder().setValue(value).build();
+  }
+
+  private static Outcome attributes(Inode inode) {
+    return Outcome.newBuilder().setAttributes(inode.attributes()).build();
+  }
+
+  // --- Names ---
+
+  private Outcome create(Create op) {
+    Tree.Place place = tree.resolve(op.getLocation(), !op.getExclusive());
+    if (place.inode().isPresent()) {
+      Inode inode = place.inode().get();
+      if (op.getExclusive()) {
+        throw new Refused(Errno.EEXIST, place.name() + " exists");
+      }
+      if (inode.isDirectory()) {
+        throw new Refused(Errno.EISDIR, place.name() + " is a directory");
+      }
+      return attributes(op.getTruncate() ? resize(inode, 0) : inode);
+    }
+    if (op.getNoCreate()) {
+      throw new Refused(Errno.ENOENT, "no such file: " + place.name());
+    }
+    return attributes(
+        tree.create(place, FileType.REGULAR, op.getMode(), op.getUid(), op.getGid(), "", nowMs));
+  }
+
+  private Outcome make(
+      Location location, FileType type, int mode, int uid, int gid, String target) {
+    Tree.Place place = tree.resolve(location, false);
+    if (place.inode().isPresent()) {
+      throw new Refused(Errno.EEXIST, (place.isBase() ? "/" : place.name()) + " exists");
+    }
+    return attributes(tree.create(place, type, mode, uid, gid, target, nowMs));
+  }
+
+  private static void checkTarget(String target) {
+    int bytes = target.getBytes(java.nio.charset.StandardCharsets.UTF_8).length;
+    if (target.isEmpty() || target.indexOf('\0') >= 0) {
+      throw new Refused(Errno.EINVAL, "a symbolic link needs a target");
+    }
+    if (bytes > TARGET_BYTES_MAX) {
+      throw new Refused(Errno.ENAMETOOLONG, "target over " + TARGET_BYTES_MAX + " bytes");
+    }
+  }
+
+  private Outcome unlink(Location location) {
+    Tree.Place place = tree.resolve(location, false);
+    Inode inode = place.require();
+    if (inode.isDirectory()) {
+      throw new Refused(Errno.EISDIR, place.name() + " is a directory");
+    }
+    tree.dentries.remove(place.key());
+    tree.touch(place.directory().id(), 0, nowMs);
+    drop(inode);
+    return Outcome.getDefaultInstance();
+  }
+
+  /** Takes a name from a file; without names it stays for those that have it open. */
+  private void drop(Inode inode) {
+    if (inode.links() > 1) {
+      tree.inodes.put(inode.id(), inode.withLinks(inode.links() - 1, nowMs));
+    } else if (inode.isRegular()) {
+      tree.inodes.put(inode.id(), inode.withLinks(0, nowMs));
+      orphans.put(inode.id(), nowMs);
+    } else {
+      tree.inodes.remove(inode.id());
+    }
+  }
+
+  private Outcome rmdir(Location location) {
+    Tree.Place place = tree.resolve(location, false);
+    if (place.isBase()) {
+      throw new Refused(Errno.EINVAL, "this directory cannot be removed");
+    }
+    Inode inode = place.require();
+    if (!inode.isDirectory()) {
+      throw new Refused(Errno.ENOTDIR, place.name() + " is not a directory");
+    }
+    removeDirectory(place, inode);
+    return Outcome.getDefaultInstance();
+  }
+
+  private void removeDirectory(Tree.Place place, Inode inode) {
+    if (!tree.isEmpty(inode)) {
+      throw new Refused(Errno.ENOTEMPTY, place.name() + " is not empty");
+    }
+    tree.dentries.remove(place.key());
+    tree.inodes.remove(inode.id());
+    tree.touch(place.directory().id(), -1, nowMs);
+    tree.directories--;
+  }
+
+  private Outcome rename(Rename op) {
+    Tree.Place from = tree.resolve(op.getFrom(), false);
+    Inode moved = from.require();
+    Tree.Place to = tree.resolve(op.getTo(), false);
+    if (from.isBase() || to.isBase()) {
+      throw new Refused(Errno.EINVAL, "this directory cannot be moved or replaced");
+    }
+    if (moved.isDirectory() && tree.isAbove(moved, to.directory())) {
+      throw new Refused(Errno.EINVAL, "a directory cannot be moved into itself");
+    }
+    if (to.inode().isPresent()) {
+      Inode replaced = to.inode().get();
+      if (op.getNoReplace()) {
+        throw new Refused(Errno.EEXIST, to.name() + " exists");
+      }
+      if (replaced.id() == moved.id()) {
+        return attributes(moved);
+      }
+      replace(moved, to, replaced);
+    }
+    tree.dentries.remove(from.key());
+    tree.dentries.put(to.key(), moved.id());
+    Inode result = moved.movedTo(to.directory().id(), nowMs);
+    tree.inodes.put(moved.id(), result);
+    int directory = moved.isDirectory() ? 1 : 0;
+    boolean elsewhere = from.directory().id() != to.directory().id();
+    tree.touch(from.directory().id(), elsewhere ? -directory : 0, nowMs);
+    tree.touch(to.directory().id(), elsewhere ? directory : 0, nowMs);
+    return attributes(result);
+  }
+
+  private void replace(Inode moved, Tree.Place to, Inode replaced) {
+    if (replaced.isDirectory() && !moved.isDirectory()) {
+      throw new Refused(Errno.EISDIR, to.name() + " is a directory");
+    }
+    if (!replaced.isDirectory() && moved.isDirectory()) {
+      throw new Refused(Errno.ENOTDIR, to.name() + " is not a directory");
+    }
+    if (replaced.isDirectory()) {
+      removeDirectory(to, replaced);
+    } else {
+      tree.dentries.remove(to.key());
+      drop(replaced);
+    }
+  }
+
+  // --- Files ---
+
+  private Outcome setAttributes(SetAttributes op) {
+    Inode inode =
+        op.getInode() != 0
+            ? tree.open(op.getInode())
+            : tree.resolve(op.getLocation(), !op.getNoFollow()).require();
+    if (op.hasSize()) {
+      inode = resize(inode, op.getSize());
+    }
+    Inode changed =
+        inode.withAttributes(
+            op.hasMode() ? op.getMode() : inode.mode(),
+            op.hasUid() ? op.getUid() : inode.uid(),
+            op.hasGid() ? op.getGid() : inode.gid(),
+            op.hasAtimeMs() ? op.getAtimeMs() : inode.atimeMs(),
+            op.hasMtimeMs() ? op.getMtimeMs() : inode.mtimeMs(),
+            nowMs);
+    tree.inodes.put(inode.id(), changed);
+    return attributes(changed);
+  }
+
+  private Inode resize(Inode inode, long size) {
+    if (inode.isDirectory()) {
+      throw new Refused(Errno.EISDIR, "a directory has no size to change");
+    }
+    if (!inode.isRegular()) {
+      throw new Refused(Errno.EINVAL, "not a regular file");
+    }
+    checkRange(size, 0);
+    if (size < inode.size()) {
+      extents.cut(inode.id(), size, Long.MAX_VALUE);
+    }
+    Inode resized = inode.withContent(size, nowMs);
+    tree.inodes.put(inode.id(), resized);
+    return resized;
+  }
+
+  private static void checkRange(long offset, long length) {
+    if (offset < 0 || length < 0) {
+      throw new Refused(Errno.EINVAL, "negative offset or length");
+    }
+    if (offset > FILE_BYTES_MAX - length) {
+      throw new Refused(Errno.EFBIG, "beyond the longest file");
+    }
+  }
+
+  private Outcome write(Write op) {
+    Inode inode = tree.open(op.getInode());
+    if (!inode.isRegular()) {
+      throw new Refused(Errno.EINVAL, "not a regular file");
+    }
+    long base = op.getAppend() ? inode.size() : 0;
+    for (NewExtent extent : op.getExtentsList()) {
+      checkRange(base + Math.min(extent.getOffset(), FILE_BYTES_MAX), extent.getLength());
+      if (extent.getLength() <= 0 || extent.getOffset() < 0) {
+        throw new Refused(Errno.EINVAL, "malformed extent");
+      }
+      blocks.checkNew(extent.getBlock());
+    }
+    long distinct = op.getExtentsList().stream().mapToLong(NewExtent::getBlock).distinct().count();
+    int inline = op.getInlineData().size();
+    if (distinct != op.getExtentsCount() || inline > INLINE_BYTES_MAX) {
+      throw new Refused(Errno.EINVAL, "malformed write");
+    }
+    checkRange(base + Math.clamp(op.getInlineOffset(), 0, FILE_BYTES_MAX), inline);
+
+    long size = inode.size();
+    for (NewExtent extent : op.getExtentsList()) {
+      long offset = base + extent.getOffset();
+      blocks.add(extent.getBlock(), extent.getLength(), extent.getHolders());
+      extents.insert(inode.id(), offset, new Keys.Run(extent.getLength(), extent.getBlock(), 0));
+      size = Math.max(size, offset + extent.getLength());
+    }
+    if (inline > 0) {
+      long block = blocks.allocate(1);
+      long offset = base + op.getInlineOffset();
+      blocks.add(block, inline, blocks.allSlots());
+      sink.stage(block, op.getInlineData().toByteArray());
+      staged = true;
+      extents.insert(inode.id(), offset, new Keys.Run(inline, block, 0));
+      size = Math.max(size, offset + inline);
+    }
+    Inode written = inode.withContent(size, nowMs);
+    tree.inodes.put(inode.id(), written);
+    return Outcome.newBuilder().setAttributes(written.attributes()).setValue(base).build();
+  }
+
+  /** Removes files without names that nobody has open, a bounded part at a time. */
+  private long reap(long unusedSinceMs) {
+    int budget = REAP_EXTENTS;
+    List<Long> due =
+        orphans.live.entrySet().stream()
+            .filter(entry -> entry.getValue() < unusedSinceMs)
+            .limit(REAP_EXTENTS)
+            .map(Map.Entry::getKey)
+            .toList();
+    long reaped = 0;
+    for (long inode : due) {
+      budget -= extents.removeSome(inode, budget) + 1;
+      if (budget <= 0) {
+        break;
+      }
+      orphans.remove(inode);
+      tree.inodes.remove(inode);
+      reaped++;
+    }
+    return reaped;
+  }
+
+  @Override
+  public void configure(Configuration configuration) {
+    lock.writeLock().lock();
+    try {
+      blocks.configure(configuration);
+    } finally {
+      lock.writeLock().unlock();
+    }
+  }
+
+  // --- Snapshots ---
+
+  @Override
+  public Frozen freeze() {
+    lock.writeLock().lock();
+    try {
+      return new NamespaceSnapshot(this, lock, sink);
+    } finally {
+      lock.writeLock().unlock();
+    }
+  }
+
+  @Override
+  public void restore(InputStream snapshot) throws IOException {
+    lock.writeLock().lock();
+    try {
+      NamespaceSnapshot.read(this, snapshot);
+    } finally {
+      lock.writeLock().unlock();
+    }
+    sink.restored();
+  }
+
+  // --- Reading ---
+
+  /** Answers a query from the state as it is here; the caller has passed a read barrier. */
+  public Answer ask(Query query) {
+    return reading(n -> queries.answer(query));
+  }
+
+  /** Which of these files have no name any more and would be removed unless retained. */
+  public List<Long> orphansAmong(List<Long> inodes) {
+    return reading(n -> inodes.stream().filter(inode -> n.orphans.get(inode) != null).toList());
+  }
+
+  /** True if a {@code ReapOrphans} with this time would do something. */
+  public boolean anyOrphanUnusedSince(long timeMs) {
+    return reading(n -> n.orphans.live.values().stream().anyMatch(used -> used < timeMs));
+  }
+
+  public boolean anySessionUnusedSince(long timeMs) {
+    return reading(n -> n.sessions.anyUnusedSince(timeMs));
+  }
+
+  /** Members that hold a block, a bit per slot; empty if nothing refers to it. */
+  public OptionalLong holders(long block) {
+    return reading(
+        n -> {
+          Keys.Block found = n.blocks.blocks.get(block);
+          return found == null ? OptionalLong.empty() : OptionalLong.of(found.holders());
+        });
+  }
+
+  /** Length of a referenced block, or 0. */
+  public int blockLength(long block) {
+    return reading(
+        n -> {
+          Keys.Block found = n.blocks.blocks.get(block);
+          return found == null ? 0 : found.length();
+        });
+  }
+
+  /** Referenced blocks after a given one, in order: for walking over all in pages. */
+  public List<Long> blocksAfter(long block, int atMost) {
+    return reading(
+        n -> n.blocks.blocks.live.tailMap(block, false).keySet().stream().limit(atMost).toList());
+  }
+
+  /** Blocks with fewer holders than they should have, after a given one, in order. */
+  public List<Long> underReplicatedAfter(long block, int atMost) {
+    return reading(
+        n -> n.blocks.underReplicated().tailSet(block, false).stream().limit(atMost).toList());
+  }
+
+  /** Unreferenced blocks below this id are garbage for ever. */
+  public long blockFloor() {
+    return reading(n -> n.blocks.floor);
+  }
+
+  public long underReplicatedCount() {
+    return reading(n -> (long) n.blocks.underReplicated().size());
+  }
+
+  public Configuration configuration() {
+    return reading(n -> n.blocks.configuration());
+  }
+
+  /** Attributes of a file by inode, for checks; the default instance if there is none. */
+  public Attributes attributesOf(long inode) {
+    return reading(
+        n -> {
+          Inode found = n.tree.inodes.get(inode);
+          return found == null ? Attributes.getDefaultInstance() : found.attributes();
+        });
+  }
+
+  private <T> T reading(Function<Namespace, T> read) {
+    lock.readLock().lock();
+    try {
+      return read.apply(this);
+    } finally {
+      lock.readLock().unlock();
+    }
+  }
+}

@@ -1,0 +1,128 @@
+package io.sandstore.namespace;
+
+import io.sandstore.wire.Answer;
+import io.sandstore.wire.DirectoryEntry;
+import io.sandstore.wire.Errno;
+import io.sandstore.wire.Extent;
+import io.sandstore.wire.FileSystemStats;
+import io.sandstore.wire.Layout;
+import io.sandstore.wire.Lookup;
+import io.sandstore.wire.Member;
+import io.sandstore.wire.Query;
+import io.sandstore.wire.ReadDirectory;
+import io.sandstore.wire.ReadLink;
+import java.util.Map;
+
+/** Reads of the namespace. Every answer is bounded; longer ones come in pages. */
+final class Queries {
+
+  private static final int ENTRIES_MAX = 1000;
+  private static final int EXTENTS_MAX = 1000;
+
+  private final Namespace namespace;
+
+  Queries(Namespace namespace) {
+    this.namespace = namespace;
+  }
+
+  Answer answer(Query query) {
+    try {
+      return switch (query.getOpCase()) {
+        case LOOKUP -> lookup(query.getLookup());
+        case READ_DIRECTORY -> readDirectory(query.getReadDirectory());
+        case LAYOUT -> layout(query.getLayout());
+        case READ_LINK -> readLink(query.getReadLink());
+        case STAT_FS -> statFs();
+        case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a query of another release");
+      };
+    } catch (Refused refused) {
+      return Answer.newBuilder().setFault(refused.fault()).build();
+    }
+  }
+
+  private Answer lookup(Lookup op) {
+    Inode inode =
+        op.getInode() != 0
+            ? namespace.tree.open(op.getInode())
+            : namespace.tree.resolve(op.getLocation(), !op.getNoFollow()).require();
+    return Answer.newBuilder().setAttributes(inode.attributes()).build();
+  }
+
+  private Answer readDirectory(ReadDirectory op) {
+    Tree tree = namespace.tree;
+    Inode directory = tree.resolve(op.getLocation(), true).require();
+    if (!directory.isDirectory()) {
+      throw new Refused(Errno.ENOTDIR, "not a directory");
+    }
+    int limit = op.getLimit() <= 0 ? ENTRIES_MAX : Math.min(op.getLimit(), ENTRIES_MAX);
+    Answer.Builder answer = Answer.newBuilder().setAttributes(directory.attributes());
+    Keys.Dentry after = new Keys.Dentry(directory.id(), op.getAfter());
+    for (Map.Entry<Keys.Dentry, Long> entry : tree.dentries.live.tailMap(after, false).entrySet()) {
+      if (entry.getKey().parent() != directory.id()) {
+        break;
+      }
+      if (answer.getEntriesCount() == limit) {
+        return answer.setMore(true).build();
+      }
+      answer.addEntries(
+          DirectoryEntry.newBuilder()
+              .setName(entry.getKey().name())
+              .setAttributes(tree.inode(entry.getValue()).attributes()));
+    }
+    return answer.build();
+  }
+
+  private Answer layout(Layout op) {
+    Inode inode = namespace.tree.open(op.getInode());
+    if (op.getOffset() < 0 || op.getLength() < 0) {
+      throw new Refused(Errno.EINVAL, "negative offset or length");
+    }
+    long end = Math.min(inode.size(), op.getOffset() + Math.min(op.getLength(), inode.size()));
+    Answer.Builder answer = Answer.newBuilder().setAttributes(inode.attributes());
+    for (Map.Entry<Keys.Offset, Keys.Run> entry :
+        namespace.extents.touching(inode.id(), op.getOffset(), end).entrySet()) {
+      if (answer.getExtentsCount() == EXTENTS_MAX) {
+        return answer.setMore(true).build();
+      }
+      answer.addExtents(extent(entry.getKey().offset(), entry.getValue()));
+    }
+    return answer.build();
+  }
+
+  private Extent extent(long offset, Keys.Run run) {
+    Keys.Block block = namespace.blocks.require(run.block());
+    Extent.Builder extent =
+        Extent.newBuilder()
+            .setOffset(offset)
+            .setLength(run.length())
+            .setBlock(run.block())
+            .setBlockOffset(run.blockOffset())
+            .setBlockLength(block.length());
+    for (Member member : namespace.blocks.configuration().getMembersList()) {
+      if ((block.holders() >>> member.getSlot() & 1) == 1) {
+        extent.addHolders(member.getName());
+      }
+    }
+    return extent.build();
+  }
+
+  private Answer readLink(ReadLink op) {
+    Inode inode = namespace.tree.resolve(op.getLocation(), false).require();
+    if (!inode.isSymlink()) {
+      throw new Refused(Errno.EINVAL, "not a symbolic link");
+    }
+    return Answer.newBuilder().setAttributes(inode.attributes()).setTarget(inode.target()).build();
+  }
+
+  private Answer statFs() {
+    Tree tree = namespace.tree;
+    return Answer.newBuilder()
+        .setStats(
+            FileSystemStats.newBuilder()
+                .setFiles(tree.inodes.live.size() - tree.directories)
+                .setDirectories(tree.directories)
+                .setBlocks(namespace.blocks.blocks.live.size())
+                .setUnderReplicatedBlocks(namespace.blocks.underReplicated().size()))
+        .build();
+  }
+}

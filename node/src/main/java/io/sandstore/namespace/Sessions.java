@@ -1,0 +1,112 @@
+package io.sandstore.namespace;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.sandstore.wire.Command;
+import io.sandstore.wire.Errno;
+import io.sandstore.wire.Outcome;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Who asked what, and what the answer was, so that a request that comes twice is applied once (6.3
+ * of Ongaro's thesis). Both the clients and the answers kept for each are bounded.
+ */
+final class Sessions {
+
+  static final int SESSIONS_MAX = 100_000;
+  static final int OUTCOMES_MAX = 1024;
+
+  final FrozenMap<Long, Keys.Session> sessions = new FrozenMap<>();
+  final FrozenMap<Keys.Request, ByteString> outcomes = new FrozenMap<>();
+  long next = 1;
+
+  long open(long nonce, long nowMs) {
+    for (Map.Entry<Long, Keys.Session> entry :
+        sessions.live.tailMap(Math.max(0, next - OUTCOMES_MAX), true).entrySet()) {
+      if (entry.getValue().nonce() == nonce) {
+        return entry.getKey(); // the same client, whose first attempt's answer got lost
+      }
+    }
+    if (sessions.live.size() >= SESSIONS_MAX) {
+      throw new Refused(Errno.EAGAIN, "too many clients");
+    }
+    long id = next++;
+    sessions.put(id, new Keys.Session(nonce, nowMs, 0, 0));
+    return id;
+  }
+
+  /** The answer that this request got before, if any. */
+  Optional<Outcome> admit(Command command, long nowMs) {
+    long id = command.getSession();
+    Keys.Session session = sessions.get(id);
+    if (session == null) {
+      throw new Refused(Errno.SESSION_EXPIRED, "session " + id + " is not known");
+    }
+    ByteString known = outcomes.get(new Keys.Request(id, command.getSequence()));
+    if (known != null) {
+      try {
+        return Optional.of(Outcome.parseFrom(known));
+      } catch (InvalidProtocolBufferException e) {
+        throw new IllegalStateException("damaged outcome of session " + id, e);
+      }
+    }
+    if (command.getSequence() < session.acknowledgedBelow()) {
+      throw new Refused(Errno.EINVAL, "request " + command.getSequence() + " was answered before");
+    }
+    long below = Math.max(session.acknowledgedBelow(), command.getAcknowledgedBelow());
+    int count = session.outcomes() - forget(id, session.acknowledgedBelow(), below);
+    sessions.put(id, new Keys.Session(session.nonce(), nowMs, below, count));
+    if (count >= OUTCOMES_MAX) {
+      throw new Refused(Errno.EAGAIN, "too many requests without acknowledgement");
+    }
+    return Optional.empty();
+  }
+
+  private int forget(long id, long from, long below) {
+    if (below <= from) {
+      return 0;
+    }
+    List<Keys.Request> done =
+        new ArrayList<>(
+            outcomes
+                .live
+                .subMap(new Keys.Request(id, from), true, new Keys.Request(id, below), false)
+                .keySet());
+    done.forEach(outcomes::remove);
+    return done.size();
+  }
+
+  void remember(Command command, Outcome outcome) {
+    long id = command.getSession();
+    Keys.Session s = sessions.get(id);
+    if (s != null) {
+      outcomes.put(new Keys.Request(id, command.getSequence()), outcome.toByteString());
+      sessions.put(
+          id, new Keys.Session(s.nonce(), s.usedMs(), s.acknowledgedBelow(), s.outcomes() + 1));
+    }
+  }
+
+  void expire(long unusedSinceMs) {
+    List<Long> old =
+        sessions.live.entrySet().stream()
+            .filter(entry -> entry.getValue().usedMs() < unusedSinceMs)
+            .map(Map.Entry::getKey)
+            .toList();
+    for (long id : old) {
+      sessions.remove(id);
+      forget(id, 0, Long.MAX_VALUE);
+    }
+  }
+
+  boolean anyUnusedSince(long timeMs) {
+    return sessions.live.values().stream().anyMatch(session -> session.usedMs() < timeMs);
+  }
+
+  void clear() {
+    sessions.clear();
+    outcomes.clear();
+  }
+}

@@ -1,0 +1,185 @@
+package io.sandstore.namespace;
+
+import io.sandstore.wire.Errno;
+import io.sandstore.wire.FileType;
+import io.sandstore.wire.Location;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** Inodes, directory entries, and how a path leads to them. */
+final class Tree {
+
+  static final int NAME_BYTES_MAX = 255;
+  static final int PATH_BYTES_MAX = 4096;
+  private static final int SYMLINKS_MAX = 40;
+
+  final FrozenMap<Long, Inode> inodes = new FrozenMap<>();
+  final FrozenMap<Keys.Dentry, Long> dentries = new FrozenMap<>();
+  long nextInode = Inode.ROOT + 1;
+  long directories = 1;
+
+  /** Where a path leads: a place in a directory, and what is there. */
+  record Place(Inode directory, String name, Optional<Inode> inode) {
+
+    Inode require() {
+      return inode.orElseThrow(() -> new Refused(Errno.ENOENT, "no such file: " + name));
+    }
+
+    /**
+     * The root, or another directory named as the base itself, is in no place that could change.
+     */
+    boolean isBase() {
+      return name.isEmpty();
+    }
+
+    Keys.Dentry key() {
+      return new Keys.Dentry(directory.id(), name);
+    }
+  }
+
+  void format() {
+    inodes.put(
+        Inode.ROOT, Inode.create(Inode.ROOT, FileType.DIRECTORY, 0755, 0, 0, Inode.ROOT, "", 0));
+  }
+
+  void clear() {
+    inodes.clear();
+    dentries.clear();
+    directories = 0;
+  }
+
+  /** Follows a path. ENOENT only for what is missing before its last component. */
+  Place resolve(Location location, boolean followLast) {
+    String path = location.getPath();
+    if (path.length() > PATH_BYTES_MAX
+        || path.getBytes(StandardCharsets.UTF_8).length > PATH_BYTES_MAX) {
+      throw new Refused(Errno.ENAMETOOLONG, "path over " + PATH_BYTES_MAX + " bytes");
+    }
+    Inode at = directory(location.getBase() == 0 ? Inode.ROOT : location.getBase());
+    ArrayDeque<String> rest = new ArrayDeque<>();
+    for (String component : path.split("/", -1)) {
+      if (!component.isEmpty()) {
+        checkName(component);
+        rest.addLast(component);
+      }
+    }
+    int symlinks = 0;
+    Place place = new Place(at, "", Optional.of(at));
+    while (!rest.isEmpty()) {
+      String name = rest.pollFirst();
+      if (name.equals("..")) { // from a symbolic link only
+        at = directory(at.parent());
+        place = new Place(at, "", Optional.of(at));
+        continue;
+      }
+      Long child = dentries.get(new Keys.Dentry(at.id(), name));
+      Optional<Inode> inode = Optional.ofNullable(child).map(this::inode);
+      place = new Place(at, name, inode);
+      boolean last = rest.isEmpty();
+      if (inode.isPresent() && inode.get().isSymlink() && (!last || followLast)) {
+        if (++symlinks > SYMLINKS_MAX) {
+          throw new Refused(Errno.ELOOP, "too many symbolic links at " + name);
+        }
+        String target = inode.get().target();
+        prepend(target, rest);
+        at = target.startsWith("/") ? inode(Inode.ROOT) : at;
+        place = new Place(at, "", Optional.of(at));
+      } else if (!last) {
+        at = place.require();
+        if (!at.isDirectory()) {
+          throw new Refused(Errno.ENOTDIR, name + " is not a directory");
+        }
+      }
+    }
+    return place;
+  }
+
+  private static void prepend(String target, ArrayDeque<String> rest) {
+    String[] components = target.split("/", -1);
+    for (int i = components.length - 1; i >= 0; i--) {
+      if (!components[i].isEmpty() && !components[i].equals(".")) {
+        rest.addFirst(components[i]);
+      }
+    }
+  }
+
+  static void checkName(String name) {
+    if (name.equals(".") || name.equals("..")) {
+      throw new Refused(Errno.EINVAL, "'" + name + "' is not allowed in a path");
+    }
+    if (name.indexOf('\0') >= 0) {
+      throw new Refused(Errno.EINVAL, "NUL in a name");
+    }
+    boolean maybeLong = name.length() > NAME_BYTES_MAX / 3;
+    if (maybeLong && name.getBytes(StandardCharsets.UTF_8).length > NAME_BYTES_MAX) {
+      throw new Refused(Errno.ENAMETOOLONG, "name over " + NAME_BYTES_MAX + " bytes");
+    }
+  }
+
+  private Inode directory(long id) {
+    Inode inode = inodes.get(id);
+    if (inode == null) {
+      throw new Refused(Errno.ESTALE, "directory " + id + " is gone");
+    }
+    if (!inode.isDirectory()) {
+      throw new Refused(Errno.ENOTDIR, "inode " + id + " is not a directory");
+    }
+    return inode;
+  }
+
+  /** An inode that must be there, because something refers to it. */
+  Inode inode(long id) {
+    Inode inode = inodes.get(id);
+    if (inode == null) {
+      throw new IllegalStateException("dangling reference to inode " + id);
+    }
+    return inode;
+  }
+
+  /** An inode that a client has open. */
+  Inode open(long id) {
+    Inode inode = inodes.get(id);
+    if (inode == null) {
+      throw new Refused(Errno.ESTALE, "the file was removed");
+    }
+    return inode;
+  }
+
+  Inode create(Place place, FileType type, int mode, int uid, int gid, String target, long nowMs) {
+    if (inodes.get(place.directory().id()) == null) {
+      throw new Refused(Errno.ENOENT, "the directory is gone");
+    }
+    Inode inode =
+        Inode.create(nextInode++, type, mode, uid, gid, place.directory().id(), target, nowMs);
+    inodes.put(inode.id(), inode);
+    dentries.put(place.key(), inode.id());
+    touch(place.directory().id(), inode.isDirectory() ? 1 : 0, nowMs);
+    directories += inode.isDirectory() ? 1 : 0;
+    return inode;
+  }
+
+  void touch(long directory, int linkChange, long nowMs) {
+    inodes.put(directory, inode(directory).touched(linkChange, nowMs));
+  }
+
+  boolean isEmpty(Inode directory) {
+    Map.Entry<Keys.Dentry, Long> first =
+        dentries.live.ceilingEntry(new Keys.Dentry(directory.id(), ""));
+    return first == null || first.getKey().parent() != directory.id();
+  }
+
+  /** True if {@code ancestor} is {@code directory} or above it. */
+  boolean isAbove(Inode ancestor, Inode directory) {
+    @Nullable Inode at = directory;
+    while (at.id() != ancestor.id()) {
+      if (at.id() == Inode.ROOT) {
+        return false;
+      }
+      at = inode(at.parent());
+    }
+    return true;
+  }
+}

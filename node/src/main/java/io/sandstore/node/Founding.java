@@ -1,0 +1,207 @@
+package io.sandstore.node;
+
+import io.sandstore.host.Clock;
+import io.sandstore.host.Disk;
+import io.sandstore.host.Host;
+import io.sandstore.raft.Configurations;
+import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.Adopt;
+import io.sandstore.wire.Configuration;
+import io.sandstore.wire.Errno;
+import io.sandstore.wire.Header;
+import io.sandstore.wire.Identity;
+import io.sandstore.wire.Join;
+import io.sandstore.wire.Member;
+import io.sandstore.wire.Probe;
+import io.sandstore.wire.ProbeReply;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.TreeSet;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * How a node without a cluster gets one.
+ *
+ * <p>Blank nodes found a cluster together: when the one with the first name has heard from every
+ * node on the list that it is blank too, it names the cluster and its founders. If any node knows a
+ * cluster already, a blank one joins it, as a founder if it is one and otherwise in the place of
+ * its name's former member, whose promises it does not know. A node with data never founds
+ * anything.
+ */
+final class Founding {
+
+  private static final Logger log = LoggerFactory.getLogger(Founding.class);
+  private static final Duration PROBE_LIMIT = Duration.ofSeconds(2);
+  private static final Duration JOIN_LIMIT = Duration.ofSeconds(5);
+  private static final Duration PAUSE = Duration.ofMillis(100);
+  private static final Duration SAY_EVERY = Duration.ofSeconds(5);
+
+  private final Host host;
+  private final Clock clock;
+  private final Disk disk;
+  private final Discovery discovery;
+  private final Peers peers;
+  private Identity identity;
+
+  Founding(Host host, Disk disk, Discovery discovery, Peers peers, Identity identity) {
+    this.host = host;
+    this.clock = host.clock();
+    this.disk = disk;
+    this.discovery = discovery;
+    this.peers = peers;
+    this.identity = identity;
+  }
+
+  synchronized Identity identity() {
+    return identity;
+  }
+
+  private synchronized boolean belongs() {
+    return !identity.getClusterId().isEmpty();
+  }
+
+  // --- Asked by others ---
+
+  synchronized ProbeReply probe() {
+    return ProbeReply.newBuilder()
+        .setName(identity.getName())
+        .setMemberId(identity.getMemberId())
+        .setClusterId(identity.getClusterId())
+        .setFounders(identity.getFounders())
+        .build();
+  }
+
+  /** Becomes a founder; the identity is durable when this returns. */
+  synchronized void adopt(Adopt adopt) throws IOException {
+    if (belongs()) {
+      if (identity.getClusterId().equals(adopt.getClusterId())) {
+        return;
+      }
+      throw new PosixException(Errno.MISMATCH, "this node belongs to another cluster");
+    }
+    if (Configurations.byId(adopt.getFounders(), identity.getMemberId()).isEmpty()) {
+      throw new PosixException(Errno.MISMATCH, "this node is not among the founders");
+    }
+    become(adopt.getClusterId(), adopt.getFounders());
+  }
+
+  /** Forgets the cluster: the log that belonged to this identity is lost. */
+  synchronized void startOver() throws IOException {
+    identity = Identities.renew(disk, identity.getName(), host.random());
+  }
+
+  private synchronized void become(String clusterId, Configuration founders) throws IOException {
+    Identity next = identity.toBuilder().setClusterId(clusterId).setFounders(founders).build();
+    Identities.save(disk, next);
+    identity = next;
+    log.info("{} belongs to cluster {}", identity.getName(), clusterId);
+  }
+
+  // --- Asking others ---
+
+  /** Returns once this node belongs to a cluster. */
+  void await() throws IOException, InterruptedException {
+    long sayAt = clock.nanos();
+    while (!belongs()) {
+      List<ProbeReply> replies = probeAll();
+      boolean all = replies.size() == discovery.addresses().size() - 1;
+      ProbeReply settled =
+          replies.stream().filter(r -> !r.getClusterId().isEmpty()).findFirst().orElse(null);
+      if (settled != null) {
+        join(settled);
+      } else if (all && isFirst()) {
+        found(replies);
+      }
+      if (belongs()) {
+        return;
+      }
+      if (clock.nanos() >= sayAt) {
+        log.info(
+            "waiting for the other nodes: {} of {} answer",
+            replies.size(),
+            discovery.addresses().size() - 1);
+        sayAt = clock.nanos() + SAY_EVERY.toNanos();
+      }
+      clock.sleep(PAUSE);
+    }
+  }
+
+  private boolean isFirst() {
+    return new TreeSet<>(discovery.addresses().keySet()).first().equals(identity().getName());
+  }
+
+  private List<ProbeReply> probeAll() throws InterruptedException {
+    List<ProbeReply> replies = new ArrayList<>();
+    Probe probe =
+        Probe.newBuilder()
+            .setName(identity().getName())
+            .setMemberId(identity().getMemberId())
+            .build();
+    for (String name : new TreeSet<>(discovery.addresses().keySet())) {
+      if (name.equals(identity().getName())) {
+        continue;
+      }
+      try (var answer =
+          peers.get(name).call(Header.newBuilder().setProbe(probe), clock.deadline(PROBE_LIMIT))) {
+        ProbeReply reply = answer.header().getProbeReply();
+        if (reply.getName().equals(name)) {
+          replies.add(reply);
+        } else {
+          log.warn("the node at the address of {} calls itself {}", name, reply.getName());
+        }
+      } catch (IOException e) {
+        log.debug("{} does not answer: {}", name, e.toString());
+      }
+    }
+    return replies;
+  }
+
+  private void found(List<ProbeReply> replies) throws IOException, InterruptedException {
+    List<Member> members = new ArrayList<>();
+    members.add(member(identity().getName(), identity().getMemberId()));
+    replies.forEach(r -> members.add(member(r.getName(), r.getMemberId())));
+    byte[] id = new byte[8];
+    host.random().nextBytes(id);
+    Configuration founders = Configurations.founders(members);
+    String clusterId = HexFormat.of().formatHex(id);
+    log.info("founding cluster {} of {} nodes", clusterId, members.size());
+    become(clusterId, founders);
+    Adopt adopt = Adopt.newBuilder().setClusterId(clusterId).setFounders(founders).build();
+    for (ProbeReply reply : replies) {
+      try {
+        peers
+            .get(reply.getName())
+            .call(Header.newBuilder().setAdopt(adopt), clock.deadline(PROBE_LIMIT))
+            .close();
+      } catch (IOException e) {
+        // It finds the cluster by itself when it probes us.
+        log.info("{} did not hear of the new cluster: {}", reply.getName(), e.getMessage());
+      }
+    }
+  }
+
+  private static Member member(String name, long id) {
+    return Member.newBuilder().setName(name).setId(id).build();
+  }
+
+  private void join(ProbeReply settled) throws IOException, InterruptedException {
+    Identity self = identity();
+    if (Configurations.byId(settled.getFounders(), self.getMemberId()).isEmpty()) {
+      Join join = Join.newBuilder().setName(self.getName()).setMemberId(self.getMemberId()).build();
+      try {
+        peers
+            .get(settled.getName())
+            .call(Header.newBuilder().setJoin(join), clock.deadline(JOIN_LIMIT))
+            .close();
+      } catch (IOException e) {
+        log.info("not taken in yet: {}", e.getMessage());
+        return;
+      }
+    }
+    become(settled.getClusterId(), settled.getFounders());
+  }
+}

@@ -1,0 +1,93 @@
+package io.sandstore.node;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.sandstore.host.Disk;
+import io.sandstore.host.DiskFile;
+import io.sandstore.wire.Identity;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.random.RandomGenerator;
+import java.util.zip.CRC32C;
+
+/**
+ * Who this node is, on its own disk: magic 8, version 4, crc 4, record. A disk without it is blank,
+ * and a blank disk gets an identity that nobody has ever voted or promised under.
+ */
+final class Identities {
+
+  static final int VERSION = 1;
+  private static final long MAGIC = 0x53414E444E4F4431L; // SANDNOD1
+  private static final String FILE = "identity";
+  private static final int HEADER_BYTES = 16;
+  private static final int BYTES_MAX = 1 << 20;
+
+  private Identities() {}
+
+  static Identity loadOrCreate(Disk disk, String name, RandomGenerator random) throws IOException {
+    if (disk.exists(FILE)) {
+      Identity identity = load(disk);
+      if (!identity.getName().equals(name)) {
+        throw new IOException(
+            "the data directory belongs to node '%s', not '%s'"
+                .formatted(identity.getName(), name));
+      }
+      return identity;
+    }
+    return renew(disk, name, random);
+  }
+
+  /** Makes this node a stranger under its old name. */
+  static Identity renew(Disk disk, String name, RandomGenerator random) throws IOException {
+    long id;
+    do {
+      id = random.nextLong();
+    } while (id == 0);
+    Identity identity = Identity.newBuilder().setName(name).setMemberId(id).build();
+    save(disk, identity);
+    return identity;
+  }
+
+  private static Identity load(Disk disk) throws IOException {
+    try (DiskFile file = disk.open(FILE, false)) {
+      long size = file.size();
+      if (size < HEADER_BYTES || size > BYTES_MAX) {
+        throw new IOException("the identity file is damaged");
+      }
+      ByteBuffer bytes = ByteBuffer.allocate((int) size);
+      file.readFully(bytes, 0);
+      bytes.flip();
+      if (bytes.getLong(0) != MAGIC || bytes.getInt(12) != crc(bytes)) {
+        throw new IOException("the identity file is damaged");
+      }
+      if (bytes.getInt(8) != VERSION) {
+        throw new IOException(
+            "the identity file has format version %d; this release reads version %d"
+                .formatted(bytes.getInt(8), VERSION));
+      }
+      return Identity.parseFrom(bytes.position(HEADER_BYTES));
+    } catch (InvalidProtocolBufferException e) {
+      throw new IOException("the identity file is damaged", e);
+    }
+  }
+
+  static void save(Disk disk, Identity identity) throws IOException {
+    byte[] record = identity.toByteArray();
+    ByteBuffer bytes = ByteBuffer.allocate(HEADER_BYTES + record.length);
+    bytes.putLong(MAGIC).putInt(VERSION).putInt(0).put(record).flip();
+    bytes.putInt(12, crc(bytes));
+    String temporary = FILE + ".tmp";
+    disk.delete(temporary);
+    try (DiskFile file = disk.open(temporary, true)) {
+      file.write(bytes, 0);
+      file.force();
+    }
+    disk.rename(temporary, FILE);
+    disk.forceDirectory("");
+  }
+
+  private static int crc(ByteBuffer bytes) {
+    CRC32C crc = new CRC32C();
+    crc.update(bytes.slice(HEADER_BYTES, bytes.limit() - HEADER_BYTES));
+    return (int) crc.getValue();
+  }
+}

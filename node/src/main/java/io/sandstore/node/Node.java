@@ -1,0 +1,195 @@
+package io.sandstore.node;
+
+import io.sandstore.block.BlockWriter;
+import io.sandstore.block.Repair;
+import io.sandstore.config.NodeConfig;
+import io.sandstore.host.Clock;
+import io.sandstore.host.Deadline;
+import io.sandstore.host.Disk;
+import io.sandstore.host.Host;
+import io.sandstore.profile.Profile;
+import io.sandstore.raft.CommandLog;
+import io.sandstore.raft.CorruptLogException;
+import io.sandstore.rpc.RpcServer;
+import io.sandstore.wire.Hello;
+import io.sandstore.wire.Identity;
+import java.io.Closeable;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One node: listens, gets into a cluster, then serves. Everything a node is made of is constructed
+ * here and in its profile, and nowhere else.
+ */
+public final class Node implements Closeable {
+
+  /** Release, as told in status. */
+  public static final String VERSION = "0.1.0";
+
+  private static final Logger log = LoggerFactory.getLogger(Node.class);
+  private static final Duration HAND_OVER_LIMIT = Duration.ofSeconds(5);
+
+  private final Host host;
+  private final Disk disk;
+  private final NodeConfig config;
+  private final Discovery discovery;
+  private final long startedAt;
+  private final Peers peers;
+  private final Postman postman;
+  private final Founding founding;
+  private final RpcServer server;
+  private volatile Optional<Parts> parts = Optional.empty();
+  private volatile boolean closed;
+
+  /** What there is once the node belongs to a cluster. */
+  record Parts(
+      Profile.Planes planes, Router router, BlockWriter writer, Repair repair, Chores chores) {}
+
+  /**
+   * Opens a node's disk and begins to listen.
+   *
+   * @throws IOException if the disk belongs to another node or another release, or the address is
+   *     taken
+   */
+  public Node(Host host, Disk disk, NodeConfig config, Discovery discovery) throws IOException {
+    this.host = host;
+    this.disk = disk;
+    this.config = config;
+    this.discovery = discovery;
+    this.startedAt = host.clock().nanos();
+    this.peers = new Peers(host, discovery, this::hello);
+    this.postman = new Postman(host, peers);
+    Identity identity = Identities.loadOrCreate(disk, config.name(), host.random());
+    this.founding = new Founding(host, disk, discovery, peers, identity);
+    this.server = new RpcServer(host, config.listen(), new Requests(this));
+  }
+
+  private Hello hello() {
+    return Hello.newBuilder()
+        .setFrom(config.name())
+        .setClusterId(founding.identity().getClusterId())
+        .build();
+  }
+
+  /** Gets into a cluster and serves; returns when requests are answered. */
+  public void start() throws IOException, InterruptedException {
+    founding.await();
+    Profile.Planes planes = wire();
+    Router router =
+        new Router(
+            config.name(), clock(), peers, planes.log(), planes.namespace(), () -> hasRoom(planes));
+    long self = founding.identity().getMemberId();
+    Repair.Pace pace =
+        new Repair.Pace(Repair.Pace.standard().look(), config.collectEvery(), config.scrubPause());
+    Repair repair = new Repair(host, router, self, planes.namespace(), planes.store(), pace);
+    BlockWriter writer = new BlockWriter(host, router, planes.namespace(), planes.store());
+    Chores chores = new Chores(clock(), router, planes.log(), planes.namespace(), config);
+    parts = Optional.of(new Parts(planes, router, writer, repair, chores));
+    planes.start().run();
+    repair.start();
+    host.threads().start("chores", chores::run);
+    log.info("{} serves at {}", config.name(), config.listen());
+  }
+
+  private Profile.Planes wire() throws IOException, InterruptedException {
+    Profile profile =
+        Profile.named(config.profile())
+            .orElseThrow(
+                () ->
+                    new IOException(
+                        "no profile '%s'; there are %s"
+                            .formatted(config.profile(), Profile.ALL.keySet())));
+    try {
+      return profile.wire(host, disk, config, founding.identity(), postman);
+    } catch (CorruptLogException e) {
+      // It may have voted for, or acknowledged, what it cannot find any more: it comes back as
+      // somebody who never promised anything, and keeps its blocks.
+      log.error("the log is damaged and set aside; rejoining as a new member: {}", e.getMessage());
+      setLogAside();
+      founding.startOver();
+      founding.await();
+      return profile.wire(host, disk, config, founding.identity(), postman);
+    }
+  }
+
+  private void setLogAside() throws IOException {
+    String aside = "raft.damaged-%016x".formatted(founding.identity().getMemberId());
+    for (String name : disk.list("raft")) {
+      disk.rename("raft/" + name, aside + "/" + name);
+    }
+    disk.forceDirectory(aside);
+    disk.forceDirectory("raft");
+  }
+
+  private boolean hasRoom(Profile.Planes planes) {
+    try {
+      return planes.store().freeBytes() >= config.reserveBytes() / 2;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  Clock clock() {
+    return host.clock();
+  }
+
+  NodeConfig config() {
+    return config;
+  }
+
+  Founding founding() {
+    return founding;
+  }
+
+  Optional<Parts> parts() {
+    return parts;
+  }
+
+  Duration uptime() {
+    return Duration.ofNanos(clock().nanos() - startedAt);
+  }
+
+  Discovery discovery() {
+    return discovery;
+  }
+
+  /** Hands leadership over, so that clients see no gap, and stops. */
+  public void shutDown() throws IOException {
+    try {
+      if (parts.isPresent()) {
+        CommandLog commands = parts.get().planes().log();
+        Deadline deadline = clock().deadline(HAND_OVER_LIMIT);
+        if (commands.standing().leading()) {
+          log.info("handing leadership over");
+          commands.transferLeadership("", deadline);
+        }
+      }
+    } catch (IOException e) {
+      log.warn("leadership was not handed over: {}", e.getMessage());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    close();
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    server.close();
+    if (parts.isPresent()) {
+      Parts p = parts.get();
+      p.chores().close();
+      p.repair().close();
+      p.planes().stop().close();
+    }
+    postman.close();
+    peers.close();
+    log.info("{} stopped", config.name());
+  }
+}

@@ -1,0 +1,52 @@
+package io.sandstore.node;
+
+import io.sandstore.host.Host;
+import io.sandstore.rpc.Peer;
+import io.sandstore.wire.Hello;
+import java.io.Closeable;
+import java.io.IOException;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
+
+/** The other nodes by name, at whatever address discovery gives them now. Thread-safe. */
+final class Peers implements Closeable {
+
+  private final Host host;
+  private final Discovery discovery;
+  private final Supplier<Hello> hello;
+  private final Map<String, Peer> peers = new ConcurrentHashMap<>();
+
+  Peers(Host host, Discovery discovery, Supplier<Hello> hello) {
+    this.host = host;
+    this.discovery = discovery;
+    this.hello = hello;
+  }
+
+  Peer get(String name) throws IOException {
+    String address = discovery.addresses().get(name);
+    if (address == null) {
+      throw new IOException("no address of " + name + " is known");
+    }
+    Peer peer = peers.get(name);
+    if (peer != null && peer.address().equals(address)) {
+      return peer;
+    }
+    return peers.compute(
+        name,
+        (n, old) -> {
+          if (old != null && old.address().equals(address)) {
+            return old;
+          }
+          if (old != null) {
+            old.close();
+          }
+          return new Peer(host, address, hello);
+        });
+  }
+
+  @Override
+  public void close() {
+    peers.values().forEach(Peer::close);
+  }
+}

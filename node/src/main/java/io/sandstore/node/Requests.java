@@ -1,0 +1,240 @@
+package io.sandstore.node;
+
+import io.sandstore.block.BlockStore;
+import io.sandstore.host.Deadline;
+import io.sandstore.host.Frame;
+import io.sandstore.namespace.Namespace;
+import io.sandstore.raft.CommandLog;
+import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.RpcServer;
+import io.sandstore.wire.Answer;
+import io.sandstore.wire.Ask;
+import io.sandstore.wire.Command;
+import io.sandstore.wire.Configuration;
+import io.sandstore.wire.Done;
+import io.sandstore.wire.Errno;
+import io.sandstore.wire.Header;
+import io.sandstore.wire.Hello;
+import io.sandstore.wire.HelloReply;
+import io.sandstore.wire.Identity;
+import io.sandstore.wire.Join;
+import io.sandstore.wire.Mutate;
+import io.sandstore.wire.NodeStatus;
+import io.sandstore.wire.StoreBlock;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What a node answers. One method a request; the table is in {@link #handle}. */
+final class Requests implements RpcServer.Handler {
+
+  private static final Logger log = LoggerFactory.getLogger(Requests.class);
+
+  /** Longest command: log entries must fit into one frame with others. */
+  private static final int COMMAND_BYTES_MAX = 256 << 10;
+
+  /** A node this far behind the log is not ready. */
+  private static final long READY_LAG_MAX = 1000;
+
+  private final Node node;
+
+  Requests(Node node) {
+    this.node = node;
+  }
+
+  @Override
+  public HelloReply hello(Hello hello) throws PosixException {
+    Identity identity = node.founding().identity();
+    boolean known = !hello.getClusterId().isEmpty() && !identity.getClusterId().isEmpty();
+    if (known && !hello.getClusterId().equals(identity.getClusterId())) {
+      throw new PosixException(
+          Errno.MISMATCH,
+          "%s belongs to cluster %s, %s to cluster %s"
+              .formatted(
+                  identity.getName(),
+                  identity.getClusterId(),
+                  hello.getFrom(),
+                  hello.getClusterId()));
+    }
+    return HelloReply.newBuilder()
+        .setName(identity.getName())
+        .setClusterId(identity.getClusterId())
+        .build();
+  }
+
+  @Override
+  public Frame handle(Header request, ByteBuffer payload, Deadline deadline)
+      throws IOException, InterruptedException {
+    return switch (request.getBodyCase()) {
+      case MUTATE -> frame(mutate(request.getMutate(), deadline));
+      case ASK -> frame(ask(request.getAsk(), deadline));
+      case WRITE_BLOCK ->
+          frame(
+              Header.newBuilder()
+                  .setWriteBlockReply(serving().writer().write(checked(payload), deadline)));
+      case READ_BLOCK -> serving().repair().reader().read(request.getReadBlock(), deadline);
+      case STATUS_REQUEST -> frame(Header.newBuilder().setNodeStatus(status()));
+      case STORE_BLOCK -> frame(storeBlock(request.getStoreBlock(), checked(payload)));
+      case SNAPSHOT_CHUNK -> {
+        serving().planes().receiver().handle(request, payload);
+        yield frame(done());
+      }
+      case PROBE -> frame(Header.newBuilder().setProbeReply(node.founding().probe()));
+      case ADOPT -> {
+        node.founding().adopt(request.getAdopt());
+        yield frame(done());
+      }
+      case JOIN -> frame(join(request.getJoin(), deadline));
+      case TRANSFER_LEADERSHIP -> {
+        serving()
+            .planes()
+            .log()
+            .transferLeadership(request.getTransferLeadership().getTo(), deadline);
+        yield frame(done());
+      }
+      case FAULT,
+          HELLO,
+          HELLO_REPLY,
+          OUTCOME,
+          ANSWER,
+          WRITE_BLOCK_REPLY,
+          READ_BLOCK_REPLY,
+          NODE_STATUS,
+          DONE,
+          RAFT,
+          PROBE_REPLY,
+          BODY_NOT_SET ->
+          throw new PosixException(
+              Errno.EPROTO, "not a request that this release knows: " + request.getBodyCase());
+    };
+  }
+
+  @Override
+  public void receive(Header message) {
+    try {
+      node.parts().ifPresent(parts -> parts.planes().receiver().receive(message));
+    } catch (IllegalArgumentException e) {
+      log.warn("dropped a malformed message: {}", e.getMessage());
+    }
+  }
+
+  private static Frame frame(Header.Builder header) {
+    return Frame.of(header.build());
+  }
+
+  private static Header.Builder done() {
+    return Header.newBuilder().setDone(Done.getDefaultInstance());
+  }
+
+  private Node.Parts serving() throws PosixException {
+    return node.parts()
+        .orElseThrow(() -> new PosixException(Errno.EAGAIN, "this node is not in a cluster yet"));
+  }
+
+  private static ByteBuffer checked(ByteBuffer payload) throws PosixException {
+    if (!payload.hasRemaining()) {
+      throw new PosixException(Errno.EINVAL, "an empty block");
+    }
+    return payload;
+  }
+
+  private Header.Builder mutate(Mutate mutate, Deadline deadline)
+      throws IOException, InterruptedException {
+    Command command = mutate.getCommand();
+    if (command.getSerializedSize() > COMMAND_BYTES_MAX) {
+      throw new PosixException(
+          Errno.EINVAL, "a command of more than " + COMMAND_BYTES_MAX + " bytes");
+    }
+    Router router = serving().router();
+    return mutate.getForwarded()
+        ? router.mutateHere(command, deadline)
+        : Header.newBuilder().setOutcome(router.mutate(command, deadline));
+  }
+
+  private Header.Builder ask(Ask ask, Deadline deadline) throws IOException, InterruptedException {
+    Router router = serving().router();
+    Header.Builder answer =
+        ask.getForwarded()
+            ? router.askHere(ask.getQuery(), deadline)
+            : Header.newBuilder().setAnswer(router.ask(ask.getQuery(), deadline));
+    return answer.getAnswer().hasStats() ? withDisk(answer) : answer;
+  }
+
+  /** Every node holds about the same, so that this one's disk stands for all. */
+  private Header.Builder withDisk(Header.Builder header) throws IOException {
+    BlockStore store = serving().planes().store();
+    Answer.Builder answer = header.getAnswer().toBuilder();
+    answer
+        .getStatsBuilder()
+        .setCapacityBytes(store.totalBytes())
+        .setAvailableBytes(Math.max(0, store.freeBytes() - node.config().reserveBytes()));
+    return header.setAnswer(answer);
+  }
+
+  private Header.Builder storeBlock(StoreBlock request, ByteBuffer payload) throws IOException {
+    if (request.getBlock() <= 0) {
+      throw new PosixException(Errno.EINVAL, "not a block id: " + request.getBlock());
+    }
+    serving().planes().store().put(request.getBlock(), payload);
+    return done();
+  }
+
+  private Header.Builder join(Join join, Deadline deadline)
+      throws IOException, InterruptedException {
+    CommandLog commands = serving().planes().log();
+    if (!node.discovery().addresses().containsKey(join.getName()) || join.getMemberId() == 0) {
+      throw new PosixException(Errno.EINVAL, "'" + join.getName() + "' is not on the list");
+    }
+    String leader = commands.standing().leader();
+    if (!commands.standing().leading() && !join.getForwarded() && !leader.isEmpty()) {
+      Header.Builder forward = Header.newBuilder().setJoin(join.toBuilder().setForwarded(true));
+      serving().router().peer(leader).call(forward, deadline).close();
+      return done();
+    }
+    commands.join(join.getName(), join.getMemberId(), deadline);
+    return done();
+  }
+
+  private NodeStatus status() throws IOException {
+    Identity identity = node.founding().identity();
+    NodeStatus.Builder status =
+        NodeStatus.newBuilder()
+            .setName(identity.getName())
+            .setMemberId(identity.getMemberId())
+            .setClusterId(identity.getClusterId())
+            .setProfile(node.config().profile())
+            .setVersion(Node.VERSION)
+            .setPid(ProcessHandle.current().pid())
+            .setUptimeMs(node.uptime().toMillis())
+            .setRole("JOINING");
+    if (node.parts().isEmpty()) {
+      return status.build();
+    }
+    Node.Parts parts = node.parts().get();
+    CommandLog.Standing standing = parts.planes().log().standing();
+    Namespace namespace = parts.planes().namespace();
+    BlockStore store = parts.planes().store();
+    Configuration members = standing.members();
+    boolean inTouch = !standing.leader().isEmpty() && !standing.role().equals("LEARNER");
+    boolean caughtUp = standing.commitIndex() - standing.appliedIndex() <= READY_LAG_MAX;
+    return status
+        .setRole(standing.role())
+        .setTerm(standing.term())
+        .setLeader(standing.leader())
+        .setCommitIndex(standing.commitIndex())
+        .setAppliedIndex(standing.appliedIndex())
+        .setLastIndex(standing.lastIndex())
+        .setFirstIndex(standing.firstIndex())
+        .addAllMembers(members.getMembersList())
+        .setBlocks(store.count())
+        .setUnderReplicatedBlocks(namespace.underReplicatedCount())
+        .setDiskFreeBytes(store.freeBytes())
+        .setDiskTotalBytes(store.totalBytes())
+        .setReady(inTouch && caughtUp && parts.repair().complete())
+        .setCorruptFound(parts.repair().corruptFound())
+        .setCorruptRepaired(parts.repair().corruptRepaired())
+        .setSnapshots(standing.snapshots())
+        .build();
+  }
+}

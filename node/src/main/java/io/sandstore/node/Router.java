@@ -1,0 +1,149 @@
+package io.sandstore.node;
+
+import io.sandstore.block.Cluster;
+import io.sandstore.host.Clock;
+import io.sandstore.host.Deadline;
+import io.sandstore.host.Frame;
+import io.sandstore.namespace.Namespace;
+import io.sandstore.raft.CommandLog;
+import io.sandstore.rpc.LostException;
+import io.sandstore.rpc.Peer;
+import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.Answer;
+import io.sandstore.wire.Ask;
+import io.sandstore.wire.Command;
+import io.sandstore.wire.Errno;
+import io.sandstore.wire.Header;
+import io.sandstore.wire.Mutate;
+import io.sandstore.wire.Outcome;
+import io.sandstore.wire.Query;
+import io.sandstore.wire.RetainOrphans;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Brings commands and queries to the leader, wherever it is, so that any node is a correct entry.
+ * While there is no leader it waits for one, up to the caller's deadline. Trying again is safe: a
+ * command is applied once under its id.
+ */
+final class Router implements Cluster {
+
+  private static final Duration RETRY = Duration.ofMillis(15);
+  private static final Duration FORWARD_LIMIT = Duration.ofSeconds(2);
+
+  private final String self;
+  private final Clock clock;
+  private final Peers peers;
+  private final CommandLog log;
+  private final Namespace namespace;
+  private final BooleanSupplier roomToGrow;
+
+  /**
+   * @param roomToGrow false while this node's disk is too full for anything but removal
+   */
+  Router(
+      String self,
+      Clock clock,
+      Peers peers,
+      CommandLog log,
+      Namespace namespace,
+      BooleanSupplier roomToGrow) {
+    this.self = self;
+    this.clock = clock;
+    this.peers = peers;
+    this.log = log;
+    this.namespace = namespace;
+    this.roomToGrow = roomToGrow;
+  }
+
+  @Override
+  public String self() {
+    return self;
+  }
+
+  @Override
+  public Peer peer(String name) throws IOException {
+    return peers.get(name);
+  }
+
+  @Override
+  public Outcome mutate(Command command, Deadline deadline)
+      throws IOException, InterruptedException {
+    Header.Builder forward =
+        Header.newBuilder().setMutate(Mutate.newBuilder().setCommand(command).setForwarded(true));
+    return route(deadline, () -> mutateHere(command, deadline), forward).getOutcome();
+  }
+
+  @Override
+  public Answer ask(Query query, Deadline deadline) throws IOException, InterruptedException {
+    Header.Builder forward =
+        Header.newBuilder().setAsk(Ask.newBuilder().setQuery(query).setForwarded(true));
+    return route(deadline, () -> askHere(query, deadline), forward).getAnswer();
+  }
+
+  private interface Local {
+    Header.Builder run() throws IOException, InterruptedException;
+  }
+
+  private Header route(Deadline deadline, Local local, Header.Builder forward)
+      throws IOException, InterruptedException {
+    String why = "no leader";
+    while (true) {
+      try {
+        CommandLog.Standing standing = log.standing();
+        if (standing.leading()) {
+          return local.run().build();
+        }
+        if (!standing.leader().isEmpty()) {
+          Deadline limit = clock.deadline(deadline.leftAtMost(FORWARD_LIMIT));
+          try (Frame answer = peers.get(standing.leader()).call(forward.clone(), limit)) {
+            return answer.header();
+          }
+        }
+      } catch (PosixException e) {
+        if (e.errno() != Errno.NOT_LEADER) {
+          throw e;
+        }
+      } catch (IOException e) {
+        why = String.valueOf(e.getMessage());
+      }
+      if (deadline.left().compareTo(RETRY) <= 0) {
+        throw new LostException("the leader could not be reached in time: " + why);
+      }
+      clock.sleep(RETRY);
+    }
+  }
+
+  /** Proposes on this node, which must lead. */
+  Header.Builder mutateHere(Command command, Deadline deadline)
+      throws IOException, InterruptedException {
+    Command proposed = command;
+    switch (command.getOpCase()) {
+      case CREATE, MKDIR, SYMLINK, WRITE -> {
+        if (!roomToGrow.getAsBoolean()) {
+          throw new PosixException(Errno.ENOSPC, "no space left on the leader's disk");
+        }
+      }
+      case RETAIN_ORPHANS -> {
+        List<Long> orphans = namespace.orphansAmong(command.getRetainOrphans().getInodesList());
+        if (orphans.isEmpty()) {
+          return Header.newBuilder().setOutcome(Outcome.getDefaultInstance());
+        }
+        proposed =
+            command.toBuilder()
+                .setRetainOrphans(RetainOrphans.newBuilder().addAllInodes(orphans))
+                .build();
+      }
+      default -> {}
+    }
+    return Header.newBuilder().setOutcome(log.propose(proposed, deadline));
+  }
+
+  /** Answers from this node, which must lead. */
+  Header.Builder askHere(Query query, Deadline deadline) throws IOException, InterruptedException {
+    log.readBarrier(deadline);
+    return Header.newBuilder().setAnswer(namespace.ask(query));
+  }
+}

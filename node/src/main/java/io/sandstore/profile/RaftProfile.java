@@ -1,0 +1,69 @@
+package io.sandstore.profile;
+
+import io.sandstore.block.BlockStore;
+import io.sandstore.config.NodeConfig;
+import io.sandstore.host.Disk;
+import io.sandstore.host.Host;
+import io.sandstore.namespace.Namespace;
+import io.sandstore.raft.Message;
+import io.sandstore.raft.MessageCodec;
+import io.sandstore.raft.RaftDriver;
+import io.sandstore.raft.Timing;
+import io.sandstore.raft.Transport;
+import io.sandstore.wire.Header;
+import io.sandstore.wire.Identity;
+import io.sandstore.wire.SnapshotChunk;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+
+/**
+ * {@code raft}: a Raft log on disk orders the metadata, blocks lie on the same disk, three copies
+ * each. For clusters that must keep what they acknowledged.
+ */
+final class RaftProfile implements Profile {
+
+  @Override
+  public Planes wire(Host host, Disk disk, NodeConfig config, Identity identity, Traffic traffic)
+      throws IOException {
+    BlockStore store = new BlockStore(host, disk, config.reserveBytes());
+    Namespace namespace = new Namespace(store);
+    RaftDriver log =
+        RaftDriver.open(
+            host,
+            disk,
+            new Timing(config.heartbeat(), config.election(), 10),
+            new RaftDriver.Sizes(config.segmentBytes(), config.snapshotBytes()),
+            identity.getMemberId(),
+            identity.getFounders(),
+            namespace,
+            new RaftTransport(traffic));
+    return new Planes(log, new RaftReceiver(log), log::start, log, namespace, store);
+  }
+
+  private record RaftTransport(Traffic traffic) implements Transport {
+    @Override
+    public void send(String toName, Message message) {
+      traffic.cast(toName, Header.newBuilder().setRaft(MessageCodec.encode(message)).build());
+    }
+
+    @Override
+    public void sendChunk(String toName, SnapshotChunk chunk, ByteBuffer bytes)
+        throws IOException, InterruptedException {
+      traffic.call(toName, Header.newBuilder().setSnapshotChunk(chunk), bytes);
+    }
+  }
+
+  private record RaftReceiver(RaftDriver log) implements Receiver {
+    @Override
+    public void receive(Header message) {
+      if (message.hasRaft()) {
+        log.receive(MessageCodec.decode(message.getRaft()));
+      }
+    }
+
+    @Override
+    public void handle(Header request, ByteBuffer payload) throws IOException {
+      log.receiveChunk(request.getSnapshotChunk(), payload);
+    }
+  }
+}
