@@ -59,11 +59,6 @@ public final class SandFile implements Closeable {
   private long position;
   private boolean closed;
 
-  /**
-   * A piece of the file's layout, good until this handle writes or a block turns out to be gone.
-   */
-  private record Extents(long start, long end, Answer answer) {}
-
   SandFile(
       SandstoreClient client, FileStat stat, boolean readable, boolean writable, boolean append) {
     this.client = client;
@@ -322,7 +317,7 @@ public final class SandFile implements Closeable {
         if (e.errno() != Errno.ENOENT || deadline.passed()) {
           throw e;
         }
-            into.position(mark);
+        into.position(mark);
       }
     }
   }
@@ -331,8 +326,7 @@ public final class SandFile implements Closeable {
   private Answer layout(long offset, int length) throws IOException {
     return client.ask(
         Query.newBuilder()
-            .setLayout(
-                Layout.newBuilder().setInode(inode).setOffset(offset).setLength(length)));
+            .setLayout(Layout.newBuilder().setInode(inode).setOffset(offset).setLength(length)));
   }
 
   /** Where an answer ends that did not have room for all extents. */
@@ -425,7 +419,7 @@ public final class SandFile implements Closeable {
     try {
       checkOpen(writable);
       flush();
-        client.setattr(
+      client.setattr(
           SetAttributes.newBuilder().setInode(inode).setSize(size), AttributeChange.NONE);
     } finally {
       lock.unlock();

@@ -1,0 +1,51 @@
+package io.sandstore.cli;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** The local cluster behind {@code make up} and {@code make down}. */
+@Command(
+    name = "cluster",
+    description = "Starts and stops three nodes on this machine.",
+    mixinStandardHelpOptions = true,
+    synopsisSubcommandLabel = "(up | down)")
+final class ClusterCommand {
+
+  @Option(
+      names = "--dir",
+      description = "where data and logs go (default: ${DEFAULT-VALUE})",
+      defaultValue = ".cluster")
+  Path directory = Path.of(".cluster");
+
+  @Command(
+      description = "Starts the cluster, or what of it does not run, and waits for a leader.",
+      mixinStandardHelpOptions = true)
+  int up() throws Exception {
+    long begin = System.nanoTime();
+    LocalCluster cluster = LocalCluster.standard(directory.toAbsolutePath());
+    cluster.startAll();
+    String leader = cluster.awaitLeader(cluster.names().size(), Duration.ofSeconds(60));
+    System.out.printf(
+        "three nodes at %s, leader %s, after %.1f s%n",
+        cluster.seeds(), leader, (System.nanoTime() - begin) / 1e9);
+    return 0;
+  }
+
+  @Command(
+      description = "Stops the cluster; its data stays unless --wipe is given.",
+      mixinStandardHelpOptions = true)
+  int down(@Option(names = "--wipe", description = "remove data and logs") boolean wipe)
+      throws Exception {
+    LocalCluster cluster = LocalCluster.standard(directory.toAbsolutePath());
+    cluster.stopAll();
+    if (wipe) {
+      cluster.wipe();
+    }
+    boolean kept = Files.exists(directory);
+    System.out.println(kept ? "stopped; the data is in " + directory : "stopped; nothing is left");
+    return 0;
+  }
+}

@@ -1,0 +1,217 @@
+package io.sandstore.cli;
+
+import io.sandstore.client.ClientConfig;
+import io.sandstore.client.SandstoreClient;
+import io.sandstore.host.jvm.JvmHost;
+import io.sandstore.wire.NodeStatus;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * Three nodes on this machine, a JVM each, as a person or a test starts them: the very program that
+ * runs anywhere else, on loopback.
+ */
+public final class LocalCluster {
+
+  /** Addresses of the cluster that {@code make up} starts. */
+  public static final String SEEDS = "127.0.0.1:9071,127.0.0.1:9072,127.0.0.1:9073";
+
+  private static final List<String> NAMES = List.of("sandstore-0", "sandstore-1", "sandstore-2");
+
+  private final Path directory;
+  private final int basePort;
+  private final Map<String, String> environment;
+
+  /**
+   * @param directory where data, logs and process ids go
+   * @param basePort nodes listen on the three ports behind it
+   * @param environment variables of the nodes beside those that every node needs
+   */
+  public LocalCluster(Path directory, int basePort, Map<String, String> environment) {
+    this.directory = directory;
+    this.basePort = basePort;
+    this.environment = environment;
+  }
+
+  public static LocalCluster standard(Path directory) {
+    return new LocalCluster(directory, 9070, Map.of("SANDSTORE_RESERVE_MB", "64"));
+  }
+
+  public List<String> names() {
+    return NAMES;
+  }
+
+  public String address(String name) {
+    return "127.0.0.1:" + (basePort + 1 + NAMES.indexOf(name));
+  }
+
+  public String seeds() {
+    return String.join(",", NAMES.stream().map(this::address).toList());
+  }
+
+  public Path data(String name) {
+    return directory.resolve(name).resolve("data");
+  }
+
+  public Path log(String name) {
+    return directory.resolve(name).resolve("log");
+  }
+
+  /** Starts a node unless it runs; returns at once. */
+  public void start(String name) throws IOException {
+    if (process(name).isPresent()) {
+      return;
+    }
+    Files.createDirectories(data(name));
+    ProcessBuilder builder = new ProcessBuilder(command());
+    Map<String, String> env = builder.environment();
+    env.keySet().removeIf(key -> key.startsWith("SANDSTORE_"));
+    env.putAll(environment);
+    env.put("SANDSTORE_NAME", name);
+    env.put("SANDSTORE_LISTEN", address(name));
+    env.put("SANDSTORE_DATA_DIR", data(name).toString());
+    env.put(
+        "SANDSTORE_MEMBERS",
+        String.join(",", NAMES.stream().map(n -> n + "=" + address(n)).toList()));
+    builder.redirectErrorStream(true);
+    builder.redirectOutput(ProcessBuilder.Redirect.appendTo(log(name).toFile()));
+    Process process = builder.start();
+    Files.writeString(pidFile(name), Long.toString(process.pid()));
+  }
+
+  /** This same program on this same JDK, within 512 MiB. */
+  static List<String> command() {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(NODE_OPTIONS);
+    String archive = System.getProperty("sandstore.archive", "");
+    if (!archive.isEmpty()) {
+      command.add("-XX:SharedArchiveFile=" + archive);
+      command.add("-Xlog:disable");
+    }
+    command.add("-cp");
+    command.add(System.getProperty("java.class.path"));
+    command.add(Main.class.getName());
+    command.add("node");
+    return command;
+  }
+
+  private static final List<String> NODE_OPTIONS =
+      List.of(
+          "-Xmx256m",
+          "-XX:MaxDirectMemorySize=144m",
+          "-XX:+UseSerialGC",
+          "-XX:+ExitOnOutOfMemoryError",
+          "-XX:TieredStopAtLevel=4",
+          "-Xshare:auto",
+          "-Djdk.virtualThreadScheduler.parallelism=8",
+          "-Dsun.net.inetaddr.ttl=5",
+          "-Dsun.net.inetaddr.negative.ttl=0",
+          "--enable-native-access=ALL-UNNAMED");
+
+  private Path pidFile(String name) {
+    return directory.resolve(name).resolve("pid");
+  }
+
+  /** The node's process, if it runs. */
+  public Optional<ProcessHandle> process(String name) throws IOException {
+    Path file = pidFile(name);
+    if (!Files.exists(file)) {
+      return Optional.empty();
+    }
+    long pid = Long.parseLong(Files.readString(file).strip());
+    return ProcessHandle.of(pid)
+        .filter(ProcessHandle::isAlive)
+        .filter(p -> p.info().command().map(c -> c.contains("java")).orElse(true));
+  }
+
+  public void startAll() throws IOException {
+    for (String name : NAMES) {
+      start(name);
+    }
+  }
+
+  /** Kills a node as a power switch would, as far as processes go, and waits until it is gone. */
+  public void kill(String name) throws IOException {
+    process(name)
+        .ifPresent(
+            process -> {
+              process.destroyForcibly();
+              process.onExit().join();
+            });
+  }
+
+  /** Asks all nodes to stop, and makes them after a while. */
+  public void stopAll() throws IOException {
+    List<ProcessHandle> processes = new ArrayList<>();
+    for (String name : NAMES) {
+      process(name).ifPresent(processes::add);
+    }
+    processes.forEach(ProcessHandle::destroy);
+    for (ProcessHandle process : processes) {
+      try {
+        process.onExit().orTimeout(15, java.util.concurrent.TimeUnit.SECONDS).join();
+      } catch (java.util.concurrent.CompletionException e) {
+        process.destroyForcibly();
+        process.onExit().join();
+      }
+    }
+  }
+
+  /** Removes data and logs. The nodes must be stopped. */
+  public void wipe() throws IOException {
+    wipe(directory);
+  }
+
+  public void wipe(String name) throws IOException {
+    wipe(data(name));
+  }
+
+  private static void wipe(Path root) throws IOException {
+    if (!Files.exists(root)) {
+      return;
+    }
+    try (Stream<Path> all = Files.walk(root)) {
+      for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(path);
+      }
+    }
+  }
+
+  public SandstoreClient client() {
+    return new SandstoreClient(JvmHost.create(32), ClientConfig.of(seeds()));
+  }
+
+  /**
+   * Waits until a leader is known and a number of nodes are ready.
+   *
+   * @return the leader's name
+   */
+  public String awaitLeader(int ready, Duration limit) throws IOException, InterruptedException {
+    long end = System.nanoTime() + limit.toNanos();
+    try (SandstoreClient client = client()) {
+      while (true) {
+        List<NodeStatus> up = client.status().values().stream().flatMap(Optional::stream).toList();
+        Optional<NodeStatus> leader =
+            up.stream().filter(s -> s.getRole().equals("LEADER")).findFirst();
+        boolean enough = up.stream().filter(NodeStatus::getReady).count() >= ready;
+        if (leader.isPresent() && enough) {
+          return leader.get().getName();
+        }
+        if (System.nanoTime() > end) {
+          throw new IOException(
+              "no leader within %s; the nodes' logs are %s/*/log".formatted(limit, directory));
+        }
+        Thread.sleep(50);
+      }
+    }
+  }
+}
