@@ -148,6 +148,11 @@ public final class Node implements Closeable {
     return parts;
   }
 
+  /** A look inside for tests and tools; empty while the node is in no cluster. */
+  public Optional<Inspection> inspect() {
+    return parts.map(p -> new Inspection(p, founding.identity().getMemberId()));
+  }
+
   Duration uptime() {
     return Duration.ofNanos(clock().nanos() - startedAt);
   }

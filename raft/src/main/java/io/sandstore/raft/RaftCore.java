@@ -144,6 +144,10 @@ public final class RaftCore {
     return membership.at(index);
   }
 
+  long termAt(long index) {
+    return log.term(index);
+  }
+
   long termStart() {
     return termStart;
   }

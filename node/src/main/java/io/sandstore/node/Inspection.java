@@ -1,0 +1,107 @@
+package io.sandstore.node;
+
+import io.sandstore.block.BlockStore;
+import io.sandstore.namespace.Namespace;
+import io.sandstore.raft.CommandLog;
+import io.sandstore.raft.Configurations;
+import io.sandstore.raft.StateMachine;
+import io.sandstore.wire.Member;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.zip.CRC32C;
+import java.util.zip.CheckedOutputStream;
+
+/** What a node holds, for comparing replicas. Costs time in proportion to the state. */
+public final class Inspection {
+
+  private final Node.Parts parts;
+  private final long self;
+
+  Inspection(Node.Parts parts, long self) {
+    this.parts = parts;
+    this.self = self;
+  }
+
+  private CommandLog.Standing standing() {
+    return parts.planes().log().standing();
+  }
+
+  private Namespace namespace() {
+    return parts.planes().namespace();
+  }
+
+  public boolean ready() {
+    CommandLog.Standing s = standing();
+    return !s.leader().isEmpty()
+        && !s.role().equals("LEARNER")
+        && s.members().getMembersList().stream().noneMatch(Member::getLearner)
+        && parts.repair().complete();
+  }
+
+  public long underReplicated() {
+    return namespace().underReplicatedCount();
+  }
+
+  public long appliedIndex() {
+    return standing().appliedIndex();
+  }
+
+  /** Equal for equal states of the namespace. */
+  public String stateDigest() {
+    CRC32C crc = new CRC32C();
+    try (StateMachine.Frozen frozen = namespace().freeze();
+        OutputStream out = new CheckedOutputStream(OutputStream.nullOutputStream(), crc)) {
+      frozen.writeTo(out);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return Long.toHexString(crc.getValue());
+  }
+
+  /** True if this disk has, whole, exactly the blocks that the namespace says it holds. */
+  public boolean blocksAreAsReferenced() {
+    Optional<Member> member = Configurations.byId(namespace().configuration(), self);
+    if (member.isEmpty()) {
+      return false;
+    }
+    BlockStore store = parts.planes().store();
+    Set<Long> here = new HashSet<>();
+    try {
+      for (int shard = 0; shard < 256; shard++) {
+        here.addAll(store.shard(shard));
+      }
+      List<Long> all = namespace().blocksAfter(0, Integer.MAX_VALUE);
+      for (long block : all) {
+        boolean mine = (namespace().holders(block).orElse(0) >>> member.get().getSlot() & 1) == 1;
+        if (mine && !(here.remove(block) && store.verify(block))) {
+          return false;
+        }
+      }
+      here.removeIf(block -> block >= namespace().blockFloor());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return here.isEmpty();
+  }
+
+  @Override
+  public String toString() {
+    CommandLog.Standing s = standing();
+    return "%s in term %d, leader %s, log %d..%d, commit %d, applied %d, under-replicated %d, whole %s"
+        .formatted(
+            s.role(),
+            s.term(),
+            s.leader(),
+            s.firstIndex(),
+            s.lastIndex(),
+            s.commitIndex(),
+            s.appliedIndex(),
+            underReplicated(),
+            blocksAreAsReferenced());
+  }
+}

@@ -1,0 +1,280 @@
+package io.sandstore.sim;
+
+import io.sandstore.host.Disk;
+import io.sandstore.host.DiskFile;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A disk that keeps only what was forced. At a power loss every unforced write survives whole, in
+ * part or not at all, and so does every unforced name; writes do not survive in order.
+ */
+final class SimDisk implements Disk {
+
+  private static final int PAGE = 4096;
+
+  /** What a file would be after a power loss now, and what was written since. */
+  private static final class Data {
+    byte[] durable = new byte[0];
+    byte[] current = new byte[0];
+    int size;
+    int durableSize;
+    final List<int[]> unforced = new ArrayList<>(); // {position, length}
+  }
+
+  private final Random random;
+  private final TreeMap<String, Data> names = new TreeMap<>();
+  private final TreeMap<String, Data> durableNames = new TreeMap<>();
+  long capacityBytes = Long.MAX_VALUE;
+
+  /** Run before every write and force; may kill the process that asked. */
+  Runnable beforeChange = () -> {};
+
+  /** Chance that a force fails. */
+  double forceFailure;
+
+  SimDisk(Random random) {
+    this.random = random;
+  }
+
+  private static String directory(String path) {
+    int slash = path.lastIndexOf('/');
+    return slash < 0 ? "" : path.substring(0, slash);
+  }
+
+  @Override
+  public DiskFile open(String path, boolean create) throws IOException {
+    Data data = names.get(path);
+    if (data == null) {
+      if (!create) {
+        throw new NoSuchFileException(path);
+      }
+      beforeChange.run();
+      data = new Data();
+      names.put(path, data);
+    }
+    return new SimFile(data);
+  }
+
+  @Override
+  public List<String> list(String directory) {
+    String prefix = directory.isEmpty() ? "" : directory + "/";
+    TreeSet<String> found = new TreeSet<>();
+    for (String path : names.tailMap(prefix, true).keySet()) {
+      if (!path.startsWith(prefix)) {
+        break;
+      }
+      String rest = path.substring(prefix.length());
+      int slash = rest.indexOf('/');
+      found.add(slash < 0 ? rest : rest.substring(0, slash));
+    }
+    return List.copyOf(found);
+  }
+
+  @Override
+  public boolean exists(String path) {
+    return names.containsKey(path);
+  }
+
+  @Override
+  public void delete(String path) {
+    beforeChange.run();
+    names.remove(path);
+  }
+
+  @Override
+  public void rename(String from, String to) throws IOException {
+    beforeChange.run();
+    Data data = names.remove(from);
+    if (data == null) {
+      throw new NoSuchFileException(from);
+    }
+    names.put(to, data);
+  }
+
+  @Override
+  public void forceDirectory(String directory) throws IOException {
+    failMaybe();
+    durableNames.keySet().removeIf(p -> directory(p).equals(directory) && !names.containsKey(p));
+    names.forEach(
+        (path, data) -> {
+          if (directory(path).equals(directory)) {
+            durableNames.put(path, data);
+          }
+        });
+  }
+
+  private void failMaybe() throws IOException {
+    beforeChange.run();
+    if (random.nextDouble() < forceFailure) {
+      throw new IOException("input/output error (simulated)");
+    }
+  }
+
+  @Override
+  public void forceAll() throws IOException {
+    failMaybe();
+    names.values().forEach(SimDisk::settle);
+    durableNames.clear();
+    durableNames.putAll(names);
+  }
+
+  private static void settle(Data data) {
+    if (data.durable.length < data.current.length) {
+      data.durable = Arrays.copyOf(data.durable, data.current.length);
+    }
+    for (int[] write : data.unforced) {
+      int length = Math.min(write[1], data.size - write[0]);
+      if (length > 0) {
+        System.arraycopy(data.current, write[0], data.durable, write[0], length);
+      }
+    }
+    data.unforced.clear();
+    data.durableSize = data.size;
+  }
+
+  private long used() {
+    return names.values().stream().mapToLong(data -> data.size).sum();
+  }
+
+  @Override
+  public long freeBytes() {
+    return capacityBytes == Long.MAX_VALUE ? 1L << 40 : Math.max(0, capacityBytes - used());
+  }
+
+  @Override
+  public long totalBytes() {
+    return capacityBytes == Long.MAX_VALUE ? 1L << 40 : capacityBytes;
+  }
+
+  /** Power goes: unforced writes and names survive by chance. */
+  void loseUnforced() {
+    Map<Data, Boolean> torn = new HashMap<>();
+    for (Data data : names.values()) {
+      torn.computeIfAbsent(data, this::tear);
+    }
+    names.forEach(
+        (path, data) -> {
+          if (!data.equals(durableNames.get(path)) && random.nextBoolean()) {
+            durableNames.put(path, data);
+          }
+        });
+    for (String path : new TreeSet<>(durableNames.keySet())) {
+      if (!names.containsKey(path) && random.nextBoolean()) {
+        durableNames.remove(path);
+      }
+    }
+    names.clear();
+    names.putAll(durableNames);
+  }
+
+  private boolean tear(Data data) {
+    data.durable = Arrays.copyOf(data.durable, Math.max(data.durable.length, data.current.length));
+    for (int[] write : data.unforced) {
+      int end = Math.min(write[0] + write[1], data.size);
+      for (int page = write[0]; page < end; page += PAGE - page % PAGE) {
+        int stop = Math.min(end, page + PAGE - page % PAGE);
+        if (random.nextBoolean()) {
+          System.arraycopy(data.current, page, data.durable, page, stop - page);
+          data.durableSize = Math.max(data.durableSize, stop);
+        }
+      }
+    }
+    data.unforced.clear();
+    data.current = data.durable.clone();
+    data.size = data.durableSize;
+    return true;
+  }
+
+  /** Everything is gone: a new disk. */
+  void wipe() {
+    names.clear();
+    durableNames.clear();
+  }
+
+  /** Flips one bit of a file whose path begins so; the path, or null if there is none. */
+  @Nullable String flipBit(String prefix) {
+    List<Map.Entry<String, Data>> candidates =
+        names.entrySet().stream()
+            .filter(e -> e.getKey().startsWith(prefix) && e.getValue().size > 0)
+            .toList();
+    if (candidates.isEmpty()) {
+      return null;
+    }
+    Map.Entry<String, Data> chosen = candidates.get(random.nextInt(candidates.size()));
+    String path = chosen.getKey();
+    Data data = chosen.getValue();
+    int at = random.nextInt(data.size);
+    int bit = 1 << random.nextInt(8);
+    data.current[at] ^= (byte) bit;
+    if (at < data.durable.length) {
+      data.durable[at] = data.current[at];
+    }
+    return path;
+  }
+
+  private final class SimFile implements DiskFile {
+    private final Data data;
+
+    SimFile(Data data) {
+      this.data = data;
+    }
+
+    @Override
+    public int read(ByteBuffer into, long position) {
+      if (position >= data.size) {
+        return -1;
+      }
+      int count = (int) Math.min(into.remaining(), data.size - position);
+      into.put(data.current, (int) position, count);
+      return count;
+    }
+
+    @Override
+    public void write(ByteBuffer from, long position) throws IOException {
+      beforeChange.run();
+      int count = from.remaining();
+      int at = (int) position;
+      if (at + count > data.size && at + count - data.size > freeBytes()) {
+        throw new IOException("No space left on device (simulated)");
+      }
+      if (at + count > data.current.length) {
+        int grown = Math.max(at + count, Math.min(2 * data.current.length, 8 << 20));
+        data.current = Arrays.copyOf(data.current, grown);
+      }
+      from.get(data.current, at, count);
+      data.size = Math.max(data.size, at + count);
+      data.unforced.add(new int[] {at, count});
+    }
+
+    @Override
+    public void force() throws IOException {
+      failMaybe();
+      settle(data);
+    }
+
+    @Override
+    public long size() {
+      return data.size;
+    }
+
+    @Override
+    public void truncate(long size) {
+      beforeChange.run();
+      data.size = (int) Math.min(data.size, size);
+    }
+
+    @Override
+    public void close() {}
+  }
+}

@@ -1,0 +1,232 @@
+package io.sandstore.sim;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.sandstore.host.Frame;
+import io.sandstore.host.Link;
+import io.sandstore.host.Network;
+import io.sandstore.wire.Header;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Links between simulated processes: frames are copied, delayed, and in bad weather lost, doubled
+ * and reordered, which is worse than TCP does. One-way cuts drop everything silently.
+ */
+final class SimNetwork {
+
+  private record Listener(SimProcess process, Consumer<Link> accept) {}
+
+  private final World world;
+  private final Map<String, Listener> listeners = new HashMap<>();
+  private final Set<String> cuts = new HashSet<>();
+  private final List<End> ends = new ArrayList<>();
+  double loss;
+  double duplication;
+  long maxDelayNanos = 1_000_000;
+
+  SimNetwork(World world) {
+    this.world = world;
+  }
+
+  Network of(SimProcess process) {
+    return new Network() {
+      @Override
+      public Closeable listen(String address, Consumer<Link> accept) throws IOException {
+        Listener other = listeners.get(address);
+        if (other != null && other.process.alive()) {
+          throw new IOException("cannot listen on " + address + ": in use");
+        }
+        Listener listener = new Listener(process, accept);
+        listeners.put(address, listener);
+        return () -> listeners.remove(address, listener);
+      }
+
+      @Override
+      public Link dial(String address, Duration limit) throws IOException {
+        return SimNetwork.this.dial(process, address, limit);
+      }
+    };
+  }
+
+  void cut(String from, String to) {
+    cuts.add(from + ">" + to);
+  }
+
+  void heal() {
+    cuts.clear();
+  }
+
+  /** What a dead process leaves behind: its links break, sooner or later. */
+  void drop(SimProcess process) {
+    for (End end : List.copyOf(ends)) {
+      if (end.process == process) {
+        end.close();
+      }
+    }
+    ends.removeIf(end -> end.process == process);
+  }
+
+  private boolean isCut(SimProcess from, SimProcess to) {
+    return cuts.contains(from.name + ">" + to.name);
+  }
+
+  private Link dial(SimProcess from, String address, Duration limit) throws IOException {
+    pause(delay());
+    Listener listener = listeners.get(address);
+    if (listener == null || !listener.process.alive()) {
+      throw new IOException("cannot reach " + address + ": connection refused");
+    }
+    if (isCut(from, listener.process) || isCut(listener.process, from)) {
+      pause(limit.toNanos());
+      throw new IOException("cannot reach " + address + ": timed out");
+    }
+    End near = new End(from, listener.process);
+    End far = new End(listener.process, from);
+    near.other = far;
+    far.other = near;
+    ends.add(near);
+    ends.add(far);
+    listener.process.host.threads().start("link", () -> listener.accept.accept(far));
+    return near;
+  }
+
+  private void pause(long nanos) {
+    CompletableFuture<Boolean> over = new CompletableFuture<>();
+    world.after(nanos, () -> over.complete(true));
+    over.join();
+  }
+
+  private long delay() {
+    return 20_000 + world.random.nextLong(maxDelayNanos);
+  }
+
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  private record Packet(byte[] header, byte[] payload) {}
+
+  private final class End implements Link {
+    final SimProcess process;
+    private final SimProcess peer;
+    private final ArrayDeque<Packet> arrived = new ArrayDeque<>();
+    private @Nullable CompletableFuture<Boolean> reader;
+    private @Nullable End other;
+    private long lastArrival;
+    private int sent;
+    private boolean closed;
+    private boolean broken;
+
+    End(SimProcess process, SimProcess peer) {
+      this.process = process;
+      this.peer = peer;
+    }
+
+    @Override
+    public void send(Frame frame) throws IOException {
+      if (closed || broken) {
+        throw new IOException("link to " + peer.name + " is closed");
+      }
+      ByteBuffer payload = frame.payload().duplicate();
+      byte[] bytes = new byte[payload.remaining()];
+      payload.get(bytes);
+      Packet packet = new Packet(frame.header().toByteArray(), bytes);
+      boolean greeting = sent++ == 0;
+      boolean lost = isCut(process, peer) || (!greeting && world.random.nextDouble() < loss);
+      if (lost) {
+        return;
+      }
+      deliver(packet, greeting);
+      if (!greeting && world.random.nextDouble() < duplication) {
+        deliver(packet, false);
+      }
+    }
+
+    private void deliver(Packet packet, boolean inOrder) {
+      long arrival = world.nowNanos() + delay();
+      boolean ordered = inOrder || loss == 0 || world.random.nextInt(10) > 0;
+      if (ordered) {
+        arrival = Math.max(arrival, lastArrival);
+        lastArrival = arrival;
+      }
+      End target = other;
+      if (target != null) {
+        world.at(arrival, () -> target.arrive(packet));
+      }
+    }
+
+    private void arrive(Packet packet) {
+      if (!closed) {
+        world.note(packet.header.length * 31L + packet.payload.length);
+        arrived.addLast(packet);
+        wake();
+      }
+    }
+
+    private void wake() {
+      CompletableFuture<Boolean> waiting = reader;
+      reader = null;
+      if (waiting != null) {
+        waiting.complete(true);
+      }
+    }
+
+    @Override
+    public @Nullable Frame receive() throws IOException {
+      while (arrived.isEmpty()) {
+        if (closed) {
+          throw new IOException("closed");
+        }
+        if (broken) {
+          return null;
+        }
+        CompletableFuture<Boolean> waiting = new CompletableFuture<>();
+        reader = waiting;
+        waiting.join();
+      }
+      Packet packet = arrived.removeFirst();
+      try {
+        Header header = Header.parseFrom(packet.header);
+        return Frame.of(header, ByteBuffer.wrap(packet.payload.clone()));
+      } catch (InvalidProtocolBufferException e) {
+        throw new IOException("malformed header", e);
+      }
+    }
+
+    @Override
+    public String remote() {
+      return peer.name;
+    }
+
+    @Override
+    public void markPeer() {}
+
+    @Override
+    public void close() {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      wake();
+      ends.remove(this);
+      End target = other;
+      if (target != null) {
+        world.after(
+            delay(),
+            () -> {
+              target.broken = true;
+              target.wake();
+            });
+      }
+    }
+  }
+}

@@ -1,0 +1,142 @@
+package io.sandstore.sim;
+
+import io.sandstore.host.BufferPool;
+import io.sandstore.host.Clock;
+import io.sandstore.host.Frame;
+import io.sandstore.host.Host;
+import io.sandstore.host.Threads;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * A process: threads that all stop at once when it is killed, and stand still while it is paused. A
+ * killed process's threads are simply never run again.
+ */
+final class SimProcess {
+
+  final String name;
+  final Host host;
+  private final World world;
+  private final ArrayDeque<Runnable> held = new ArrayDeque<>();
+  private boolean alive = true;
+  private boolean paused;
+  private String haltedBy = "";
+
+  SimProcess(World world, String name, SimNetwork network) {
+    this.world = world;
+    this.name = name;
+    Thread.Builder.OfVirtual builder = World.builder(this::schedule);
+    this.host =
+        new Host(
+            new SimClock(),
+            new Random(world.random.nextLong()),
+            new SimThreads(builder),
+            network.of(this),
+            new BufferPool(8, Frame.PAYLOAD_BYTES_MAX),
+            this::halt);
+  }
+
+  private void schedule(Runnable continuation) {
+    if (paused) {
+      held.addLast(continuation);
+    } else if (alive) {
+      world.enqueue(
+          () -> {
+            if (paused) {
+              held.addLast(continuation);
+            } else if (alive) {
+              continuation.run();
+            }
+          });
+    }
+  }
+
+  boolean alive() {
+    return alive;
+  }
+
+  /** Why the process ended itself; empty if it did not. */
+  String haltedBy() {
+    return haltedBy;
+  }
+
+  void kill() {
+    alive = false;
+    held.clear();
+  }
+
+  /** Ends the process from one of its own threads, which does not return from here. */
+  void killSelf() {
+    kill();
+    while (true) {
+      LockSupport.park();
+    }
+  }
+
+  private void halt(String reason, Throwable cause) {
+    haltedBy = reason;
+    killSelf();
+  }
+
+  void pause() {
+    paused = true;
+  }
+
+  void resume() {
+    paused = false;
+    while (!held.isEmpty()) {
+      schedule(held.pollFirst());
+    }
+  }
+
+  private final class SimClock implements Clock {
+    @Override
+    public long nanos() {
+      return world.nowNanos();
+    }
+
+    @Override
+    public long millis() {
+      return 1_700_000_000_000L + world.nowNanos() / 1_000_000;
+    }
+
+    @Override
+    public void sleep(Duration time) {
+      CompletableFuture<Boolean> over = new CompletableFuture<>();
+      world.after(time.toNanos(), () -> over.complete(true));
+      over.join();
+    }
+
+    @Override
+    public <T> T await(CompletableFuture<T> future, Duration limit)
+        throws InterruptedException, ExecutionException, TimeoutException {
+      if (!future.isDone()) {
+        CompletableFuture<Boolean> over = new CompletableFuture<>();
+        future.whenComplete((result, failure) -> over.complete(true));
+        world.after(limit.toNanos(), () -> over.complete(false));
+        over.join();
+      }
+      if (!future.isDone()) {
+        throw new TimeoutException();
+      }
+      return future.get();
+    }
+  }
+
+  private record SimThreads(Thread.Builder.OfVirtual builder) implements Threads {
+    @Override
+    public void start(String name, Runnable task) {
+      builder.name(name).start(task);
+    }
+
+    @Override
+    public void startDedicated(String name, Runnable task) {
+      start(name, task);
+    }
+  }
+}

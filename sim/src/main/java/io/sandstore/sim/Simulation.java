@@ -1,0 +1,365 @@
+package io.sandstore.sim;
+
+import io.sandstore.client.ClientConfig;
+import io.sandstore.client.SandstoreClient;
+import io.sandstore.config.NodeConfig;
+import io.sandstore.node.Inspection;
+import io.sandstore.node.Node;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A cluster of three nodes and some clients in a {@link World}: the shipped wiring of a profile
+ * with only the leaf ports replaced. Faults come by the seed; then everything heals, and what was
+ * acknowledged must be there.
+ */
+public final class Simulation {
+
+  private static final long MILLI = 1_000_000;
+  private static final List<String> NAMES = List.of("sandstore-0", "sandstore-1", "sandstore-2");
+  private static final int CLIENTS = 3;
+
+  /** Something that must never happen, with the seed that shows it. */
+  public static final class Violation extends AssertionError {
+    private static final long serialVersionUID = 1;
+
+    Violation(long seed, String what) {
+      super("seed " + seed + ": " + what);
+    }
+  }
+
+  /** How much happened. */
+  public record Summary(
+      long steps, long fingerprint, int acknowledged, int unknown, Map<String, Integer> faults) {}
+
+  /** One node: its disk stays, its process comes and goes. */
+  private final class Member {
+    final String name;
+    final SimDisk disk;
+    SimProcess process;
+    private @Nullable Node node;
+    private int generation;
+
+    Member(String name) {
+      this.name = name;
+      this.disk = new SimDisk(new Random(world.random.nextLong()));
+      this.process = new SimProcess(world, name, network);
+      begin(process);
+    }
+
+    void boot() {
+      generation++;
+      node = null;
+      process = new SimProcess(world, name, network);
+      begin(process);
+    }
+
+    Optional<Inspection> inspect() {
+      Node current = node;
+      return current == null ? Optional.empty() : current.inspect();
+    }
+
+    private void begin(SimProcess booted) {
+      disk.beforeChange =
+          () -> {
+            if (crashRate > 0 && !healing && world.random.nextDouble() < crashRate) {
+              fault("crash at a write");
+              powerLoss(this);
+              booted.killSelf();
+            }
+          };
+      booted.host.threads().start("main", () -> main(booted));
+    }
+
+    private void main(SimProcess booted) {
+      try {
+        Node started = new Node(booted.host, disk, config(name), () -> members());
+        if (process == booted) {
+          node = started;
+        }
+        started.start();
+      } catch (IOException e) {
+        booted.host.halt().halt("cannot start: " + e.getMessage(), e);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private final long seed;
+  final World world;
+  private final SimNetwork network;
+  private final Map<String, Member> members = new LinkedHashMap<>();
+  private final List<Workload> workloads = new ArrayList<>();
+  private final Map<String, Integer> faults = new HashMap<>();
+  private double crashRate;
+  private boolean healing;
+
+  public Simulation(long seed) {
+    this.seed = seed;
+    this.world = new World(seed);
+    this.network = new SimNetwork(world);
+  }
+
+  private static Map<String, String> members() {
+    Map<String, String> addresses = new LinkedHashMap<>();
+    NAMES.forEach(name -> addresses.put(name, name + ":9070"));
+    return addresses;
+  }
+
+  private static NodeConfig config(String name) {
+    return new NodeConfig(
+        name,
+        name + ":9070",
+        members(),
+        "/",
+        "raft",
+        Duration.ofMillis(100),
+        Duration.ofMillis(700),
+        96 << 10,
+        4 << 20,
+        1 << 20,
+        Duration.ofSeconds(5),
+        Duration.ofSeconds(600),
+        Duration.ofSeconds(60),
+        Duration.ofMillis(200),
+        Duration.ofSeconds(10),
+        8);
+  }
+
+  void fault(String what) {
+    faults.merge(what, 1, Integer::sum);
+    world.note(what.hashCode());
+  }
+
+  Violation violation(String what) {
+    return new Violation(seed, what);
+  }
+
+  /** Runs faults under load for so many steps, heals, and checks. */
+  public Summary run(long steps) {
+    for (String name : NAMES) {
+      members.put(name, new Member(name));
+    }
+    for (int i = 0; i < CLIENTS; i++) {
+      SimProcess process = new SimProcess(world, "client-" + i, network);
+      ClientConfig config =
+          ClientConfig.of(String.join(",", members().values()))
+              .withTimeout(Duration.ofSeconds(8))
+              .withBlockBytes(64 << 10)
+              .withInlineBytes(4 << 10);
+      SandstoreClient client = new SandstoreClient(process.host, config);
+      Workload workload = new Workload(this, client, i, new Random(world.random.nextLong()));
+      workloads.add(workload);
+      process.host.threads().start("workload", workload::run);
+    }
+    weather();
+    world.after(2000 * MILLI, this::mischief);
+    world.run(Duration.ofMinutes(30).toNanos(), () -> world.steps() >= steps || failed());
+    heal();
+    workloads.forEach(Workload::finish);
+    boolean done =
+        world.run(
+            Duration.ofMinutes(5).toNanos(),
+            () -> failed() || workloads.stream().allMatch(Workload::done));
+    workloads.forEach(Workload::rethrow);
+    if (!done) {
+      throw violation("the clients do not finish within five minutes after all faults ended");
+    }
+    checkReplicas();
+    return new Summary(
+        world.steps(),
+        world.fingerprint(),
+        workloads.stream().mapToInt(Workload::acknowledged).sum(),
+        workloads.stream().mapToInt(Workload::unknown).sum(),
+        faults);
+  }
+
+  private boolean failed() {
+    return workloads.stream().anyMatch(Workload::failed);
+  }
+
+  // --- Faults ---
+
+  /** Every seed has weather of its own. */
+  private void weather() {
+    Random random = world.random;
+    network.maxDelayNanos = (1L + random.nextInt(random.nextBoolean() ? 3 : 40)) * MILLI;
+    network.loss = random.nextInt(3) == 0 ? random.nextDouble() * 0.03 : 0;
+    network.duplication = random.nextInt(3) == 0 ? random.nextDouble() * 0.05 : 0;
+    crashRate = random.nextInt(3) == 0 ? random.nextDouble() * 0.002 : 0;
+  }
+
+  private Member any() {
+    return List.copyOf(members.values()).get(world.random.nextInt(members.size()));
+  }
+
+  private void mischief() {
+    if (healing) {
+      return;
+    }
+    Member member = any();
+    switch (world.random.nextInt(10)) {
+      case 0, 1 -> {
+        fault("kill");
+        kill(member);
+      }
+      case 2 -> {
+        fault("power loss of one");
+        powerLoss(member);
+      }
+      case 3 -> {
+        if (world.random.nextInt(4) == 0) {
+          fault("power loss of all");
+          members.values().forEach(this::powerLoss);
+        }
+      }
+      case 4, 5 -> {
+        fault("partition");
+        for (Member other : members.values()) {
+          if (other != member) {
+            network.cut(member.name, other.name);
+            if (world.random.nextBoolean()) {
+              network.cut(other.name, member.name);
+            }
+          }
+        }
+        world.after(1 + world.random.nextLong(8000 * MILLI), network::heal);
+      }
+      case 6 -> {
+        fault("pause");
+        SimProcess process = member.process;
+        process.pause();
+        world.after(world.random.nextLong(6000 * MILLI), process::resume);
+      }
+      case 7 -> {
+        if (member.disk.flipBit("blocks/") != null) {
+          fault("bit flip in a block");
+        }
+      }
+      case 8 -> {
+        fault("failing force");
+        member.disk.forceFailure = 0.2;
+        world.after(500 * MILLI, () -> member.disk.forceFailure = 0);
+      }
+      default -> wipe(member);
+    }
+    world.after(world.random.nextLong(6000 * MILLI), this::mischief);
+  }
+
+  private void kill(Member member) {
+    SimProcess process = member.process;
+    process.kill();
+    network.drop(process);
+    restartLater(member);
+  }
+
+  private void powerLoss(Member member) {
+    kill(member);
+    member.disk.loseUnforced();
+  }
+
+  /** A disk is replaced, while all members are there and up to date to make up for it. */
+  private void wipe(Member member) {
+    if (faults.containsKey("wipe") || world.random.nextBoolean() || !settled()) {
+      return;
+    }
+    fault("wipe");
+    kill(member);
+    member.disk.wipe();
+  }
+
+  private boolean settled() {
+    return members.values().stream()
+        .allMatch(
+            m ->
+                m.process.alive()
+                    && m.node != null
+                    && m.inspect().map(i -> i.ready() && i.underReplicated() == 0).orElse(false));
+  }
+
+  private void restartLater(Member member) {
+    int generation = member.generation;
+    long pause = healing ? 0 : world.random.nextLong(4000 * MILLI);
+    world.after(
+        pause,
+        () -> {
+          if (member.generation == generation && !member.process.alive()) {
+            member.boot();
+          }
+        });
+  }
+
+  private void heal() {
+    healing = true;
+    crashRate = 0;
+    network.heal();
+    network.loss = 0;
+    network.duplication = 0;
+    for (Member member : members.values()) {
+      member.disk.forceFailure = 0;
+      member.process.resume();
+    }
+    watch();
+  }
+
+  /** Restarts what halted itself, as an operator or Kubernetes would. */
+  private void watch() {
+    for (Member member : members.values()) {
+      if (!member.process.alive()) {
+        network.drop(member.process);
+        member.boot();
+      }
+    }
+    world.after(1000 * MILLI, this::watch);
+  }
+
+  // --- Checks ---
+
+  /** In the end all replicas are the same, and every block is where it is said to be. */
+  private void checkReplicas() {
+    boolean same =
+        world.run(Duration.ofMinutes(10).toNanos(), () -> settled() && appliedSame() && clean());
+    if (!same) {
+      throw violation("replicas do not become equal, whole and clean: " + describe());
+    }
+    List<String> states = new ArrayList<>();
+    for (Member member : members.values()) {
+      states.add(member.inspect().orElseThrow().stateDigest());
+    }
+    if (states.stream().distinct().count() != 1) {
+      throw violation("equal logs, different states: " + states);
+    }
+  }
+
+  private boolean appliedSame() {
+    return members.values().stream()
+            .map(m -> m.inspect().orElseThrow().appliedIndex())
+            .distinct()
+            .count()
+        == 1;
+  }
+
+  private boolean clean() {
+    return members.values().stream()
+        .allMatch(m -> m.inspect().orElseThrow().blocksAreAsReferenced());
+  }
+
+  private String describe() {
+    StringBuilder text = new StringBuilder();
+    for (Member member : members.values()) {
+      text.append('\n').append(member.name).append(": ");
+      text.append(member.inspect().map(Object::toString).orElse("not in the cluster"));
+      text.append(' ').append(member.process.haltedBy());
+    }
+    return text.toString();
+  }
+}
