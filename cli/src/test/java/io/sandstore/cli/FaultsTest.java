@@ -1,0 +1,256 @@
+package io.sandstore.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.sandstore.client.SandstoreClient;
+import io.sandstore.wire.NodeStatus;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Three real processes on real disks, hurt in turn while clients write. */
+class FaultsTest {
+
+  @TempDir static Path directory;
+  private static Cluster cluster;
+
+  @BeforeAll
+  static void start() throws Exception {
+    cluster = new Cluster(directory.resolve("cluster"), Map.of());
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    cluster.close();
+  }
+
+  @Test
+  void killingEachNodeInTurnLosesNothing() throws Exception {
+    try (Cluster.Writer writer = cluster.new Writer("/each")) {
+      for (String name : cluster.nodes.names()) {
+        writer.awaitMore(20);
+        cluster.nodes.kill(name);
+        writer.awaitMore(20);
+        cluster.nodes.start(name);
+        cluster.awaitAll();
+      }
+      writer.verify();
+    }
+  }
+
+  @Test
+  void killingAllNodesAtOnceLosesNothing() throws Exception {
+    try (Cluster.Writer writer = cluster.new Writer("/all")) {
+      writer.awaitMore(60);
+      for (String name : cluster.nodes.names()) {
+        cluster.nodes.process(name).ifPresent(ProcessHandle::destroyForcibly);
+      }
+      for (String name : cluster.nodes.names()) {
+        cluster.nodes.kill(name);
+      }
+      cluster.nodes.startAll();
+      cluster.awaitAll();
+      writer.awaitMore(20);
+      writer.verify();
+    }
+  }
+
+  /** The paused leader wakes up believing that it still leads: it must not answer from its past. */
+  @Test
+  void aPausedLeaderIsReplacedAndAnswersNothingStale() throws Exception {
+    String leader = cluster.awaitAll();
+    try (Cluster.Writer writer = cluster.new Writer("/pause");
+        SandstoreClient past = SandstoreClient.connect(cluster.nodes.address(leader));
+        SandstoreClient client = cluster.client()) {
+      Cluster.write(client, "/value", new byte[] {1});
+      assertThat(Cluster.read(past, "/value")).containsExactly(1);
+      cluster.signal(leader, "STOP");
+      try {
+        writer.awaitMore(30); // only possible under another leader
+        Cluster.write(client, "/value", new byte[] {2});
+      } finally {
+        cluster.signal(leader, "CONT");
+      }
+      assertThat(Cluster.read(past, "/value")).containsExactly(2);
+      cluster.awaitAll();
+      writer.verify();
+    }
+  }
+
+  @Test
+  void aWipedFollowerRejoinsAndIsRefilled() throws Exception {
+    String leader = cluster.awaitAll();
+    String follower =
+        cluster.nodes.names().stream().filter(n -> !n.equals(leader)).findFirst().orElseThrow();
+    try (Cluster.Writer writer = cluster.new Writer("/wiped");
+        SandstoreClient client = cluster.client()) {
+      writer.awaitMore(60);
+      long before = status(client, follower).getMemberId();
+      cluster.nodes.kill(follower);
+      cluster.nodes.wipe(follower);
+      cluster.nodes.start(follower);
+      cluster.awaitAll();
+      writer.awaitMore(20);
+      writer.verify();
+      await(() -> status(client, follower).getUnderReplicatedBlocks() == 0);
+      assertThat(status(client, follower).getMemberId()).isNotEqualTo(before);
+      assertThat(status(client, follower).getBlocks()).isGreaterThan(60);
+      // And it can stand in for another that is lost.
+      String third =
+          cluster.nodes.names().stream()
+              .filter(n -> !n.equals(leader) && !n.equals(follower))
+              .findFirst()
+              .orElseThrow();
+      cluster.nodes.kill(third);
+      writer.verify();
+      cluster.nodes.start(third);
+      cluster.awaitAll();
+    }
+  }
+
+  @Test
+  void aDamagedBlockIsServedFromAnotherNodeAndRepaired() throws Exception {
+    try (SandstoreClient client = cluster.client()) {
+      byte[] data = Cluster.content(7, 6 << 20);
+      Cluster.write(client, "/damaged", data);
+      for (Path block : largestBlocks(cluster.nodes.data("sandstore-0"), 3)) {
+        flip(block, Files.size(block) / 2);
+      }
+      try (SandstoreClient one = SandstoreClient.connect(cluster.nodes.address("sandstore-0"))) {
+        assertThat(Cluster.read(one, "/damaged")).isEqualTo(data);
+      }
+      await(() -> status(client, "sandstore-0").getCorruptRepaired() >= 1);
+      assertThat(Cluster.read(client, "/damaged")).isEqualTo(data);
+    }
+  }
+
+  @Test
+  void aDamagedLogMakesTheNodeRejoinInsteadOfForgetting() throws Exception {
+    String leader = cluster.awaitAll();
+    String follower =
+        cluster.nodes.names().stream().filter(n -> !n.equals(leader)).findFirst().orElseThrow();
+    try (Cluster.Writer writer = cluster.new Writer("/log");
+        SandstoreClient client = cluster.client()) {
+      writer.awaitMore(40);
+      long before = status(client, follower).getMemberId();
+      cluster.nodes.kill(follower);
+      List<Path> segments = files(cluster.nodes.data(follower).resolve("raft"), "log-");
+      flip(segments.getLast(), 200); // near the beginning: whole records follow
+      cluster.nodes.start(follower);
+      cluster.awaitAll();
+      assertThat(status(client, follower).getMemberId()).isNotEqualTo(before);
+      writer.verify();
+    }
+  }
+
+  @Test
+  void aTornLogTailIsDroppedAndTheNodeGoesOn() throws Exception {
+    String leader = cluster.awaitAll();
+    String follower =
+        cluster.nodes.names().stream().filter(n -> !n.equals(leader)).findFirst().orElseThrow();
+    try (Cluster.Writer writer = cluster.new Writer("/torn");
+        SandstoreClient client = cluster.client()) {
+      writer.awaitMore(20);
+      long before = status(client, follower).getMemberId();
+      cluster.nodes.kill(follower);
+      Path last = files(cluster.nodes.data(follower).resolve("raft"), "log-").getLast();
+      try (RandomAccessFile file = new RandomAccessFile(last.toFile(), "rw")) {
+        long end = file.length() - 1;
+        while (end > 0 && zeroAt(file, end)) {
+          end--;
+        }
+        file.seek(end - 3);
+        file.write(new byte[] {1, 2, 3, 4}); // the last record, half written
+      }
+      cluster.nodes.start(follower);
+      cluster.awaitAll();
+      assertThat(status(client, follower).getMemberId()).isEqualTo(before);
+      writer.verify();
+    }
+  }
+
+  @Test
+  void aWeekOfLoadDoesNotFillTheDisk() throws Exception {
+    try (SandstoreClient client = cluster.client()) {
+      byte[] small = new byte[30_000];
+      for (int i = 0; i < 600; i++) {
+        Cluster.write(client, "/same", small); // 18 MB through logs of 4 MiB segments
+      }
+      await(() -> status(client, cluster.awaitAll()).getSnapshots() > 0);
+      for (String name : cluster.nodes.names()) {
+        await(() -> size(cluster.nodes.data(name).resolve("raft")) < 40 << 20);
+      }
+      await(() -> client.statfs().getUnderReplicatedBlocks() == 0);
+    }
+  }
+
+  // --- Means ---
+
+  static NodeStatus status(SandstoreClient client, String name) throws Exception {
+    for (int i = 0; i < 100; i++) {
+      for (Optional<NodeStatus> status : client.status().values()) {
+        if (status.isPresent() && status.get().getName().equals(name)) {
+          return status.get();
+        }
+      }
+    }
+    throw new AssertionError(name + " does not answer");
+  }
+
+  interface Condition {
+    boolean holds() throws Exception;
+  }
+
+  static void await(Condition condition) throws Exception {
+    long end = System.nanoTime() + Cluster.LIMIT.toNanos();
+    while (!condition.holds()) {
+      if (System.nanoTime() > end) {
+        throw new AssertionError("does not come true in " + Cluster.LIMIT);
+      }
+      java.util.concurrent.locks.LockSupport.parkNanos(50_000_000);
+    }
+  }
+
+  private static boolean zeroAt(RandomAccessFile file, long at) throws Exception {
+    file.seek(at);
+    return file.read() == 0;
+  }
+
+  private static void flip(Path path, long at) throws Exception {
+    try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
+      file.seek(at);
+      int before = file.read();
+      file.seek(at);
+      file.write(before ^ 0x10);
+    }
+  }
+
+  private static List<Path> files(Path directory, String prefix) throws Exception {
+    try (Stream<Path> all = Files.list(directory)) {
+      return all.filter(p -> p.getFileName().toString().startsWith(prefix)).sorted().toList();
+    }
+  }
+
+  private static List<Path> largestBlocks(Path data, int count) throws Exception {
+    try (Stream<Path> all = Files.walk(data.resolve("blocks"))) {
+      return all.filter(Files::isRegularFile)
+          .sorted((a, b) -> Long.compare(b.toFile().length(), a.toFile().length()))
+          .limit(count)
+          .toList();
+    }
+  }
+
+  private static long size(Path directory) throws Exception {
+    try (Stream<Path> all = Files.walk(directory)) {
+      return all.filter(Files::isRegularFile).mapToLong(p -> p.toFile().length()).sum();
+    }
+  }
+}

@@ -1,0 +1,591 @@
+package io.sandstore.namespace;
+
+import static org.assertj.core.api.Assertions.fail;
+
+import com.google.protobuf.ByteString;
+import io.sandstore.wire.Answer;
+import io.sandstore.wire.Batch;
+import io.sandstore.wire.Command;
+import io.sandstore.wire.Configuration;
+import io.sandstore.wire.Create;
+import io.sandstore.wire.Errno;
+import io.sandstore.wire.Layout;
+import io.sandstore.wire.Location;
+import io.sandstore.wire.Lookup;
+import io.sandstore.wire.Member;
+import io.sandstore.wire.Mkdir;
+import io.sandstore.wire.Outcome;
+import io.sandstore.wire.Query;
+import io.sandstore.wire.ReadDirectory;
+import io.sandstore.wire.Rename;
+import io.sandstore.wire.Rmdir;
+import io.sandstore.wire.SetAttributes;
+import io.sandstore.wire.Unlink;
+import io.sandstore.wire.Write;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Random sequences of operations on the namespace and on a plain tree in memory must agree in every
+ * outcome and in the end. A sequence that does not is shrunk to a short one before it is reported.
+ */
+class NamespaceModelTest {
+
+  private static final int SEEDS = Integer.getInteger("model.seeds", 1500);
+  private static final int OPERATIONS = 60;
+
+  // --- Operations ---
+
+  private sealed interface Op {
+    record Mk(String path) implements Op {}
+
+    record New(String path, boolean exclusive, boolean truncate) implements Op {}
+
+    record Rm(String path) implements Op {}
+
+    record RmDir(String path) implements Op {}
+
+    record Mv(String from, String to, boolean noReplace) implements Op {}
+
+    record Put(String path, int offset, String data, boolean append) implements Op {}
+
+    record Cut(String path, int size) implements Op {}
+
+    record Ls(String path) implements Op {}
+
+    /** The whole state goes through a snapshot, which must change nothing. */
+    record Reload() implements Op {}
+  }
+
+  private static final String[] PATHS = {
+    "/a", "/b", "/c", "/a/a", "/a/b", "/b/a", "/a/a/a", "/a/a/b", "/b/c", "/a/../b", "/", "/a/b/c",
+    "/c/a"
+  };
+
+  private static List<Op> generate(long seed) {
+    Random random = new Random(seed);
+    return IntStream.range(0, OPERATIONS).mapToObj(i -> generate(random)).toList();
+  }
+
+  private static Op generate(Random r) {
+    String path = PATHS[r.nextInt(PATHS.length)];
+    return switch (r.nextInt(12)) {
+      case 0, 1, 2 -> new Op.Mk(path);
+      case 3, 4 -> new Op.New(path, r.nextInt(3) == 0, r.nextInt(3) == 0);
+      case 5 -> new Op.Rm(path);
+      case 6 -> new Op.RmDir(path);
+      case 7 -> new Op.Mv(path, PATHS[r.nextInt(PATHS.length)], r.nextInt(4) == 0);
+      case 8, 9 -> new Op.Put(path, r.nextInt(30), "x" + r.nextInt(1000), r.nextBoolean());
+      case 10 -> r.nextBoolean() ? new Op.Cut(path, r.nextInt(40)) : new Op.Reload();
+      default -> new Op.Ls(path);
+    };
+  }
+
+  @Test
+  void agreesWithAPlainTree() {
+    for (long seed = 1; seed <= SEEDS; seed++) {
+      List<Op> ops = generate(seed);
+      String problem = run(ops);
+      if (!problem.isEmpty()) {
+        List<Op> small = shrink(ops);
+        fail("seed %d: %s%nshortest sequence: %s", seed, run(small), small);
+      }
+    }
+  }
+
+  @Test
+  void shrinkingFindsAShortSequence() {
+    List<Op> ops = new ArrayList<>(generate(1));
+    ops.addFirst(new Op.New("/z", true, false));
+    ops.add(new Op.New("/z", true, false));
+    List<Op> small =
+        shrink(
+            ops,
+            o ->
+                o.stream().filter(op -> op.equals(new Op.New("/z", true, false))).count() == 2
+                    ? "twice"
+                    : "");
+    if (small.size() != 2) {
+      fail("not shrunk: " + small);
+    }
+  }
+
+  private static List<Op> shrink(List<Op> ops) {
+    return shrink(ops, NamespaceModelTest::run);
+  }
+
+  /** Leaves out runs of operations, ever shorter ones, as long as the problem stays. */
+  private static List<Op> shrink(List<Op> ops, java.util.function.Function<List<Op>, String> run) {
+    List<Op> best = ops;
+    for (int size = ops.size() / 2; size >= 1; size = size == 1 ? 0 : size / 2) {
+      for (int at = 0; at + size <= best.size(); ) {
+        List<Op> fewer = new ArrayList<>(best);
+        fewer.subList(at, at + size).clear();
+        if (!run.apply(fewer).isEmpty()) {
+          best = fewer;
+        } else {
+          at++;
+        }
+      }
+    }
+    return best;
+  }
+
+  // --- The comparison ---
+
+  private static String run(List<Op> ops) {
+    Subject subject = new Subject();
+    Model model = new Model();
+    for (Op op : ops) {
+      String wanted = model.apply(op);
+      String got = subject.apply(op);
+      if (!wanted.equals(got)) {
+        return "%s gives %s, should give %s".formatted(op, got, wanted);
+      }
+    }
+    String wanted = model.dump();
+    String got = subject.dump();
+    return wanted.equals(got) ? "" : "in the end%n%s%nshould be%n%s".formatted(got, wanted);
+  }
+
+  /** Blocks in memory. */
+  static final class Memory implements BlockSink {
+    final Map<Long, byte[]> blocks = new HashMap<>();
+
+    @Override
+    public void stage(long block, byte[] data) {
+      blocks.put(block, data);
+    }
+
+    @Override
+    public void writeStaged() {}
+
+    @Override
+    public void release(List<Long> garbage) {
+      blocks.keySet().removeAll(garbage);
+    }
+
+    @Override
+    public void force() {}
+
+    @Override
+    public void restored() {}
+  }
+
+  /** The namespace, driven as the log drives it: every command twice, as a retry would. */
+  private static final class Subject {
+    private final Memory memory = new Memory();
+    private Namespace namespace = new Namespace(memory);
+    private long sequence;
+    private long index;
+
+    Subject() {
+      namespace.configure(
+          Configuration.newBuilder().addMembers(Member.newBuilder().setId(7).setName("n")).build());
+      apply(
+          Command.newBuilder()
+              .setOpenSession(io.sandstore.wire.OpenSession.newBuilder().setNonce(1)));
+    }
+
+    private Outcome apply(Command.Builder command) {
+      boolean opening = command.hasOpenSession();
+      Command numbered =
+          opening
+              ? command.build()
+              : command
+                  .setSession(1)
+                  .setSequence(++sequence)
+                  .setAcknowledgedBelow(sequence)
+                  .build();
+      Batch batch = Batch.newBuilder().setTimeMs(++index).addCommands(numbered).build();
+      Outcome first = namespace.apply(index, batch).getFirst();
+      Outcome second = namespace.apply(++index, batch).getFirst();
+      if (!first.equals(second)) {
+        throw new AssertionError(
+            "a retry of " + numbered + " answers " + second + " after " + first);
+      }
+      return first;
+    }
+
+    private static Location at(String path) {
+      return Location.newBuilder().setPath(path).build();
+    }
+
+    String apply(Op op) {
+      return switch (op) {
+        case Op.Mk o ->
+            code(apply(Command.newBuilder().setMkdir(Mkdir.newBuilder().setLocation(at(o.path)))));
+        case Op.New o ->
+            code(
+                apply(
+                    Command.newBuilder()
+                        .setCreate(
+                            Create.newBuilder()
+                                .setLocation(at(o.path))
+                                .setExclusive(o.exclusive)
+                                .setTruncate(o.truncate))));
+        case Op.Rm o ->
+            code(
+                apply(Command.newBuilder().setUnlink(Unlink.newBuilder().setLocation(at(o.path)))));
+        case Op.RmDir o ->
+            code(apply(Command.newBuilder().setRmdir(Rmdir.newBuilder().setLocation(at(o.path)))));
+        case Op.Mv o ->
+            code(
+                apply(
+                    Command.newBuilder()
+                        .setRename(
+                            Rename.newBuilder()
+                                .setFrom(at(o.from))
+                                .setTo(at(o.to))
+                                .setNoReplace(o.noReplace))));
+        case Op.Put o -> put(o);
+        case Op.Cut o ->
+            code(
+                apply(
+                    Command.newBuilder()
+                        .setSetAttributes(
+                            SetAttributes.newBuilder().setLocation(at(o.path)).setSize(o.size))));
+        case Op.Ls o -> ls(o.path);
+        case Op.Reload o -> reload();
+      };
+    }
+
+    private String put(Op.Put o) {
+      Answer found =
+          namespace.ask(
+              Query.newBuilder().setLookup(Lookup.newBuilder().setLocation(at(o.path))).build());
+      if (found.hasFault()) {
+        return found.getFault().getErrno().name();
+      }
+      return code(
+          apply(
+              Command.newBuilder()
+                  .setWrite(
+                      Write.newBuilder()
+                          .setInode(found.getAttributes().getInode())
+                          .setAppend(o.append)
+                          .setInlineOffset(o.append ? 0 : o.offset)
+                          .setInlineData(ByteString.copyFromUtf8(o.data)))));
+    }
+
+    private static String code(Outcome outcome) {
+      return outcome.hasFault() ? outcome.getFault().getErrno().name() : "OK";
+    }
+
+    private String ls(String path) {
+      List<String> names = new ArrayList<>();
+      String after = "";
+      Answer page;
+      do {
+        page =
+            namespace.ask(
+                Query.newBuilder()
+                    .setReadDirectory(
+                        ReadDirectory.newBuilder()
+                            .setLocation(at(path))
+                            .setAfter(after)
+                            .setLimit(2))
+                    .build());
+        if (page.hasFault()) {
+          return page.getFault().getErrno().name();
+        }
+        page.getEntriesList().forEach(e -> names.add(e.getName()));
+        after = names.isEmpty() ? "" : names.getLast();
+      } while (page.getMore());
+      return names.toString();
+    }
+
+    private String reload() {
+      try {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        try (var frozen = namespace.freeze()) {
+          frozen.writeTo(out);
+        }
+        Namespace next = new Namespace(memory);
+        next.configure(namespace.configuration());
+        next.restore(new ByteArrayInputStream(out.toByteArray()));
+        ByteArrayOutputStream again = new ByteArrayOutputStream();
+        try (var frozen = next.freeze()) {
+          frozen.writeTo(again);
+        }
+        namespace = next;
+        return Arrays.equals(out.toByteArray(), again.toByteArray()) ? "OK" : "another snapshot";
+      } catch (java.io.IOException e) {
+        return e.toString();
+      }
+    }
+
+    String dump() {
+      StringBuilder text = new StringBuilder();
+      dump("", text);
+      return text.toString();
+    }
+
+    private void dump(String path, StringBuilder text) {
+      Answer answer =
+          namespace.ask(
+              Query.newBuilder()
+                  .setReadDirectory(ReadDirectory.newBuilder().setLocation(at(path)))
+                  .build());
+      answer
+          .getEntriesList()
+          .forEach(
+              entry -> {
+                String child = path + "/" + entry.getName();
+                switch (entry.getAttributes().getType()) {
+                  case DIRECTORY -> {
+                    text.append(child)
+                        .append("/ links ")
+                        .append(entry.getAttributes().getLinks())
+                        .append('\n');
+                    dump(child, text);
+                  }
+                  default ->
+                      text.append(child)
+                          .append(' ')
+                          .append(content(entry.getAttributes().getInode()))
+                          .append('\n');
+                }
+              });
+    }
+
+    private String content(long inode) {
+      Answer layout =
+          namespace.ask(
+              Query.newBuilder()
+                  .setLayout(Layout.newBuilder().setInode(inode).setLength(Long.MAX_VALUE))
+                  .build());
+      byte[] bytes = new byte[(int) layout.getAttributes().getSize()];
+      layout
+          .getExtentsList()
+          .forEach(
+              e ->
+                  System.arraycopy(
+                      memory.blocks.get(e.getBlock()),
+                      e.getBlockOffset(),
+                      bytes,
+                      (int) e.getOffset(),
+                      e.getLength()));
+      return Arrays.toString(bytes);
+    }
+  }
+
+  /** A tree as one would write it without thinking of logs. */
+  private static final class Model {
+    private static final class Node {
+      final TreeMap<String, Node> children;
+      byte[] content = {};
+
+      Node(boolean directory) {
+        children = directory ? new TreeMap<>() : null;
+      }
+
+      boolean isDirectory() {
+        return children != null;
+      }
+    }
+
+    private static final class Error extends RuntimeException {
+      private static final long serialVersionUID = 1;
+      final Errno errno;
+
+      Error(Errno errno) {
+        this.errno = errno;
+      }
+    }
+
+    private final Node root = new Node(true);
+
+    String apply(Op op) {
+      try {
+        return switch (op) {
+          case Op.Mk o -> make(o.path);
+          case Op.New o -> create(o);
+          case Op.Rm o -> remove(o.path);
+          case Op.RmDir o -> removeDirectory(o.path);
+          case Op.Mv o -> move(o);
+          case Op.Put o -> write(o);
+          case Op.Cut o -> cut(o);
+          case Op.Ls o -> list(o.path);
+          case Op.Reload o -> "OK";
+        };
+      } catch (Error e) {
+        return e.errno.name();
+      }
+    }
+
+    private static List<String> names(String path) {
+      List<String> names = Arrays.stream(path.split("/")).filter(n -> !n.isEmpty()).toList();
+      if (names.contains("..")) {
+        throw new Error(Errno.EINVAL);
+      }
+      return names;
+    }
+
+    private Node parent(List<String> names) {
+      Node at = root;
+      for (String name : names.subList(0, Math.max(0, names.size() - 1))) {
+        at = at.children.get(name);
+        if (at == null) {
+          throw new Error(Errno.ENOENT);
+        }
+        if (!at.isDirectory()) {
+          throw new Error(Errno.ENOTDIR);
+        }
+      }
+      return at;
+    }
+
+    private Node find(String path) {
+      List<String> names = names(path);
+      return names.isEmpty() ? root : parent(names).children.get(names.getLast());
+    }
+
+    private Node require(String path) {
+      Node found = find(path);
+      if (found == null) {
+        throw new Error(Errno.ENOENT);
+      }
+      return found;
+    }
+
+    private String make(String path) {
+      if (find(path) != null) {
+        throw new Error(Errno.EEXIST);
+      }
+      parent(names(path)).children.put(names(path).getLast(), new Node(true));
+      return "OK";
+    }
+
+    private String create(Op.New o) {
+      Node found = find(o.path);
+      if (found == null) {
+        parent(names(o.path)).children.put(names(o.path).getLast(), new Node(false));
+      } else if (o.exclusive) {
+        throw new Error(Errno.EEXIST);
+      } else if (found.isDirectory()) {
+        throw new Error(Errno.EISDIR);
+      } else if (o.truncate) {
+        found.content = new byte[0];
+      }
+      return "OK";
+    }
+
+    private String remove(String path) {
+      if (require(path).isDirectory()) {
+        throw new Error(Errno.EISDIR);
+      }
+      parent(names(path)).children.remove(names(path).getLast());
+      return "OK";
+    }
+
+    private String removeDirectory(String path) {
+      if (names(path).isEmpty()) {
+        throw new Error(Errno.EINVAL);
+      }
+      Node found = require(path);
+      if (!found.isDirectory()) {
+        throw new Error(Errno.ENOTDIR);
+      }
+      if (!found.children.isEmpty()) {
+        throw new Error(Errno.ENOTEMPTY);
+      }
+      parent(names(path)).children.remove(names(path).getLast());
+      return "OK";
+    }
+
+    private String move(Op.Mv o) {
+      Node moved = require(o.from);
+      List<String> from = names(o.from);
+      List<String> to = names(o.to);
+      Node target = parent(to);
+      if (from.isEmpty() || to.isEmpty()) {
+        throw new Error(Errno.EINVAL);
+      }
+      boolean inside = to.size() > from.size() && to.subList(0, from.size()).equals(from);
+      if (moved.isDirectory() && inside) {
+        throw new Error(Errno.EINVAL);
+      }
+      Node replaced = target.children.get(to.getLast());
+      if (replaced != null) {
+        if (o.noReplace) {
+          throw new Error(Errno.EEXIST);
+        }
+        if (replaced == moved) {
+          return "OK";
+        }
+        if (replaced.isDirectory() && !moved.isDirectory()) {
+          throw new Error(Errno.EISDIR);
+        }
+        if (!replaced.isDirectory() && moved.isDirectory()) {
+          throw new Error(Errno.ENOTDIR);
+        }
+        if (replaced.isDirectory() && !replaced.children.isEmpty()) {
+          throw new Error(Errno.ENOTEMPTY);
+        }
+      }
+      parent(from).children.remove(from.getLast());
+      target.children.put(to.getLast(), moved);
+      return "OK";
+    }
+
+    private String write(Op.Put o) {
+      Node found = require(o.path);
+      if (found.isDirectory()) {
+        throw new Error(Errno.EINVAL);
+      }
+      byte[] data = o.data.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+      int at = o.append ? found.content.length : o.offset;
+      found.content =
+          Arrays.copyOf(found.content, Math.max(found.content.length, at + data.length));
+      System.arraycopy(data, 0, found.content, at, data.length);
+      return "OK";
+    }
+
+    private String cut(Op.Cut o) {
+      Node found = require(o.path);
+      if (found.isDirectory()) {
+        throw new Error(Errno.EISDIR);
+      }
+      found.content = Arrays.copyOf(found.content, o.size);
+      return "OK";
+    }
+
+    private String list(String path) {
+      Node found = require(path);
+      if (!found.isDirectory()) {
+        throw new Error(Errno.ENOTDIR);
+      }
+      return found.children.keySet().toString();
+    }
+
+    String dump() {
+      StringBuilder text = new StringBuilder();
+      dump("", root, text);
+      return text.toString();
+    }
+
+    private void dump(String path, Node node, StringBuilder text) {
+      node.children.forEach(
+          (name, child) -> {
+            String at = path + "/" + name;
+            if (child.isDirectory()) {
+              long links = 2 + child.children.values().stream().filter(Node::isDirectory).count();
+              text.append(at).append("/ links ").append(links).append('\n');
+              dump(at, child, text);
+            } else {
+              text.append(at).append(' ').append(Arrays.toString(child.content)).append('\n');
+            }
+          });
+    }
+  }
+}
