@@ -92,14 +92,16 @@ public final class LocalCluster {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(NODE_OPTIONS);
-    String archive = System.getProperty("sandstore.archive", "");
-    if (!archive.isEmpty()) {
-      command.add("-XX:SharedArchiveFile=" + archive);
+    String classPath = System.getProperty("java.class.path");
+    if (classPath.endsWith(".jar") && !classPath.contains(java.io.File.pathSeparator)) {
+      // As 'bin/sandstore' runs it: with the archive of loaded classes, which halves the start.
+      command.add("-XX:SharedArchiveFile=" + Path.of(classPath).resolveSibling("../sandstore.jsa"));
       command.add("-Xlog:disable");
+      command.addAll(List.of("-jar", classPath));
+    } else {
+      command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-cp", classPath));
+      command.add(Main.class.getName());
     }
-    command.add("-cp");
-    command.add(System.getProperty("java.class.path"));
-    command.add(Main.class.getName());
     command.add("node");
     return command;
   }
@@ -114,8 +116,7 @@ public final class LocalCluster {
           "-Xshare:auto",
           "-Djdk.virtualThreadScheduler.parallelism=8",
           "-Dsun.net.inetaddr.ttl=5",
-          "-Dsun.net.inetaddr.negative.ttl=0",
-          "--enable-native-access=ALL-UNNAMED");
+          "-Dsun.net.inetaddr.negative.ttl=0");
 
   private Path pidFile(String name) {
     return directory.resolve(name).resolve("pid");

@@ -60,5 +60,20 @@ public interface CommandLog {
       long commitIndex,
       long appliedIndex,
       Configuration members,
-      long snapshots) {}
+      long snapshots) {
+
+    Standing withApplied(long index) {
+      return new Standing(
+          role,
+          term,
+          leader,
+          leading,
+          firstIndex,
+          lastIndex,
+          commitIndex,
+          index,
+          members,
+          snapshots);
+    }
+  }
 }

@@ -182,9 +182,9 @@ public final class RaftCore {
 
   private long sentAt(long id) {
     Progress peer = peers.get(id);
-    return peer == null || peer.heardRound == 0
-        ? Long.MIN_VALUE
-        : roundSentAt.floorEntry(peer.heardRound).getValue();
+    // Of a member that has been silent for long, the round is not on record any more.
+    Map.Entry<Long, Long> heard = peer == null ? null : roundSentAt.floorEntry(peer.heardRound);
+    return heard == null ? Long.MIN_VALUE : heard.getValue();
   }
 
   /** When {@link #tick} has something to do at the latest. */

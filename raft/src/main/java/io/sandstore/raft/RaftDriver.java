@@ -540,7 +540,7 @@ public final class RaftDriver implements CommandLog, Closeable {
 
   @Override
   public Standing standing() {
-    return standing;
+    return standing.withApplied(applier.applied());
   }
 
   /** Takes a message from another member; drops it when too much waits already. */

@@ -318,7 +318,10 @@ final class RaftSimulation {
   private void crashed(Node node) {
     node.crash();
     at(
-        now + (random.nextBoolean() ? random.nextLong(50 * MILLI) : random.nextLong(3000 * MILLI)),
+        now
+            + (random.nextBoolean()
+                ? random.nextLong(50 * MILLI)
+                : random.nextLong((chance(0.1) ? 30_000 : 3_000) * MILLI)),
         () -> {
           if (!node.up && !node.wiped) {
             node.start();

@@ -288,7 +288,10 @@ public final class Simulation {
 
   private void restartLater(Member member) {
     int generation = member.generation;
-    long pause = healing ? 0 : world.random.nextLong(4000 * MILLI);
+    long pause =
+        healing
+            ? 0
+            : world.random.nextLong((world.random.nextInt(10) == 0 ? 30_000 : 4_000) * MILLI);
     world.after(
         pause,
         () -> {
