@@ -10,6 +10,7 @@ import io.sandstore.wire.Mutate;
 import io.sandstore.wire.OpenSession;
 import io.sandstore.wire.Outcome;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.TreeSet;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.locks.ReentrantLock;
@@ -21,6 +22,7 @@ import java.util.concurrent.locks.ReentrantLock;
 final class Session {
 
   private static final int OUTSTANDING_MAX = 512;
+  private static final Duration RETRY = Duration.ofMillis(5);
 
   private final Host host;
   private final Connector connector;
@@ -60,6 +62,11 @@ final class Session {
         if (outcome.getFault().getErrno() == Errno.SESSION_EXPIRED) {
           // Nothing was applied under this number: a session that knew it would have been kept.
           forget(session);
+          continue;
+        }
+        if (outcome.getFault().getErrno() == Errno.EAGAIN && !deadline.passed()) {
+          // Refused, not applied: too many answers wait for the oldest one to be acknowledged.
+          host.clock().sleep(RETRY);
           continue;
         }
         if (outcome.hasFault()) {

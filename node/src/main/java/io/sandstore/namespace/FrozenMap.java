@@ -57,6 +57,10 @@ final class FrozenMap<K extends Comparable<K>, V> {
     readUpTo = null;
   }
 
+  boolean isFrozen() {
+    return frozen;
+  }
+
   /** Forgets the frozen state; also happens by itself when all of it was read. */
   void thaw() {
     frozen = false;

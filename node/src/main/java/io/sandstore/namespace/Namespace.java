@@ -508,6 +508,11 @@ public final class Namespace implements StateMachine {
     return reading(n -> n.blocks.floor);
   }
 
+  /** True while a snapshot is being written. */
+  public boolean isFrozen() {
+    return reading(n -> n.tree.inodes.isFrozen() || n.orphans.isFrozen());
+  }
+
   public long underReplicatedCount() {
     return reading(n -> (long) n.blocks.underReplicated().size());
   }

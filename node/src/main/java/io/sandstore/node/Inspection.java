@@ -40,7 +40,8 @@ public final class Inspection {
     return !s.leader().isEmpty()
         && !s.role().equals("LEARNER")
         && s.members().getMembersList().stream().noneMatch(Member::getLearner)
-        && parts.repair().complete();
+        && parts.repair().complete()
+        && !namespace().isFrozen();
   }
 
   public long underReplicated() {
