@@ -1,5 +1,7 @@
 package io.sandstore.raft;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A log entry.
  *
@@ -35,6 +37,16 @@ public record Entry(long term, long index, Kind kind, byte[] data) {
         default -> throw new IllegalArgumentException("unknown kind of log entry: " + code);
       };
     }
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof Entry e && e.term == term && e.index == index;
+  }
+
+  @Override
+  public int hashCode() {
+    return Long.hashCode(31 * term + index);
   }
 
   /** Rough memory and disk use. */

@@ -1,0 +1,177 @@
+package io.sandstore.block;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.sandstore.host.BufferPool;
+import io.sandstore.host.Host;
+import io.sandstore.host.jvm.FileDisk;
+import io.sandstore.host.jvm.JvmHost;
+import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.Errno;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Blocks on a real disk. */
+class BlockStoreTest {
+
+  @TempDir Path directory;
+  private final Host host = JvmHost.create(2);
+  private BlockStore store;
+
+  @BeforeEach
+  void open() throws IOException {
+    store = new BlockStore(host, new FileDisk(directory), 0);
+  }
+
+  private static byte[] content(long seed, int size) {
+    byte[] bytes = new byte[size];
+    new Random(seed).nextBytes(bytes);
+    return bytes;
+  }
+
+  private byte[] read(long id, int offset, int length) throws IOException {
+    try (BufferPool.Lease lease = store.read(id, offset, length)) {
+      byte[] bytes = new byte[lease.buffer().remaining()];
+      lease.buffer().get(bytes);
+      return bytes;
+    }
+  }
+
+  private Path file(long id) {
+    return directory.resolve("blocks/%02x/%016x".formatted(id & 0xff, id));
+  }
+
+  @Test
+  void anyRangeOfABlockIsRead() throws IOException {
+    byte[] data = content(1, 1_000_003);
+    store.put(5, ByteBuffer.wrap(data));
+    Random random = new Random(2);
+    for (int i = 0; i < 100; i++) {
+      int at = random.nextInt(data.length);
+      int length = 1 + random.nextInt(data.length - at);
+      assertThat(read(5, at, length)).isEqualTo(Arrays.copyOfRange(data, at, at + length));
+    }
+    assertThat(store.count()).isEqualTo(1);
+  }
+
+  @Test
+  void aRangeOutsideIsRefused() throws IOException {
+    store.put(5, ByteBuffer.wrap(content(1, 100)));
+    for (int[] range :
+        new int[][] {
+          {-1, 5}, {0, 0}, {0, 101}, {100, 1}, {Integer.MAX_VALUE, 1}, {1, Integer.MAX_VALUE}
+        }) {
+      assertThatThrownBy(() -> store.read(5, range[0], range[1]))
+          .isInstanceOfSatisfying(
+              PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL));
+    }
+    assertThatThrownBy(() -> store.read(6, 0, 1))
+        .isInstanceOfSatisfying(
+            PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENOENT));
+  }
+
+  @Test
+  void everyFlippedBitIsNoticed() throws IOException {
+    byte[] data = content(3, 200_000);
+    store.put(9, ByteBuffer.wrap(data));
+    byte[] whole = Files.readAllBytes(file(9));
+    Random random = new Random(4);
+    for (int i = 0; i < 200; i++) {
+      byte[] damaged = whole.clone();
+      damaged[i < 48 ? i : random.nextInt(whole.length)] ^= (byte) (1 << random.nextInt(8));
+      Files.write(file(9), damaged);
+      assertThat(verifies(9)).isFalse();
+    }
+    Files.write(file(9), Arrays.copyOf(whole, whole.length - 1));
+    assertThat(verifies(9)).isFalse();
+    Files.write(file(9), whole);
+    assertThat(verifies(9)).isTrue();
+  }
+
+  /** A flipped version is refused as another version, which is as good as damaged. */
+  private boolean verifies(long id) {
+    try {
+      return store.verify(id);
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  @Test
+  void damageElsewhereInTheBlockDoesNotConcernAReader() throws IOException {
+    byte[] data = content(3, 200_000);
+    store.put(9, ByteBuffer.wrap(data));
+    byte[] whole = Files.readAllBytes(file(9));
+    whole[whole.length - 1] ^= 1;
+    Files.write(file(9), whole);
+    assertThat(read(9, 10, 100)).isEqualTo(Arrays.copyOfRange(data, 10, 110));
+    assertThatThrownBy(() -> read(9, 199_000, 10)).isInstanceOf(CorruptBlockException.class);
+  }
+
+  @Test
+  void aDamagedBlockIsReplacedAndAWholeOneLeftAlone() throws IOException {
+    byte[] data = content(3, 1000);
+    store.put(9, ByteBuffer.wrap(data));
+    var before =
+        Files.readAttributes(file(9), java.nio.file.attribute.BasicFileAttributes.class).fileKey();
+    store.put(9, ByteBuffer.wrap(data));
+    assertThat(
+            Files.readAttributes(file(9), java.nio.file.attribute.BasicFileAttributes.class)
+                .fileKey())
+        .isEqualTo(before);
+    Files.write(file(9), new byte[10]);
+    store.put(9, ByteBuffer.wrap(data));
+    assertThat(read(9, 0, 1000)).isEqualTo(data);
+    assertThat(store.count()).isEqualTo(1);
+  }
+
+  @Test
+  void aSmallBlockIsReadableBeforeAndAfterItIsWritten() throws IOException {
+    byte[] data = content(3, 1000);
+    store.stage(7, data);
+    assertThat(read(7, 10, 20)).isEqualTo(Arrays.copyOfRange(data, 10, 30));
+    store.writeStaged();
+    assertThat(read(7, 10, 20)).isEqualTo(Arrays.copyOfRange(data, 10, 30));
+    store.force();
+    store.delete(7);
+    assertThat(store.has(7)).isFalse();
+    assertThat(store.count()).isZero();
+  }
+
+  @Test
+  void aFullDiskIsSaidSo() throws IOException {
+    BlockStore full = new BlockStore(host, new FileDisk(directory), Long.MAX_VALUE);
+    assertThatThrownBy(() -> full.put(1, ByteBuffer.wrap(new byte[1])))
+        .isInstanceOfSatisfying(
+            PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENOSPC));
+  }
+
+  @Test
+  void version1OfABlockIsRead() throws IOException {
+    Files.createDirectories(file(0x2a).getParent());
+    try (InputStream in = getClass().getResourceAsStream("/formats/block-v1")) {
+      Files.write(file(0x2a), in.readAllBytes());
+    }
+    assertThat(read(0x2a, 0, 3000)).isEqualTo(content(42, 3000));
+  }
+
+  @Test
+  void aLaterVersionOfABlockIsRefused() throws IOException {
+    store.put(9, ByteBuffer.wrap(content(3, 1000)));
+    byte[] whole = Files.readAllBytes(file(9));
+    whole[11] = 2;
+    Files.write(file(9), whole);
+    assertThatThrownBy(() -> read(9, 0, 1))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("version 2");
+  }
+}
