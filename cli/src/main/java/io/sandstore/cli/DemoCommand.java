@@ -32,8 +32,8 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true)
 final class DemoCommand implements Callable<Integer> {
 
-  @Option(names = "--tree", description = "what to copy (default: this JDK's lib directory)")
-  Path tree = Path.of(System.getProperty("java.home"), "lib");
+  @Option(names = "--tree", description = "what to copy (default: this JDK, all of it)")
+  Path tree = Path.of(System.getProperty("java.home"));
 
   @Option(names = "--port", description = "the nodes take the three ports behind this one")
   int port = 9170;

@@ -159,6 +159,25 @@ class ClusterTest {
     assertThat(Cluster.read(client, "/shared")).isEqualTo(data);
   }
 
+  /** The Go original rewrote a whole chunk for every flush. */
+  @Test
+  void aSmallOverwriteWritesASmallBlock() throws Exception {
+    Cluster.write(client, "/amplify", Cluster.content(2, 8 << 20));
+    long free = size(cluster.nodes.data("sandstore-0").resolve("blocks"));
+    try (SandFile file = client.open("/amplify", EnumSet.of(OpenFlag.O_WRONLY), 0)) {
+      file.write(ByteBuffer.wrap(new byte[50_000]), 3_000_000);
+    }
+    assertThat(Cluster.read(client, "/amplify")[3_000_000]).isZero();
+    assertThat(size(cluster.nodes.data("sandstore-0").resolve("blocks")) - free)
+        .isLessThan(200_000);
+  }
+
+  private static long size(Path directory) throws Exception {
+    try (Stream<Path> all = Files.walk(directory)) {
+      return all.filter(Files::isRegularFile).mapToLong(p -> p.toFile().length()).sum();
+    }
+  }
+
   @Test
   void removeAndRenameOverRefuseDirectoriesWithFiles() throws Exception {
     client.mkdirs("/full/inside");

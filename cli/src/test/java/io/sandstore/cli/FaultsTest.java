@@ -74,7 +74,10 @@ class FaultsTest {
       assertThat(Cluster.read(past, "/value")).containsExactly(1);
       cluster.signal(leader, "STOP");
       try {
-        writer.awaitMore(30); // only possible under another leader
+        long until = System.nanoTime() + 5_000_000_000L;
+        do {
+          writer.awaitMore(30); // only possible under another leader
+        } while (System.nanoTime() < until);
         Cluster.write(client, "/value", new byte[] {2});
       } finally {
         cluster.signal(leader, "CONT");
@@ -129,6 +132,17 @@ class FaultsTest {
       }
       await(() -> status(client, "sandstore-0").getCorruptRepaired() >= 1);
       assertThat(Cluster.read(client, "/damaged")).isEqualTo(data);
+    }
+  }
+
+  @Test
+  void scrubbingFindsAndRepairsDamageThatNobodyReads() throws Exception {
+    try (SandstoreClient client = cluster.client()) {
+      Cluster.write(client, "/scrubbed", Cluster.content(8, 100_000));
+      long before = status(client, "sandstore-1").getCorruptRepaired();
+      Path block = largestBlocks(cluster.nodes.data("sandstore-1"), 1).getFirst();
+      flip(block, Files.size(block) - 1);
+      await(() -> status(client, "sandstore-1").getCorruptRepaired() > before);
     }
   }
 

@@ -137,10 +137,20 @@ public final class Repair {
         }
       } catch (IOException | RuntimeException e) {
         log.info("repair will try again: {}", e.toString());
+        pause();
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         return;
       }
+    }
+  }
+
+  /** A block that cannot be had now cannot be had a microsecond later. */
+  private void pause() {
+    try {
+      clock.sleep(pace.look);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 

@@ -40,6 +40,8 @@ final class LogStore implements Closeable {
   private static final long MAGIC = 0x53414E444C4F4731L; // SANDLOG1
   private static final int HEADER_BYTES = 40;
   private static final int FRAME_HEADER_BYTES = 16;
+  private static final int FRAME_BYTES_MAX = 1 << 20;
+  private static final int ENTRY_OVERHEAD = 5 + 17;
   private static final byte ENTRY = 1;
   private static final byte HARD_STATE = 2;
   private static final int SPARES_MAX = 2;
@@ -102,15 +104,33 @@ final class LogStore implements Closeable {
 
   // --- Writing ---
 
-  /** Writes term, vote and entries as one frame and makes it durable. */
+  /**
+   * Writes term, vote and entries and makes them durable: as one frame, unless a follower that was
+   * away gets more at once than a frame should hold.
+   */
   void append(Optional<HardState> newState, List<Entry> entries) throws IOException {
-    int bytes = FRAME_HEADER_BYTES + 8;
-    for (Entry entry : entries) {
-      bytes += 5 + 17 + entry.data().length;
+    Optional<HardState> state = newState;
+    int from = 0;
+    int bytes = 0;
+    for (int to = 0; to < entries.size(); to++) {
+      int size = ENTRY_OVERHEAD + entries.get(to).data().length;
+      if (to > from && bytes + size > FRAME_BYTES_MAX) {
+        appendFrame(state, entries.subList(from, to), bytes);
+        state = Optional.empty();
+        from = to;
+        bytes = 0;
+      }
+      bytes += size;
     }
-    bytes += newState.isPresent() ? 5 + newState.get().getSerializedSize() : 0;
-    if (bytes > segmentBytes - HEADER_BYTES) {
-      throw new IllegalArgumentException("frame of " + bytes + " bytes");
+    appendFrame(state, entries.subList(from, entries.size()), bytes);
+  }
+
+  private void appendFrame(Optional<HardState> newState, List<Entry> entries, int entryBytes)
+      throws IOException {
+    int stateBytes = newState.isPresent() ? 5 + newState.get().getSerializedSize() : 0;
+    int bytes = FRAME_HEADER_BYTES + 8 + entryBytes + stateBytes;
+    if (bytes > segmentBytes - HEADER_BYTES - 128) {
+      throw new IllegalArgumentException("an entry of " + bytes + " bytes");
     }
     hardState = newState.orElse(hardState);
     Segment segment = segments.isEmpty() ? roll() : segments.lastEntry().getValue();

@@ -221,6 +221,48 @@ class LogStoreTest {
     }
   }
 
+  /** What a follower that was away gets at once may be more than a segment holds. */
+  @Test
+  void anyNumberOfEntriesIsTakenAtOnce() throws IOException {
+    LogStore store = LogStore.open(disk, new Random(1), 4 << 20, entries::add);
+    List<Entry> many = new ArrayList<>();
+    for (int i = 1; i <= 10; i++) {
+      many.add(new Entry(3, i, Entry.Kind.COMMANDS, new byte[900_000]));
+    }
+    store.append(state(3, 7), many);
+    assertThat(store.read(1, 10, Integer.MAX_VALUE)).isEqualTo(many);
+    store.close();
+    entries.clear();
+    LogStore again = LogStore.open(disk, new Random(1), 4 << 20, entries::add);
+    assertThat(entries).isEqualTo(many);
+    assertThat(again.hardState()).isEqualTo(state(3, 7).orElseThrow());
+    again.close();
+  }
+
+  /** The Go original rewrote the whole log for every append. */
+  @Test
+  void anAppendWritesItselfAndNothingElse() throws IOException {
+    filled(50).close();
+    byte[] before = Files.readAllBytes(segment(1));
+    LogStore store = recover();
+    store.append(Optional.empty(), List.of(entry(3, 51)));
+    store.close();
+    byte[] after = Files.readAllBytes(segment(1));
+    assertThat(after).hasSameSizeAs(before);
+    int first = java.util.Arrays.mismatch(before, after);
+    int changed = 0;
+    for (int i = 0; i < after.length; i++) {
+      changed += before[i] == after[i] ? 0 : 1;
+    }
+    assertThat(changed).isBetween(100, 160);
+    assertThat(
+            java.util.Arrays.mismatch(
+                java.util.Arrays.copyOfRange(after, first + 200, after.length),
+                new byte[after.length - first - 200]))
+        .as("nothing behind it")
+        .isEqualTo(-1);
+  }
+
   // --- Formats: a file of every version there was can be read, one of a later version is refused
   // ---
 

@@ -220,8 +220,8 @@ final class SimNetwork {
       ends.remove(this);
       End target = other;
       if (target != null) {
-        world.after(
-            delay(),
+        world.at(
+            Math.max(world.nowNanos() + delay(), lastArrival), // never before what was sent
             () -> {
               target.broken = true;
               target.wake();
