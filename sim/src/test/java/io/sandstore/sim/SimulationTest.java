@@ -7,9 +7,9 @@ import org.junit.jupiter.api.Test;
 /** The shipped wiring under faults. {@code -Dsim.seeds=N} runs more. */
 class SimulationTest {
 
-  private static final int SEEDS = Integer.getInteger("sim.seeds", 200);
+  private static final int SEEDS = Integer.getInteger("sim.seeds", 1000);
   private static final int FIRST = Integer.getInteger("sim.first", 1);
-  private static final int STEPS = Integer.getInteger("sim.steps", 8000);
+  private static final int STEPS = Integer.getInteger("sim.steps", 10_000);
 
   @Test
   void nothingAcknowledgedIsLostUnderAnySeed() {
