@@ -124,7 +124,7 @@ class FaultsTest {
     try (SandstoreClient client = cluster.client()) {
       byte[] data = Cluster.content(7, 6 << 20);
       Cluster.write(client, "/damaged", data);
-      for (Path block : largestBlocks(cluster.nodes.data("sandstore-0"), 3)) {
+      for (Path block : newestBlocks(cluster.nodes.data("sandstore-0"), 2)) {
         flip(block, Files.size(block) / 2);
       }
       try (SandstoreClient one = SandstoreClient.connect(cluster.nodes.address("sandstore-0"))) {
@@ -140,7 +140,7 @@ class FaultsTest {
     try (SandstoreClient client = cluster.client()) {
       Cluster.write(client, "/scrubbed", Cluster.content(8, 100_000));
       long before = status(client, "sandstore-1").getCorruptRepaired();
-      Path block = largestBlocks(cluster.nodes.data("sandstore-1"), 1).getFirst();
+      Path block = newestBlocks(cluster.nodes.data("sandstore-1"), 1).getFirst();
       flip(block, Files.size(block) - 1);
       await(() -> status(client, "sandstore-1").getCorruptRepaired() > before);
     }
@@ -253,10 +253,10 @@ class FaultsTest {
     }
   }
 
-  private static List<Path> largestBlocks(Path data, int count) throws Exception {
+  private static List<Path> newestBlocks(Path data, int count) throws Exception {
     try (Stream<Path> all = Files.walk(data.resolve("blocks"))) {
       return all.filter(Files::isRegularFile)
-          .sorted((a, b) -> Long.compare(b.toFile().length(), a.toFile().length()))
+          .sorted((a, b) -> Long.compare(b.toFile().lastModified(), a.toFile().lastModified()))
           .limit(count)
           .toList();
     }

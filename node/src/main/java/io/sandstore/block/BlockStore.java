@@ -26,7 +26,8 @@ import java.util.zip.CRC32C;
  *   magic 8 | version 4 | length 4 | id 8 | chunk bytes 4 | crc 4 | crc per chunk | data
  * </pre>
  *
- * <p>The header's crc covers the header and the chunks' crcs; a read checks the chunks it touches.
+ * <p>The header's crc covers the header and the chunks' crcs, in every version there will be, so
+ * that a damaged version is not taken for another one; a read checks the chunks it touches.
  * Thread-safe. A failed force halts the process.
  */
 public final class BlockStore implements BlockSink {
@@ -261,11 +262,6 @@ public final class BlockStore implements BlockSink {
     file.readFully(fixed, 0);
     int length = fixed.getInt(12);
     boolean sane = fixed.getLong(0) == MAGIC && fixed.getLong(16) == id && length > 0;
-    if (sane && fixed.getInt(8) != VERSION) {
-      throw new IOException(
-          "block %d has format version %d; this release reads version %d"
-              .formatted(id, fixed.getInt(8), VERSION));
-    }
     if (!sane
         || fixed.getInt(24) != CHUNK_BYTES
         || size != HEADER_BYTES + 4L * chunks(length) + length) {
@@ -276,6 +272,11 @@ public final class BlockStore implements BlockSink {
     header.flip();
     if (headerCrc(header) != header.getInt(28)) {
       throw new CorruptBlockException("block " + id + " has a damaged header");
+    }
+    if (header.getInt(8) != VERSION) {
+      throw new IOException(
+          "block %d has format version %d; this release reads version %d"
+              .formatted(id, header.getInt(8), VERSION));
     }
     return header;
   }
