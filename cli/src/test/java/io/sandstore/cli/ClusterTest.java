@@ -159,6 +159,24 @@ class ClusterTest {
     assertThat(Cluster.read(client, "/shared")).isEqualTo(data);
   }
 
+  /** One thread, many files, all with something in their buffers. */
+  @Test
+  void anyNumberOfFilesMayBeOpenForWriting() throws Exception {
+    client.mkdir("/open", 0755);
+    List<SandFile> files = new ArrayList<>();
+    for (int i = 0; i < 60; i++) {
+      files.add(client.open("/open/" + i, Cluster.CREATE, 0644));
+    }
+    byte[] data = Cluster.content(12, 100_000);
+    for (SandFile file : files) {
+      file.write(ByteBuffer.wrap(data));
+    }
+    for (SandFile file : files) {
+      file.close();
+    }
+    assertThat(Cluster.read(client, "/open/59")).isEqualTo(data);
+  }
+
   /** The Go original rewrote a whole chunk for every flush. */
   @Test
   void aSmallOverwriteWritesASmallBlock() throws Exception {

@@ -124,6 +124,7 @@ class FaultsTest {
     try (SandstoreClient client = cluster.client()) {
       byte[] data = Cluster.content(7, 6 << 20);
       Cluster.write(client, "/damaged", data);
+      await(() -> client.statfs().getUnderReplicatedBlocks() == 0);
       for (Path block : newestBlocks(cluster.nodes.data("sandstore-0"), 2)) {
         flip(block, Files.size(block) / 2);
       }
@@ -139,6 +140,7 @@ class FaultsTest {
   void scrubbingFindsAndRepairsDamageThatNobodyReads() throws Exception {
     try (SandstoreClient client = cluster.client()) {
       Cluster.write(client, "/scrubbed", Cluster.content(8, 100_000));
+      await(() -> client.statfs().getUnderReplicatedBlocks() == 0);
       long before = status(client, "sandstore-1").getCorruptRepaired();
       Path block = newestBlocks(cluster.nodes.data("sandstore-1"), 1).getFirst();
       flip(block, Files.size(block) - 1);

@@ -1,7 +1,6 @@
 package io.sandstore.client;
 
 import com.google.protobuf.ByteString;
-import io.sandstore.host.BufferPool;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.rpc.PosixException;
@@ -42,8 +41,11 @@ public final class SandFile implements Closeable {
 
   private static final int EXTENTS_PER_COMMAND = 500;
 
-  private record Flying(
-      long offset, int length, CompletableFuture<WriteBlockReply> reply, BufferPool.Lease memory) {}
+  /** Writes begin in a buffer of this size; most files never need more. */
+  private static final int SMALL_BYTES = 64 << 10;
+
+  /** A block on its way. */
+  private record Flying(long offset, int length, CompletableFuture<WriteBlockReply> reply) {}
 
   private final SandstoreClient client;
   private final long inode;
@@ -52,7 +54,7 @@ public final class SandFile implements Closeable {
   private final boolean append;
   private final ReentrantLock lock = new ReentrantLock();
 
-  private BufferPool.@Nullable Lease buffer;
+  private @Nullable ByteBuffer buffer;
   private long bufferStart;
   private final ArrayDeque<Flying> flying = new ArrayDeque<>();
   private @Nullable IOException failed;
@@ -103,40 +105,46 @@ public final class SandFile implements Closeable {
     }
     int count = from.remaining();
     while (from.hasRemaining()) {
-      BufferPool.Lease current = buffer;
       long at = offset + count - from.remaining();
-      if (current != null && !append && at != bufferStart + current.buffer().position()) {
+      if (buffer != null && !append && at != bufferStart + buffer.position()) {
         ship();
-        current = null;
       }
-      if (current == null) {
-        current = client.host().buffers().take(client.config().blockBytes());
-        buffer = current;
-        bufferStart = at;
-      }
-      int part = Math.min(from.remaining(), current.buffer().remaining());
-      current.buffer().put(from.slice(from.position(), part));
+      ByteBuffer room = room(at);
+      int part = Math.min(from.remaining(), room.remaining());
+      room.put(from.slice(from.position(), part));
       from.position(from.position() + part);
-      if (!current.buffer().hasRemaining()) {
+      if (room.position() == client.config().blockBytes()) {
         ship();
       }
     }
     return count;
   }
 
+  /** The buffer with at least a byte of room in it: a small one at first, then one of a block. */
+  private ByteBuffer room(long at) {
+    ByteBuffer current = buffer;
+    if (current == null) {
+      bufferStart = at;
+      current = ByteBuffer.allocate(SMALL_BYTES);
+    } else if (!current.hasRemaining()) {
+      current = client.blockBuffer().put(current.flip());
+    }
+    buffer = current;
+    return current;
+  }
+
   /** Sends the buffer away as a block, and commits older ones if there are too many. */
   private void ship() throws IOException {
-    BufferPool.Lease full = buffer;
+    ByteBuffer full = buffer;
     if (full == null) {
       return;
     }
     buffer = null;
-    ByteBuffer data = full.buffer().flip();
+    full.flip();
     CompletableFuture<WriteBlockReply> reply = new CompletableFuture<>();
-    Flying flight = new Flying(bufferStart, data.remaining(), reply, full);
-    flying.addLast(flight);
+    flying.addLast(new Flying(bufferStart, full.remaining(), reply));
     Deadline deadline = client.deadline();
-    client.host().threads().start("block", () -> send(data, reply, deadline));
+    client.host().threads().start("block", () -> send(full, reply, deadline));
     if (flying.size() >= client.config().blocksInFlight()) {
       settle(flying.size() - client.config().blocksInFlight() + 1);
     }
@@ -151,6 +159,8 @@ public final class SandFile implements Closeable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       reply.completeExceptionally(e);
+    } finally {
+      client.recycle(data);
     }
   }
 
@@ -166,8 +176,6 @@ public final class SandFile implements Closeable {
       } catch (IOException e) {
         fail(e);
         throw e;
-      } finally {
-        flight.memory.close();
       }
       write.addExtents(
           NewExtent.newBuilder()
@@ -217,10 +225,7 @@ public final class SandFile implements Closeable {
   /** Data was lost on its way: every later fsync or close must say so. */
   private void fail(IOException cause) {
     failed = cause;
-    while (!flying.isEmpty()) {
-      Flying flight = flying.pollFirst();
-      flight.reply.whenComplete((reply, e) -> flight.memory.close());
-    }
+    flying.clear();
   }
 
   /** Makes everything written so far durable and visible. */
@@ -242,23 +247,15 @@ public final class SandFile implements Closeable {
       again.initCause(earlier);
       throw again;
     }
-    BufferPool.Lease rest = buffer;
-    boolean inline =
-        rest != null
-            && flying.isEmpty()
-            && rest.buffer().position() <= client.config().inlineBytes();
-    if (rest != null && inline) {
+    ByteBuffer rest = buffer;
+    if (rest != null && flying.isEmpty() && rest.position() <= client.config().inlineBytes()) {
       buffer = null;
-      try {
-        commit(
-            Write.newBuilder()
-                .setInode(inode)
-                .setAppend(append)
-                .setInlineOffset(append ? 0 : bufferStart)
-                .setInlineData(ByteString.copyFrom(rest.buffer().flip())));
-      } finally {
-        rest.close();
-      }
+      commit(
+          Write.newBuilder()
+              .setInode(inode)
+              .setAppend(append)
+              .setInlineOffset(append ? 0 : bufferStart)
+              .setInlineData(ByteString.copyFrom(rest.flip())));
     } else {
       ship();
       settle(flying.size());
@@ -465,10 +462,6 @@ public final class SandFile implements Closeable {
       } finally {
         closed = true;
         client.forget(this);
-        BufferPool.Lease rest = buffer;
-        if (rest != null) {
-          rest.close();
-        }
       }
     } finally {
       lock.unlock();

@@ -34,6 +34,7 @@ import io.sandstore.wire.Unlink;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -41,6 +42,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -53,6 +55,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
  */
 public final class SandstoreClient implements Closeable {
 
+  private static final int SPARE_BUFFERS = 16;
   private static final Duration RETAIN_EVERY = Duration.ofSeconds(10);
 
   private final Host host;
@@ -60,6 +63,7 @@ public final class SandstoreClient implements Closeable {
   private final Connector connector;
   private final Session session;
   private final Set<SandFile> open = ConcurrentHashMap.newKeySet();
+  private final ArrayBlockingQueue<ByteBuffer> spare = new ArrayBlockingQueue<>(SPARE_BUFFERS);
   private final AtomicBoolean retaining = new AtomicBoolean();
   private volatile boolean closed;
 
@@ -323,6 +327,21 @@ public final class SandstoreClient implements Closeable {
 
   Deadline deadline() {
     return clock().deadline(config.timeout());
+  }
+
+  /**
+   * An empty direct buffer of a block. Never waits: however many files are open must not matter.
+   */
+  ByteBuffer blockBuffer() {
+    ByteBuffer used = spare.poll();
+    return used == null ? ByteBuffer.allocateDirect(config.blockBytes()) : used.clear();
+  }
+
+  /** Takes a buffer back that nobody uses any more. */
+  void recycle(ByteBuffer buffer) {
+    if (buffer.isDirect()) {
+      spare.offer(buffer);
+    }
   }
 
   void forget(SandFile file) {

@@ -117,10 +117,9 @@ public final class BlockStore implements BlockSink {
       }
       if (there) {
         disk.delete(path(id));
-      } else {
-        count.incrementAndGet();
       }
       write(id, data, true);
+      count.addAndGet(there ? 0 : 1);
     } finally {
       inProgress.remove(id);
     }
@@ -198,11 +197,11 @@ public final class BlockStore implements BlockSink {
   @Override
   public void writeStaged() throws IOException {
     for (Map.Entry<Long, byte[]> entry : List.copyOf(staged.entrySet())) {
-      if (!disk.exists(path(entry.getKey()))) {
-        count.incrementAndGet();
-      }
-      write(entry.getKey(), ByteBuffer.wrap(entry.getValue()), false);
-      staged.remove(entry.getKey());
+      long id = entry.getKey();
+      boolean there = disk.exists(path(id));
+      write(id, ByteBuffer.wrap(entry.getValue()), false);
+      count.addAndGet(there ? 0 : 1);
+      staged.remove(id);
     }
   }
 

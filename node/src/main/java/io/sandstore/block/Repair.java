@@ -43,6 +43,10 @@ public final class Repair {
    * @param scrub pause between two blocks that are read to find damage
    */
   public record Pace(Duration look, Duration collect, Duration scrub) {
+    Duration shortest() {
+      return look.compareTo(scrub) < 0 ? look : scrub;
+    }
+
     public static Pace standard() {
       return new Pace(Duration.ofMillis(500), Duration.ofSeconds(60), Duration.ofMillis(500));
     }
@@ -121,7 +125,7 @@ public final class Repair {
     long nextScrub = clock.nanos();
     while (running) {
       try {
-        for (long block : damaged.take(pace.look)) {
+        for (long block : damaged.take(pace.shortest())) {
           replace(block);
         }
         if (checkPresence) {

@@ -28,7 +28,7 @@ final class RaftProfile implements Profile {
     BlockStore store = new BlockStore(host, disk, config.reserveBytes());
     Namespace namespace = new Namespace(store);
     RaftDriver log =
-        RaftDriver.open(
+        new RaftDriver(
             host,
             disk,
             new Timing(config.heartbeat(), config.election(), 10),

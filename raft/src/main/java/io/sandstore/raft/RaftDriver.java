@@ -108,20 +108,7 @@ public final class RaftDriver implements CommandLog, Closeable {
    * @param founders the members before the first entry of the log
    * @throws CorruptLogException if the disk lost what this member may have promised
    */
-  public static RaftDriver open(
-      Host host,
-      Disk disk,
-      Timing timing,
-      Sizes sizes,
-      long self,
-      Configuration founders,
-      StateMachine machine,
-      Transport transport)
-      throws IOException {
-    return new RaftDriver(host, disk, timing, sizes, self, founders, machine, transport);
-  }
-
-  private RaftDriver(
+  public RaftDriver(
       Host host,
       Disk disk,
       Timing timing,

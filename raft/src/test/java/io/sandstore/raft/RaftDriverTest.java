@@ -32,7 +32,7 @@ class RaftDriverTest extends CommandLogContract {
     for (Member member : founders.getMembersList()) {
       Counter counter = new Counter();
       RaftDriver driver =
-          RaftDriver.open(
+          new RaftDriver(
               host,
               new FileDisk(directory.resolve(member.getName())),
               Timing.standard(),
