@@ -126,6 +126,8 @@ public final class Peer implements Closeable {
   private final class Lane {
 
     private @Nullable CompletableFuture<Connection> current;
+    private @Nullable Link dialing;
+    private long dialedAtNanos;
     private long failedAtNanos;
     private @Nullable IOException failure;
 
@@ -144,6 +146,7 @@ public final class Peer implements Closeable {
           }
           open = new CompletableFuture<>();
           current = open;
+          dialedAtNanos = host.clock().nanos();
           dial = true;
         }
         attempt = open;
@@ -159,13 +162,34 @@ public final class Peer implements Closeable {
         }
         throw new IOException(reason(e), e);
       } catch (TimeoutException e) {
-        throw new IOException("cannot reach " + address + " in time", e);
+        IOException silent = new IOException("cannot reach " + address + " in time", e);
+        giveUp(attempt, silent);
+        throw silent;
+      }
+    }
+
+    /** A greeting that was lost would otherwise be waited for, for ever, by every later call. */
+    private void giveUp(CompletableFuture<Connection> attempt, IOException cause) {
+      Link silent;
+      synchronized (this) {
+        boolean longEnough = host.clock().nanos() - dialedAtNanos >= DIAL_LIMIT.toNanos();
+        if (attempt != current || attempt.isDone() || !longEnough) {
+          return;
+        }
+        silent = dialing;
+      }
+      fail(attempt, cause);
+      if (silent != null) {
+        silent.close();
       }
     }
 
     private void dial(CompletableFuture<Connection> attempt, Deadline deadline) {
       try {
         Link link = host.network().dial(address, deadline.leftAtMost(DIAL_LIMIT));
+        synchronized (this) {
+          dialing = link;
+        }
         Connection connection = new Connection(link, this, attempt);
         host.threads().start("answers from " + address, connection::receiveLoop);
       } catch (IOException e) {

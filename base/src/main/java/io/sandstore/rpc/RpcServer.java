@@ -139,9 +139,11 @@ public final class RpcServer implements Closeable {
   private Frame handle(Link link, Frame request) {
     try {
       Payloads.verify(request, link.remote());
+      // A little less than the caller waits, so that it hears what came of it.
       long limitMs = Integer.toUnsignedLong(request.header().getDeadlineMs());
       Deadline deadline =
-          host.clock().deadline(Duration.ofMillis(Math.min(limitMs, DEADLINE_MAX.toMillis())));
+          host.clock()
+              .deadline(Duration.ofMillis(Math.min(limitMs * 9 / 10, DEADLINE_MAX.toMillis())));
       return handler.handle(request.header(), request.payload(), deadline);
     } catch (PosixException e) {
       return fault(e.fault());

@@ -109,9 +109,7 @@ final class Connector implements Closeable {
         }
         last = e;
       } catch (LostException e) {
-        if (bulk) {
-          peer.drop(); // a send that hangs would hang the next one as well
-        }
+        peer.drop(); // a link that says nothing may be one that nobody holds the other end of
         last = e;
       } catch (IOException e) {
         last = e;

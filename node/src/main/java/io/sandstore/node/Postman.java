@@ -1,10 +1,14 @@
 package io.sandstore.node;
 
+import io.sandstore.host.Deadline;
+import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.host.Mailbox;
 import io.sandstore.profile.Profile;
+import io.sandstore.rpc.LostException;
 import io.sandstore.rpc.Peer;
 import io.sandstore.wire.Header;
+import io.sandstore.wire.Probe;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -22,6 +26,8 @@ final class Postman implements Profile.Traffic, Closeable {
 
   private static final Logger log = LoggerFactory.getLogger(Postman.class);
   private static final int QUEUE_MAX = 256;
+  private static final Duration PING_EVERY = Duration.ofSeconds(1);
+  private static final Duration PING_LIMIT = Duration.ofSeconds(3);
   private static final Duration CALL_LIMIT = Duration.ofSeconds(10);
 
   private final Host host;
@@ -42,6 +48,7 @@ final class Postman implements Profile.Traffic, Closeable {
   private Mailbox<Header> open(String to) {
     Mailbox<Header> box = new Mailbox<>(host.clock(), QUEUE_MAX);
     host.threads().start("log to " + to, () -> deliver(to, box));
+    host.threads().start("ping " + to, () -> ping(to));
     return box;
   }
 
@@ -53,6 +60,31 @@ final class Postman implements Profile.Traffic, Closeable {
         }
       } catch (IOException e) {
         log.debug("messages to {} are lost: {}", to, e.getMessage());
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+    }
+  }
+
+  /**
+   * Messages of the log have no answers, so that a link whose other end is gone without a word
+   * would take them for a quarter of an hour. A question now and then finds out, and breaks it.
+   */
+  private void ping(String to) {
+    while (running) {
+      try {
+        host.clock().sleep(PING_EVERY);
+        Peer peer = peers.get(to);
+        Header.Builder question = Header.newBuilder().setProbe(Probe.getDefaultInstance());
+        try {
+          Deadline limit = host.clock().deadline(PING_LIMIT);
+          peer.call(Peer.LOG, question, Frame.NO_PAYLOAD, limit).close();
+        } catch (LostException e) {
+          peer.drop();
+        }
+      } catch (IOException e) {
+        log.debug("{} does not answer: {}", to, e.getMessage());
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         return;
