@@ -183,8 +183,9 @@ class FaultsTest {
         while (end > 0 && zeroAt(file, end)) {
           end--;
         }
-        file.seek(end - 3);
-        file.write(new byte[] {1, 2, 3, 4}); // the last record, half written
+        file.seek((end + 8) / 8 * 8); // behind the last record, the first half of another
+        file.write(
+            new byte[] {0, 0, 4, 0, 9, 9, 9, 9, 0, 0, 0, 0, 0, 0, 9, 9, 1, 2, 3, 4, 5, 6, 7, 8});
       }
       cluster.nodes.start(follower);
       cluster.awaitAll();

@@ -519,7 +519,10 @@ public final class RaftCore {
       if (full || peer.next <= log.lastIndex()) {
         sendAppends(m.from(), peer);
       }
-    } else if (m.index() > peer.match) {
+    } else {
+      // At or below its match: the member lost what it had acknowledged. What is committed stays
+      // so, but it must be sent again, or the member would be behind for ever without a word.
+      peer.match = Math.min(peer.match, Math.min(m.hint(), m.index() - 1));
       // Skip whole terms that cannot match, instead of stepping back entry by entry (3.5).
       long meet = log.lastIndexOfTermAtMost(Math.min(m.hint(), log.lastIndex()), m.hintTerm());
       peer.probeFrom(meet + 1);

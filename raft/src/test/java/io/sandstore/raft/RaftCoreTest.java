@@ -275,4 +275,24 @@ class RaftCoreTest {
     assertThat(leader.role()).isEqualTo(RaftCore.Role.LEADER);
     assertThat(leader.leaseUntil()).isGreaterThan(now);
   }
+
+  /** A last record that was damaged after it was acknowledged looks like a torn one. */
+  @Test
+  void aMemberThatLostAcknowledgedEntriesGetsThemAgain() {
+    RaftCore leader = leader();
+    drain(leader);
+    leader.propose(List.of(new byte[] {1}), now);
+    drain(leader);
+    leader.receive(new Message.AppendReply(2, 1, 2, true, 2, 0, 0, 0), now);
+    drain(leader);
+    leader.receive(new Message.AppendReply(2, 1, 2, false, 2, 1, 2, 0), now);
+    assertThat(drain(leader))
+        .anyMatch(
+            m ->
+                m instanceof Message.Append a
+                    && a.to() == 2
+                    && a.previousIndex() == 1
+                    && a.entries().size() == 1);
+    assertThat(leader.commit()).isEqualTo(2);
+  }
 }
