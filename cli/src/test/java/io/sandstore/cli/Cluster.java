@@ -27,7 +27,7 @@ final class Cluster implements AutoCloseable {
       EnumSet.of(OpenFlag.O_RDWR, OpenFlag.O_CREAT, OpenFlag.O_TRUNC);
   static final Set<OpenFlag> READ = EnumSet.of(OpenFlag.O_RDONLY);
   private static final AtomicInteger PORTS = new AtomicInteger(0);
-  static final Duration LIMIT = Duration.ofSeconds(90);
+  static final Duration LIMIT = Duration.ofSeconds(240);
 
   final LocalCluster nodes;
 

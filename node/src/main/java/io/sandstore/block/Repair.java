@@ -17,6 +17,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -32,6 +35,7 @@ public final class Repair {
 
   private static final Logger log = LoggerFactory.getLogger(Repair.class);
   private static final int PAGE = 256;
+  private static final int PARALLEL = 16;
   private static final Duration FETCH_LIMIT = Duration.ofSeconds(10);
   private static final int RELEASED_MAX = 1 << 16;
 
@@ -200,13 +204,44 @@ public final class Repair {
     List<Long> page;
     while (running && !(page = namespace.underReplicatedAfter(at, PAGE)).isEmpty()) {
       at = page.getLast();
-      List<Long> adopted = new ArrayList<>();
-      for (long block : page) {
-        if (shouldHold(block, members) && (hasWhole(block) || fetched(block))) {
-          adopted.add(block);
-        }
+      List<Long> wanted = page.stream().filter(block -> shouldHold(block, members)).toList();
+      for (int from = 0; from < wanted.size(); from += PARALLEL) {
+        int to = Math.min(wanted.size(), from + PARALLEL);
+        announce(obtain(wanted.subList(from, to)), member.get());
       }
-      announce(adopted, member.get());
+    }
+  }
+
+  /** Fetches some blocks side by side; those that are here afterwards. */
+  private List<Long> obtain(List<Long> blocks) throws InterruptedException {
+    List<CompletableFuture<Boolean>> results = new ArrayList<>();
+    for (long block : blocks) {
+      CompletableFuture<Boolean> result = new CompletableFuture<>();
+      results.add(result);
+      host.threads().start("fetch", () -> result.complete(obtain(block)));
+    }
+    List<Long> here = new ArrayList<>();
+    for (int i = 0; i < blocks.size(); i++) {
+      try {
+        if (clock.await(results.get(i), FETCH_LIMIT.multipliedBy(2))) {
+          here.add(blocks.get(i));
+        }
+      } catch (ExecutionException | TimeoutException e) {
+        log.debug("block {} was not fetched in time", blocks.get(i));
+      }
+    }
+    return here;
+  }
+
+  private boolean obtain(long block) {
+    try {
+      return hasWhole(block) || fetched(block);
+    } catch (IOException | RuntimeException e) {
+      log.debug("block {} cannot be fetched: {}", block, e.toString());
+      return false;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
     }
   }
 
@@ -258,7 +293,7 @@ public final class Repair {
     if (outcome.hasFault()) {
       throw PosixException.of(outcome.getFault());
     }
-    log.info("now holds {} more blocks", adopted.size());
+    log.debug("now holds {} more blocks", adopted.size());
   }
 
   /** Replaces a damaged or missing block by another member's copy. */
