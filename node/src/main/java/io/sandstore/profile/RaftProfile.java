@@ -12,6 +12,7 @@ import io.sandstore.raft.Timing;
 import io.sandstore.raft.Transport;
 import io.sandstore.wire.Header;
 import io.sandstore.wire.Identity;
+import io.sandstore.wire.RaftMessage;
 import io.sandstore.wire.SnapshotChunk;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -36,14 +37,15 @@ final class RaftProfile implements Profile {
             identity.getMemberId(),
             identity.getFounders(),
             namespace,
-            new RaftTransport(traffic));
+            new RaftTransport(config.name(), traffic));
     return new Planes(log, new RaftReceiver(log), log::start, log, namespace, store);
   }
 
-  private record RaftTransport(Traffic traffic) implements Transport {
+  private record RaftTransport(String self, Traffic traffic) implements Transport {
     @Override
     public void send(String toName, Message message) {
-      traffic.cast(toName, Header.newBuilder().setRaft(MessageCodec.encode(message)).build());
+      RaftMessage wire = MessageCodec.encode(message).toBuilder().setFromName(self).build();
+      traffic.cast(toName, Header.newBuilder().setRaft(wire).build());
     }
 
     @Override
@@ -57,7 +59,7 @@ final class RaftProfile implements Profile {
     @Override
     public void receive(Header message) {
       if (message.hasRaft()) {
-        log.receive(MessageCodec.decode(message.getRaft()));
+        log.receive(MessageCodec.decode(message.getRaft()), message.getRaft().getFromName());
       }
     }
 

@@ -45,6 +45,7 @@ public final class RaftDriver implements CommandLog, Closeable {
 
   private static final Logger log = LoggerFactory.getLogger(RaftDriver.class);
   private static final int INBOX_MAX = 8192;
+  private static final int NAMES_MAX = 1024;
   private static final int BATCH_COMMANDS_MAX = 512;
   private static final int BATCH_BYTES_MAX = 1 << 20;
 
@@ -95,6 +96,10 @@ public final class RaftDriver implements CommandLog, Closeable {
   private final Mailbox<Event> inbox;
   private final Map<Long, Pending> pending = new ConcurrentHashMap<>();
   private final Map<Long, CompletableFuture<Long>> barriers = new ConcurrentHashMap<>();
+
+  /** Names of members that wrote to us: a new one does not have them in its configuration yet. */
+  private final Map<Long, String> names = new ConcurrentHashMap<>();
+
   private final AtomicLong nextBarrier = new AtomicLong();
   private final CompletableFuture<Boolean> ended = new CompletableFuture<>();
   private volatile Lease lease = new Lease(Long.MIN_VALUE, 0);
@@ -325,7 +330,9 @@ public final class RaftDriver implements CommandLog, Closeable {
 
   private void send(Message message) {
     Configurations.byId(core.configuration(), message.to())
-        .ifPresent(member -> transport.send(member.getName(), message));
+        .map(Member::getName)
+        .or(() -> Optional.ofNullable(names.get(message.to())))
+        .ifPresent(name -> transport.send(name, message));
   }
 
   private void publish() {
@@ -531,7 +538,10 @@ public final class RaftDriver implements CommandLog, Closeable {
   }
 
   /** Takes a message from another member; drops it when too much waits already. */
-  public void receive(Message message) {
+  public void receive(Message message, String fromName) {
+    if (names.size() < NAMES_MAX) {
+      names.put(message.from(), fromName);
+    }
     inbox.offer(new Received(message));
   }
 

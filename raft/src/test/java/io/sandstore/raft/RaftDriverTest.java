@@ -66,7 +66,8 @@ class RaftDriverTest extends CommandLogContract {
     public void send(String toName, Message message) {
       RaftDriver to = drivers.get(toName);
       if (to != null) {
-        to.receive(MessageCodec.decode(MessageCodec.encode(message)));
+        String from = Long.toString(message.from());
+        to.receive(MessageCodec.decode(MessageCodec.encode(message)), from);
       }
     }
 

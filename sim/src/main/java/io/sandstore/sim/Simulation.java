@@ -269,7 +269,7 @@ public final class Simulation {
 
   /** A disk is replaced, while all members are there and up to date to make up for it. */
   private void wipe(Member member) {
-    if (faults.containsKey("wipe") || world.random.nextBoolean() || !settled()) {
+    if (world.random.nextBoolean() || !settled()) {
       return;
     }
     fault("wipe");
