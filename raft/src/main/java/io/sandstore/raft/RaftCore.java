@@ -519,7 +519,7 @@ public final class RaftCore {
       if (full || peer.next <= log.lastIndex()) {
         sendAppends(m.from(), peer);
       }
-    } else {
+    } else if (m.index() > 0) { // 0 only says that a former leader's term was over
       // At or below its match: the member lost what it had acknowledged. What is committed stays
       // so, but it must be sent again, or the member would be behind for ever without a word.
       peer.match = Math.min(peer.match, Math.min(m.hint(), m.index() - 1));

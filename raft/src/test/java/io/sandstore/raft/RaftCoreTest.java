@@ -295,4 +295,16 @@ class RaftCoreTest {
                     && a.entries().size() == 1);
     assertThat(leader.commit()).isEqualTo(2);
   }
+
+  /** It answers a former leader's message, and may arrive when its term has a leader of its own. */
+  @Test
+  void aReplyThatOnlySaysATermWasOverIsNoRejection() {
+    RaftCore leader = leader();
+    drain(leader);
+    leader.receive(new Message.AppendReply(2, 1, 2, true, 1, 0, 0, 0), now);
+    drain(leader);
+    leader.receive(new Message.AppendReply(2, 1, 2, false, 0, 0, 0, 0), now);
+    assertThat(drain(leader)).noneMatch(Message.Append.class::isInstance);
+    assertThat(leader.lag(2)).isZero();
+  }
 }
