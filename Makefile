@@ -5,10 +5,16 @@ export JAVA_HOME := $(shell bin/find-jdk 2>/dev/null)
 MVN := mvn -B -ntp
 SOURCES := $(shell find . -path ./.git -prune -o \( -path '*/src/main/*' -o -name pom.xml \) -type f -print 2>/dev/null)
 
-.PHONY: help demo up status down test build format clean sim jdk tools
+# The cluster, the registry and the profile of the k8s targets; see docs/kubernetes.md.
+KUBE_CONTEXT ?= minikube-laptop
+PROFILE ?= raft
+export KUBE_CONTEXT PROFILE REGISTRY_URL ENDPOINT ETCD_IMAGE ALLOW_LOCAL_CLUSTER DOCKER_BUILD_FLAGS POD TAIL FOLLOW
+
+.PHONY: help demo up status down test build format clean sim jdk tools k8s-build k8s-destroy k8s-deploy k8s-update \
+	k8s-rollback k8s-logs k8s-logs-crash k8s-status k8s-smoke e2e
 
 help: ## this list
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
 demo: build ## three nodes, real files in and out, a killed leader, nothing left behind
 	@bin/sandstore demo
@@ -41,6 +47,33 @@ format: | jdk tools ## format all sources
 
 clean: ## remove everything that was built
 	@$(MVN) -q clean
+
+k8s-build: ## build a profile's image and push it: REGISTRY_URL=..., PROFILE=raft
+	@deploy/flows/build.sh
+
+k8s-destroy: ## remove Sand Store from the cluster of KUBE_CONTEXT, data included
+	@deploy/flows/destroy.sh
+
+k8s-deploy: build ## destroy, then a new cluster of the pushed image, tried from outside
+	@deploy/flows/deploy.sh
+
+k8s-update: build ## build, push and roll out under load, one pod at a time
+	@deploy/flows/update.sh
+
+k8s-rollback: ## bring back the image from before the last update
+	@deploy/flows/rollback.sh
+
+k8s-logs: ## all pods' logs in one stream
+	@deploy/flows/logs.sh
+
+k8s-logs-crash: ## the last words of a pod's dead container: POD=sandstore-0
+	@deploy/flows/logs-crash.sh
+
+k8s-status: build ## members, leader, term, lag, disk use, pods and claims
+	@deploy/flows/status.sh
+
+k8s-smoke: build ## the smoke test from outside, through the NodePort
+	@deploy/flows/smoke.sh
 
 jdk:
 	@bin/find-jdk > /dev/null

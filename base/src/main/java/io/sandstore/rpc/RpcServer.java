@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,6 +30,7 @@ public final class RpcServer implements Closeable {
   private static final Logger log = LoggerFactory.getLogger(RpcServer.class);
   private static final int IN_FLIGHT_PER_LINK = 256;
   private static final Duration DEADLINE_MAX = Duration.ofMinutes(5);
+  private static final Duration DRAIN_PAUSE = Duration.ofMillis(5);
 
   /** What a process does with requests. */
   public interface Handler {
@@ -48,12 +50,23 @@ public final class RpcServer implements Closeable {
   private final Handler handler;
   private final Closeable listener;
   private final Set<Link> links = ConcurrentHashMap.newKeySet();
+  private final AtomicInteger answering = new AtomicInteger();
+  private volatile boolean draining;
   private volatile boolean closed;
 
   public RpcServer(Host host, String address, Handler handler) throws IOException {
     this.host = host;
     this.handler = handler;
     this.listener = host.network().listen(address, this::serve);
+  }
+
+  /** Takes no more requests, and returns when those that were taken are answered. */
+  public void drain(Deadline limit) throws IOException, InterruptedException {
+    listener.close();
+    draining = true;
+    while (answering.get() > 0 && !limit.passed()) {
+      host.clock().sleep(DRAIN_PAUSE);
+    }
   }
 
   @Override
@@ -109,6 +122,13 @@ public final class RpcServer implements Closeable {
         frame.close();
         continue;
       }
+      answering.incrementAndGet();
+      if (draining) {
+        // Not answered: the caller asks another node once this link closes.
+        answering.decrementAndGet();
+        frame.close();
+        continue;
+      }
       inFlight.acquireUninterruptibly();
       Frame request = frame;
       host.threads()
@@ -118,6 +138,7 @@ public final class RpcServer implements Closeable {
                 try {
                   answer(link, request);
                 } finally {
+                  answering.decrementAndGet();
                   inFlight.release();
                 }
               });

@@ -3,6 +3,7 @@ package io.sandstore.cli;
 import io.sandstore.client.ClientConfig;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.host.jvm.JvmHost;
+import io.sandstore.wire.ClusterStatus;
 import io.sandstore.wire.NodeStatus;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -176,7 +177,7 @@ public final class LocalCluster {
     wipe(data(name));
   }
 
-  private static void wipe(Path root) throws IOException {
+  static void wipe(Path root) throws IOException {
     if (!Files.exists(root)) {
       return;
     }
@@ -200,7 +201,8 @@ public final class LocalCluster {
     long end = System.nanoTime() + limit.toNanos();
     try (SandstoreClient client = client()) {
       while (true) {
-        List<NodeStatus> up = client.status().values().stream().flatMap(Optional::stream).toList();
+        List<NodeStatus> up =
+            client.status().getNodesList().stream().map(ClusterStatus.Entry::getStatus).toList();
         Optional<NodeStatus> leader =
             up.stream().filter(s -> s.getRole().equals("LEADER")).findFirst();
         boolean enough = up.stream().filter(NodeStatus::getReady).count() >= ready;

@@ -1,6 +1,8 @@
 package io.sandstore.cli;
 
 import io.sandstore.config.NodeConfig;
+import io.sandstore.control.Surroundings;
+import io.sandstore.host.Deadline;
 import io.sandstore.host.Host;
 import io.sandstore.host.jvm.FileDisk;
 import io.sandstore.host.jvm.JvmHost;
@@ -11,6 +13,9 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +30,7 @@ import picocli.CommandLine.Command;
     mixinStandardHelpOptions = true,
     footerHeading = "%nEnvironment:%n",
     footer = {
-      "  SANDSTORE_NAME            this node's name, one of SANDSTORE_MEMBERS",
+      "  SANDSTORE_NAME            this node's name",
       "  SANDSTORE_MEMBERS         all nodes: name=host:port, separated by commas",
       "  SANDSTORE_DATA_DIR        directory of this node's files",
       "  and, with defaults, those that 'sandstore node --variables' prints"
@@ -37,8 +42,19 @@ final class NodeCommand implements Callable<Integer> {
   @picocli.CommandLine.Option(names = "--variables", description = "print all variables and exit")
   boolean variables;
 
+  @picocli.CommandLine.Option(
+      names = "--check-profile",
+      paramLabel = "PROFILE",
+      description =
+          "wire a node of this profile, have it lead itself in a directory of its own, exit")
+  String checked = "";
+
   @Override
   public Integer call() throws Exception {
+    if (!checked.isEmpty()) {
+      checkProfile(checked);
+      return 0;
+    }
     if (variables) {
       NodeConfig.KEYS.forEach(
           key -> System.out.printf("%-26s %-14s %s%n", key.name(), key.standard(), key.meaning()));
@@ -46,7 +62,7 @@ final class NodeCommand implements Callable<Integer> {
     }
     NodeConfig config = NodeConfig.of(System.getenv());
     Path data = Path.of(config.dataDir());
-    Files.createDirectories(data);
+    createPrivately(data);
     try (RandomAccessFile file = new RandomAccessFile(data.resolve("lock").toFile(), "rw")) {
       FileLock lock = lock(file);
       if (lock == null) {
@@ -55,6 +71,47 @@ final class NodeCommand implements Callable<Integer> {
       run(config, data);
     }
     return 0;
+  }
+
+  /** Shows that an image has what its profile needs, before it is pushed anywhere. */
+  private static void checkProfile(String profile) throws Exception {
+    Path data = Files.createTempDirectory("sandstore-check");
+    Map<String, String> environment =
+        Map.of(
+            "SANDSTORE_NAME", "check-0",
+            "SANDSTORE_MEMBERS", "check-0=127.0.0.1:9070",
+            "SANDSTORE_LISTEN", "127.0.0.1:9070",
+            "SANDSTORE_HTTP", "127.0.0.1:9080",
+            "SANDSTORE_DATA_DIR", data.toString(),
+            "SANDSTORE_PROFILE", profile);
+    NodeConfig config = NodeConfig.of(environment);
+    Host host = JvmHost.create(config.buffers());
+    try (Surroundings surroundings = new Surroundings(config);
+        Node node = new Node(host, new FileDisk(data), config, surroundings.discovery())) {
+      surroundings.surround(node);
+      node.start();
+      Deadline limit = host.clock().deadline(Duration.ofSeconds(30));
+      while (!node.status().ofThis().getReady()) {
+        if (limit.passed()) {
+          throw new IOException("not ready: " + node.status().ofThis().getNotReadyList());
+        }
+        host.clock().sleep(Duration.ofMillis(20));
+      }
+    }
+    LocalCluster.wipe(data);
+    System.out.println("profile " + profile + " works");
+  }
+
+  /** Volumes are often open to everybody: what is ours is not. */
+  private static void createPrivately(Path data) throws IOException {
+    if (!Files.isDirectory(data)) {
+      Path parent = data.toAbsolutePath().getParent();
+      if (parent != null) {
+        Files.createDirectories(parent);
+      }
+      Files.createDirectory(
+          data, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    }
   }
 
   private static @Nullable FileLock lock(RandomAccessFile file) throws IOException {
@@ -67,7 +124,8 @@ final class NodeCommand implements Callable<Integer> {
 
   private static void run(NodeConfig config, Path data) throws Exception {
     Host host = JvmHost.create(config.buffers());
-    Node node = new Node(host, new FileDisk(data), config, config::members);
+    Surroundings surroundings = new Surroundings(config);
+    Node node = new Node(host, new FileDisk(data), config, surroundings.discovery());
     CountDownLatch stopped = new CountDownLatch(1);
     Runtime.getRuntime()
         .addShutdownHook(
@@ -75,11 +133,13 @@ final class NodeCommand implements Callable<Integer> {
                 () -> {
                   try {
                     node.shutDown();
+                    surroundings.close();
                   } catch (IOException e) {
                     log.warn("not stopped cleanly: {}", e.getMessage());
                   }
                   stopped.countDown();
                 }));
+    surroundings.surround(node);
     node.start();
     stopped.await();
   }

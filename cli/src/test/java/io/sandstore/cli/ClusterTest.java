@@ -9,8 +9,8 @@ import io.sandstore.client.OpenFlag;
 import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.ClusterStatus;
 import io.sandstore.wire.Errno;
-import io.sandstore.wire.NodeStatus;
 import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -31,7 +31,6 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
@@ -437,8 +436,8 @@ class ClusterTest {
 
   private static Set<Long> pids() throws Exception {
     Set<Long> pids = new TreeSet<>();
-    for (Optional<NodeStatus> status : client.status().values()) {
-      pids.add(status.orElseThrow().getPid());
+    for (ClusterStatus.Entry node : client.status().getNodesList()) {
+      pids.add(node.getStatus().getPid());
     }
     return pids;
   }

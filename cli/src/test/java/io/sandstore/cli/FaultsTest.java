@@ -3,13 +3,13 @@ package io.sandstore.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sandstore.client.SandstoreClient;
+import io.sandstore.wire.ClusterStatus;
 import io.sandstore.wire.NodeStatus;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -213,9 +213,9 @@ class FaultsTest {
 
   static NodeStatus status(SandstoreClient client, String name) throws Exception {
     for (int i = 0; i < 100; i++) {
-      for (Optional<NodeStatus> status : client.status().values()) {
-        if (status.isPresent() && status.get().getName().equals(name)) {
-          return status.get();
+      for (ClusterStatus.Entry node : client.status().getNodesList()) {
+        if (node.hasStatus() && node.getName().equals(name)) {
+          return node.getStatus();
         }
       }
     }

@@ -9,6 +9,7 @@ import io.sandstore.rpc.Peer;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Ask;
+import io.sandstore.wire.ClusterStatus;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Create;
 import io.sandstore.wire.Errno;
@@ -17,7 +18,6 @@ import io.sandstore.wire.Header;
 import io.sandstore.wire.Location;
 import io.sandstore.wire.Lookup;
 import io.sandstore.wire.Mkdir;
-import io.sandstore.wire.NodeStatus;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.Query;
 import io.sandstore.wire.ReadDirectory;
@@ -37,10 +37,7 @@ import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
@@ -254,24 +251,24 @@ public final class SandstoreClient implements Closeable {
     return ask(Query.newBuilder().setStatFs(StatFs.getDefaultInstance())).getStats();
   }
 
-  /** What every known node says of itself, by address; absent if it does not answer. */
-  public Map<String, Optional<NodeStatus>> status() throws IOException {
-    Map<String, Optional<NodeStatus>> all = new LinkedHashMap<>();
+  /**
+   * What every node says of itself, through the first of the known addresses that answers. Where
+   * none does, the entries are those addresses, without a status.
+   */
+  public ClusterStatus status() throws IOException {
+    ClusterStatus.Builder silent = ClusterStatus.newBuilder();
     for (Peer peer : connector.peers()) {
       Header.Builder request =
-          Header.newBuilder().setStatusRequest(StatusRequest.getDefaultInstance());
-      Deadline limit = clock().deadline(Duration.ofSeconds(2));
-      Optional<NodeStatus> status = Optional.empty();
-      try (Frame answer = peer.call(request, limit)) {
-        status = Optional.of(answer.header().getNodeStatus());
+          Header.newBuilder().setStatusRequest(StatusRequest.newBuilder().setAll(true));
+      try (Frame answer = peer.call(request, clock().deadline(Duration.ofSeconds(3)))) {
+        return answer.header().getClusterStatus();
       } catch (InterruptedException e) {
         throw interrupted(e);
       } catch (IOException e) {
-        // Absent is the answer.
+        silent.addNodesBuilder().setName("?").setAddress(peer.address());
       }
-      all.put(peer.address(), status);
     }
-    return all;
+    return silent.build();
   }
 
   /** Asks a node to hand its leadership over. */

@@ -1,6 +1,7 @@
 package io.sandstore.config;
 
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -8,16 +9,16 @@ import java.util.TreeSet;
 
 /**
  * Everything a node can be told, each by one environment variable. A variable of ours that is not
- * in {@link #KEYS} is refused rather than ignored.
+ * in {@link #KEYS} is refused rather than ignored; one that is set to nothing has its default.
  *
- * @param name this node's stable name, one of the members'
- * @param members names and addresses of all nodes
+ * @param name this node's stable name
  * @param reserveBytes kept free of file data, so that the log can go on when the disk is full
  */
 public record NodeConfig(
     String name,
     String listen,
-    Map<String, String> members,
+    Membership membership,
+    Operations operations,
     String dataDir,
     String profile,
     Duration heartbeat,
@@ -32,44 +33,118 @@ public record NodeConfig(
     Duration collectEvery,
     int buffers) {
 
-  /** A variable: name, default (empty if it must be given), meaning. */
+  /** How nodes find each other. */
+  public enum Discovery {
+    STATIC,
+    DNS,
+    ETCD
+  }
+
+  /**
+   * Who the nodes are.
+   *
+   * @param members names and addresses ({@link Discovery#STATIC})
+   * @param nodes how many found a cluster together
+   * @param service DNS name under which each node has its own name ({@link Discovery#DNS})
+   * @param address {@code host:port} at which others reach this node
+   */
+  public record Membership(
+      Discovery discovery, Map<String, String> members, int nodes, String service, String address) {
+
+    public static Membership of(Map<String, String> members) {
+      return new Membership(Discovery.STATIC, Map.copyOf(members), members.size(), "", "");
+    }
+  }
+
+  /**
+   * What surrounds a node.
+   *
+   * @param etcd endpoints of the control plane; none: there is no control plane
+   * @param etcdPrefix what its keys begin with
+   * @param http address for probes and metrics; empty: none
+   * @param podLabel label to keep on this node's pod; empty: none
+   * @param drain how long a node that stops goes on serving after it has handed leadership over
+   */
+  public record Operations(
+      List<String> etcd,
+      String etcdPrefix,
+      String http,
+      String podLabel,
+      Duration drain,
+      String logLevel) {
+
+    public static Operations none() {
+      return new Operations(List.of(), "/sandstore", "", "", Duration.ZERO, "INFO");
+    }
+  }
+
+  /** A variable: name, default (empty if it must be given or may be absent), meaning. */
   public record Key(String name, String standard, String meaning) {}
 
   private static final String PREFIX = "SANDSTORE_";
 
   public static final List<Key> KEYS =
       List.of(
-          new Key("SANDSTORE_NAME", "", "this node's name, one of SANDSTORE_MEMBERS"),
+          new Key("SANDSTORE_NAME", "", "this node's name"),
           new Key("SANDSTORE_LISTEN", "0.0.0.0:9070", "address and port to listen on"),
-          new Key("SANDSTORE_MEMBERS", "", "all nodes: name=host:port, separated by commas"),
           new Key("SANDSTORE_DATA_DIR", "", "directory of this node's files"),
           new Key("SANDSTORE_PROFILE", "raft", "how the node is wired"),
+          new Key("SANDSTORE_DISCOVERY", "static", "how nodes find each other: static, dns, etcd"),
+          new Key("SANDSTORE_MEMBERS", "", "static: name=host:port of all nodes, by commas"),
+          new Key("SANDSTORE_NODES", "3", "dns, etcd: how many nodes found a cluster"),
+          new Key("SANDSTORE_SERVICE", "", "dns: the domain in which nodes have their names"),
+          new Key("SANDSTORE_ADDRESS", "", "etcd: host:port of this node (default: as dns)"),
+          new Key("SANDSTORE_ETCD", "", "endpoints of etcd, by commas: http://host:port"),
+          new Key("SANDSTORE_ETCD_PREFIX", "/sandstore", "what our keys in etcd begin with"),
+          new Key("SANDSTORE_HTTP", "", "address of /livez, /readyz and /metrics"),
+          new Key("SANDSTORE_POD_LABEL", "", "label by which this pod is an entry or is not"),
+          new Key("SANDSTORE_DRAIN_MS", "0", "how long to go on serving when told to stop"),
+          new Key("SANDSTORE_LOG_LEVEL", "INFO", "DEBUG, INFO, WARN or ERROR"),
           new Key("SANDSTORE_HEARTBEAT_MS", "100", "pause between a leader's heartbeats"),
           new Key("SANDSTORE_ELECTION_MS", "700", "silence after which a leader is replaced"),
           new Key("SANDSTORE_SNAPSHOT_MB", "64", "log written between two snapshots"),
           new Key("SANDSTORE_SEGMENT_MB", "16", "size of one file of the log"),
           new Key("SANDSTORE_RESERVE_MB", "256", "disk space that file data may not use"),
-          new Key(
-              "SANDSTORE_ORPHAN_GRACE_S", "30", "how long an unlinked file is kept for readers"),
+          new Key("SANDSTORE_ORPHAN_GRACE_S", "30", "how long an unlinked file is kept"),
           new Key("SANDSTORE_SESSION_TTL_S", "3600", "how long a silent client is remembered"),
           new Key("SANDSTORE_BLOCK_GRACE_S", "600", "how long a block may wait for its file"),
-          new Key("SANDSTORE_SCRUB_MS", "500", "pause between two blocks that are read for damage"),
+          new Key("SANDSTORE_SCRUB_MS", "500", "pause between two blocks read for damage"),
           new Key("SANDSTORE_COLLECT_S", "60", "time of one search of the disk for garbage"),
           new Key(
               "SANDSTORE_BUFFERS",
               "6",
               "4 MiB buffers of each kind (own, clients, peers, answers)"));
 
+  private static final List<String> LOG_LEVELS = List.of("DEBUG", "INFO", "WARN", "ERROR");
+
   public NodeConfig {
-    members = Map.copyOf(members);
-    if (!members.containsKey(name)) {
-      throw new IllegalArgumentException(
-          "SANDSTORE_NAME '%s' is not one of SANDSTORE_MEMBERS %s"
-              .formatted(name, new TreeSet<>(members.keySet())));
+    switch (membership.discovery) {
+      case STATIC ->
+          require(
+              membership.members.containsKey(name),
+              "SANDSTORE_NAME '%s' is not one of SANDSTORE_MEMBERS %s"
+                  .formatted(name, new TreeSet<>(membership.members.keySet())));
+      case DNS ->
+          require(
+              !membership.service.isEmpty() && ordinal(name) >= 0,
+              "discovery by dns needs SANDSTORE_SERVICE, and a SANDSTORE_NAME like sandstore-0");
+      case ETCD ->
+          require(
+              !membership.address.isEmpty() && !operations.etcd.isEmpty(),
+              "discovery by etcd needs SANDSTORE_ETCD, and SANDSTORE_ADDRESS or SANDSTORE_SERVICE");
     }
-    if (segmentBytes < 4 << 20 || buffers < 2) {
-      throw new IllegalArgumentException(
-          "SANDSTORE_SEGMENT_MB must be at least 4 and SANDSTORE_BUFFERS at least 2");
+    require(
+        segmentBytes >= 4 << 20 && buffers >= 2,
+        "SANDSTORE_SEGMENT_MB must be at least 4 and SANDSTORE_BUFFERS at least 2");
+    require(
+        LOG_LEVELS.contains(operations.logLevel),
+        "SANDSTORE_LOG_LEVEL must be one of %s, not '%s'"
+            .formatted(LOG_LEVELS, operations.logLevel));
+  }
+
+  private static void require(boolean condition, String otherwise) {
+    if (!condition) {
+      throw new IllegalArgumentException(otherwise);
     }
   }
 
@@ -84,7 +159,9 @@ public record NodeConfig(
     environment.forEach(
         (name, value) -> {
           if (values.containsKey(name)) {
-            values.put(name, value);
+            if (!value.isBlank()) {
+              values.put(name, value.strip());
+            }
           } else if (name.startsWith(PREFIX) && !name.equals("SANDSTORE_SEEDS")) {
             throw new IllegalArgumentException(
                 "unknown variable %s; known are %s".formatted(name, values.keySet()));
@@ -94,42 +171,86 @@ public record NodeConfig(
     return new NodeConfig(
         r.text("NAME"),
         r.text("LISTEN"),
-        members(r.text("MEMBERS")),
+        r.membership(),
+        r.operations(),
         r.text("DATA_DIR"),
         r.text("PROFILE"),
-        Duration.ofMillis(r.number("HEARTBEAT_MS")),
-        Duration.ofMillis(r.number("ELECTION_MS")),
-        r.number("SNAPSHOT_MB") << 20,
-        (int) r.number("SEGMENT_MB") << 20,
-        r.number("RESERVE_MB") << 20,
-        Duration.ofSeconds(r.number("ORPHAN_GRACE_S")),
-        Duration.ofSeconds(r.number("SESSION_TTL_S")),
-        Duration.ofSeconds(r.number("BLOCK_GRACE_S")),
-        Duration.ofMillis(r.number("SCRUB_MS")),
-        Duration.ofSeconds(r.number("COLLECT_S")),
-        (int) r.number("BUFFERS"));
+        Duration.ofMillis(r.number("HEARTBEAT_MS", 1)),
+        Duration.ofMillis(r.number("ELECTION_MS", 1)),
+        r.number("SNAPSHOT_MB", 1) << 20,
+        (int) r.number("SEGMENT_MB", 1) << 20,
+        r.number("RESERVE_MB", 1) << 20,
+        Duration.ofSeconds(r.number("ORPHAN_GRACE_S", 1)),
+        Duration.ofSeconds(r.number("SESSION_TTL_S", 1)),
+        Duration.ofSeconds(r.number("BLOCK_GRACE_S", 1)),
+        Duration.ofMillis(r.number("SCRUB_MS", 1)),
+        Duration.ofSeconds(r.number("COLLECT_S", 1)),
+        (int) r.number("BUFFERS", 1));
   }
 
   private record Reader(Map<String, String> values) {
+    String optional(String key) {
+      return values.getOrDefault(PREFIX + key, "");
+    }
+
     String text(String key) {
-      String value = values.getOrDefault(PREFIX + key, "");
-      if (value.isBlank()) {
-        throw new IllegalArgumentException("set " + PREFIX + key);
-      }
+      String value = optional(key);
+      require(!value.isEmpty(), "set " + PREFIX + key);
       return value;
     }
 
-    long number(String key) {
+    long number(String key, long min) {
       try {
-        long value = Long.parseLong(text(key).strip());
-        if (value > 0 && value < 1 << 20) {
+        long value = Long.parseLong(text(key));
+        if (value >= min && value < 1 << 20) {
           return value;
         }
       } catch (NumberFormatException e) {
         // Said below.
       }
       throw new IllegalArgumentException(
-          PREFIX + key + " must be a number from 1 to 1048575, not '" + text(key) + "'");
+          "%s%s must be a number from %d to 1048575, not '%s'"
+              .formatted(PREFIX, key, min, text(key)));
+    }
+
+    Membership membership() {
+      Discovery discovery;
+      try {
+        discovery = Discovery.valueOf(text("DISCOVERY").toUpperCase(java.util.Locale.ROOT));
+      } catch (IllegalArgumentException e) {
+        throw new IllegalArgumentException(
+            "SANDSTORE_DISCOVERY must be static, dns or etcd, not '" + text("DISCOVERY") + "'", e);
+      }
+      String service = optional("SERVICE");
+      String port = text("LISTEN").substring(text("LISTEN").lastIndexOf(':') + 1);
+      String address = optional("ADDRESS");
+      if (address.isEmpty() && !service.isEmpty()) {
+        address = "%s.%s:%s".formatted(text("NAME"), service, port);
+      }
+      Map<String, String> members =
+          discovery == Discovery.STATIC ? members(text("MEMBERS")) : Map.of();
+      int nodes = members.isEmpty() ? (int) number("NODES", 1) : members.size();
+      return new Membership(discovery, Map.copyOf(members), nodes, service, address);
+    }
+
+    Operations operations() {
+      List<String> etcd =
+          Arrays.stream(optional("ETCD").split(",", -1))
+              .map(String::strip)
+              .filter(endpoint -> !endpoint.isEmpty())
+              .toList();
+      for (String endpoint : etcd) {
+        require(
+            endpoint.matches("http://[^/:]+:\\d+"),
+            "SANDSTORE_ETCD must be http://host:port[,...], not '" + endpoint + "'");
+      }
+      return new Operations(
+          etcd,
+          text("ETCD_PREFIX"),
+          optional("HTTP"),
+          optional("POD_LABEL"),
+          Duration.ofMillis(number("DRAIN_MS", 0)),
+          text("LOG_LEVEL"));
     }
   }
 
@@ -147,5 +268,12 @@ public record NodeConfig(
       members.put(name, address);
     }
     return members;
+  }
+
+  /** The number at the end of a name like sandstore-0; -1 if there is none. */
+  public static int ordinal(String name) {
+    String digits = name.substring(name.lastIndexOf('-') + 1);
+    boolean numbered = name.indexOf('-') > 0 && digits.matches("\\d{1,4}");
+    return numbered ? Integer.parseInt(digits) : -1;
   }
 }

@@ -106,24 +106,22 @@ final class Founding {
   /** Returns once this node belongs to a cluster. */
   void await() throws IOException, InterruptedException {
     long sayAt = clock.nanos();
+    String obstacle = "";
     while (!belongs()) {
       List<ProbeReply> replies = probeAll();
-      boolean all = replies.size() == discovery.addresses().size() - 1;
+      int others = discovery.expected() - 1;
       ProbeReply settled =
           replies.stream().filter(r -> !r.getClusterId().isEmpty()).findFirst().orElse(null);
       if (settled != null) {
         join(settled);
-      } else if (all && isFirst()) {
-        found(replies);
+      } else if (replies.size() == others && isFirst()) {
+        obstacle = found(replies);
       }
       if (belongs()) {
         return;
       }
       if (clock.nanos() >= sayAt) {
-        log.info(
-            "waiting for the other nodes: {} of {} answer",
-            replies.size(),
-            discovery.addresses().size() - 1);
+        log.info("waiting: {} of {} other nodes answer{}", replies.size(), others, obstacle);
         sayAt = clock.nanos() + SAY_EVERY.toNanos();
       }
       clock.sleep(PAUSE);
@@ -160,14 +158,20 @@ final class Founding {
     return replies;
   }
 
-  private void found(List<ProbeReply> replies) throws IOException, InterruptedException {
+  /** Founds a cluster with these nodes, or says what is in the way. */
+  private String found(List<ProbeReply> replies) throws IOException, InterruptedException {
+    String clusterId;
+    try {
+      byte[] random = new byte[8];
+      host.random().nextBytes(random);
+      clusterId = discovery.claim(HexFormat.of().formatHex(random), identity().getMemberId());
+    } catch (IOException e) {
+      return "; no cluster can be founded: " + e.getMessage();
+    }
     List<Member> members = new ArrayList<>();
     members.add(member(identity().getName(), identity().getMemberId()));
     replies.forEach(r -> members.add(member(r.getName(), r.getMemberId())));
-    byte[] id = new byte[8];
-    host.random().nextBytes(id);
     Configuration founders = Configurations.founders(members);
-    String clusterId = HexFormat.of().formatHex(id);
     log.info("founding cluster {} of {} nodes", clusterId, members.size());
     become(clusterId, founders);
     Adopt adopt = Adopt.newBuilder().setClusterId(clusterId).setFounders(founders).build();
@@ -182,6 +186,7 @@ final class Founding {
         log.info("{} did not hear of the new cluster: {}", reply.getName(), e.getMessage());
       }
     }
+    return "";
   }
 
   private static Member member(String name, long id) {

@@ -4,11 +4,9 @@ import io.sandstore.block.BlockWriter;
 import io.sandstore.block.Repair;
 import io.sandstore.config.NodeConfig;
 import io.sandstore.host.Clock;
-import io.sandstore.host.Deadline;
 import io.sandstore.host.Disk;
 import io.sandstore.host.Host;
 import io.sandstore.profile.Profile;
-import io.sandstore.raft.CommandLog;
 import io.sandstore.raft.CorruptLogException;
 import io.sandstore.rpc.RpcServer;
 import io.sandstore.wire.Hello;
@@ -31,6 +29,7 @@ public final class Node implements Closeable {
 
   private static final Logger log = LoggerFactory.getLogger(Node.class);
   private static final Duration HAND_OVER_LIMIT = Duration.ofSeconds(5);
+  private static final Duration ANSWER_LIMIT = Duration.ofSeconds(5);
 
   private final Host host;
   private final Disk disk;
@@ -42,6 +41,8 @@ public final class Node implements Closeable {
   private final Founding founding;
   private final RpcServer server;
   private volatile Optional<Parts> parts = Optional.empty();
+  private final StatusReport status;
+  private volatile boolean draining;
   private volatile boolean closed;
 
   /** What there is once the node belongs to a cluster. */
@@ -64,6 +65,7 @@ public final class Node implements Closeable {
     this.postman = new Postman(host, peers);
     Identity identity = Identities.loadOrCreate(disk, config.name(), host.random());
     this.founding = new Founding(host, disk, discovery, peers, identity);
+    this.status = new StatusReport(this, host, peers);
     this.server = new RpcServer(host, config.listen(), new Requests(this));
   }
 
@@ -161,23 +163,41 @@ public final class Node implements Closeable {
     return discovery;
   }
 
-  /** Hands leadership over, so that clients see no gap, and stops. */
+  /** What this node says of itself and knows of the others. */
+  public StatusReport status() {
+    return status;
+  }
+
+  /** True once this node was told to stop. */
+  public boolean draining() {
+    return draining;
+  }
+
+  /**
+   * Stops so that clients see no error: hands leadership over, goes on forwarding requests until
+   * the word has spread that this node leaves, and answers what it took.
+   */
   public void shutDown() throws IOException {
+    draining = true;
     try {
-      if (parts.isPresent()) {
-        CommandLog commands = parts.get().planes().log();
-        Deadline deadline = clock().deadline(HAND_OVER_LIMIT);
-        if (commands.standing().leading()) {
-          log.info("handing leadership over");
-          commands.transferLeadership("", deadline);
-        }
-      }
-    } catch (IOException e) {
-      log.warn("leadership was not handed over: {}", e.getMessage());
+      handLeadershipOver();
+      clock().sleep(config.operations().drain());
+      server.drain(clock().deadline(ANSWER_LIMIT));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
     close();
+  }
+
+  private void handLeadershipOver() throws InterruptedException {
+    try {
+      if (parts.isPresent() && parts.get().planes().log().standing().leading()) {
+        log.info("handing leadership over");
+        parts.get().planes().log().transferLeadership("", clock().deadline(HAND_OVER_LIMIT));
+      }
+    } catch (IOException e) {
+      log.warn("leadership was not handed over: {}", e.getMessage());
+    }
   }
 
   @Override

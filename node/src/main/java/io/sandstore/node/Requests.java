@@ -3,14 +3,12 @@ package io.sandstore.node;
 import io.sandstore.block.BlockStore;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
-import io.sandstore.namespace.Namespace;
 import io.sandstore.raft.CommandLog;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.rpc.RpcServer;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Ask;
 import io.sandstore.wire.Command;
-import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Done;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Header;
@@ -19,7 +17,6 @@ import io.sandstore.wire.HelloReply;
 import io.sandstore.wire.Identity;
 import io.sandstore.wire.Join;
 import io.sandstore.wire.Mutate;
-import io.sandstore.wire.NodeStatus;
 import io.sandstore.wire.StoreBlock;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -33,9 +30,6 @@ final class Requests implements RpcServer.Handler {
 
   /** Longest command: log entries must fit into one frame with others. */
   private static final int COMMAND_BYTES_MAX = 256 << 10;
-
-  /** A node this far behind the log is not ready. */
-  private static final long READY_LAG_MAX = 1000;
 
   private final Node node;
 
@@ -74,7 +68,11 @@ final class Requests implements RpcServer.Handler {
               Header.newBuilder()
                   .setWriteBlockReply(serving().writer().write(checked(payload), deadline)));
       case READ_BLOCK -> serving().repair().reader().read(request.getReadBlock(), deadline);
-      case STATUS_REQUEST -> frame(Header.newBuilder().setNodeStatus(status()));
+      case STATUS_REQUEST ->
+          frame(
+              request.getStatusRequest().getAll()
+                  ? Header.newBuilder().setClusterStatus(node.status().ofAll(deadline))
+                  : Header.newBuilder().setNodeStatus(node.status().ofThis()));
       case STORE_BLOCK -> frame(storeBlock(request.getStoreBlock(), checked(payload)));
       case SNAPSHOT_CHUNK -> {
         serving().planes().receiver().handle(request, payload);
@@ -101,6 +99,7 @@ final class Requests implements RpcServer.Handler {
           WRITE_BLOCK_REPLY,
           READ_BLOCK_REPLY,
           NODE_STATUS,
+          CLUSTER_STATUS,
           DONE,
           RAFT,
           PROBE_REPLY,
@@ -194,47 +193,5 @@ final class Requests implements RpcServer.Handler {
     }
     commands.join(join.getName(), join.getMemberId(), deadline);
     return done();
-  }
-
-  private NodeStatus status() throws IOException {
-    Identity identity = node.founding().identity();
-    NodeStatus.Builder status =
-        NodeStatus.newBuilder()
-            .setName(identity.getName())
-            .setMemberId(identity.getMemberId())
-            .setClusterId(identity.getClusterId())
-            .setProfile(node.config().profile())
-            .setVersion(Node.VERSION)
-            .setPid(ProcessHandle.current().pid())
-            .setUptimeMs(node.uptime().toMillis())
-            .setRole("JOINING");
-    if (node.parts().isEmpty()) {
-      return status.build();
-    }
-    Node.Parts parts = node.parts().get();
-    CommandLog.Standing standing = parts.planes().log().standing();
-    Namespace namespace = parts.planes().namespace();
-    BlockStore store = parts.planes().store();
-    Configuration members = standing.members();
-    boolean inTouch = !standing.leader().isEmpty() && !standing.role().equals("LEARNER");
-    boolean caughtUp = standing.commitIndex() - standing.appliedIndex() <= READY_LAG_MAX;
-    return status
-        .setRole(standing.role())
-        .setTerm(standing.term())
-        .setLeader(standing.leader())
-        .setCommitIndex(standing.commitIndex())
-        .setAppliedIndex(standing.appliedIndex())
-        .setLastIndex(standing.lastIndex())
-        .setFirstIndex(standing.firstIndex())
-        .addAllMembers(members.getMembersList())
-        .setBlocks(store.count())
-        .setUnderReplicatedBlocks(namespace.underReplicatedCount())
-        .setDiskFreeBytes(store.freeBytes())
-        .setDiskTotalBytes(store.totalBytes())
-        .setReady(inTouch && caughtUp && parts.repair().complete())
-        .setCorruptFound(parts.repair().corruptFound())
-        .setCorruptRepaired(parts.repair().corruptRepaired())
-        .setSnapshots(standing.snapshots())
-        .build();
   }
 }

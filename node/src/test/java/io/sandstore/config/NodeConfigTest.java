@@ -27,19 +27,51 @@ class NodeConfigTest {
 
   @Test
   void everyKeyIsRead() {
-    NodeConfig standard = NodeConfig.of(BASE);
+    Map<String, String> byDns = new HashMap<>(BASE);
+    byDns.putAll(
+        Map.of(
+            "SANDSTORE_NAME", "n-0",
+            "SANDSTORE_DISCOVERY", "dns",
+            "SANDSTORE_SERVICE", "headless",
+            "SANDSTORE_ETCD", "http://e:1"));
     Map<String, String> other =
         Map.of(
-            "SANDSTORE_NAME", "b",
+            "SANDSTORE_NAME", "n-1",
             "SANDSTORE_LISTEN", "127.0.0.1:1",
-            "SANDSTORE_MEMBERS", "a=h:9,b=h:2",
-            "SANDSTORE_DATA_DIR", "/e",
-            "SANDSTORE_PROFILE", "another");
+            "SANDSTORE_DISCOVERY", "etcd",
+            "SANDSTORE_ETCD", "http://f:2,http://g:3",
+            "SANDSTORE_LOG_LEVEL", "DEBUG",
+            "SANDSTORE_DATA_DIR", "/e");
     for (NodeConfig.Key key : NodeConfig.KEYS) {
-      assertThat(with(key.name(), other.getOrDefault(key.name(), "77")))
+      Map<String, String> environment = new HashMap<>(byDns);
+      if (key.name().equals("SANDSTORE_MEMBERS")) {
+        environment = new HashMap<>(BASE);
+        environment.put(key.name(), "a=h:9,b=h:2");
+      } else {
+        environment.put(key.name(), other.getOrDefault(key.name(), "77"));
+      }
+      assertThat(NodeConfig.of(environment))
           .as("%s changes something", key.name())
-          .isNotEqualTo(standard);
+          .isNotIn(NodeConfig.of(byDns), NodeConfig.of(BASE));
     }
+  }
+
+  @Test
+  void aVariableSetToNothingHasItsDefault() {
+    assertThat(with("SANDSTORE_HEARTBEAT_MS", " ")).isEqualTo(NodeConfig.of(BASE));
+    assertThat(with("SANDSTORE_SERVICE", "")).isEqualTo(NodeConfig.of(BASE));
+  }
+
+  @Test
+  void addressesAreDerivedFromTheService() {
+    Map<String, String> environment = new HashMap<>(BASE);
+    environment.putAll(
+        Map.of(
+            "SANDSTORE_NAME", "n-2",
+            "SANDSTORE_DISCOVERY", "etcd",
+            "SANDSTORE_SERVICE", "headless",
+            "SANDSTORE_ETCD", "http://e:1"));
+    assertThat(NodeConfig.of(environment).membership().address()).isEqualTo("n-2.headless:9070");
   }
 
   @Test
@@ -60,6 +92,14 @@ class NodeConfigTest {
     }
     assertThatThrownBy(() -> with("SANDSTORE_NAME", "z"))
         .hasMessageContaining("not one of SANDSTORE_MEMBERS");
+    assertThatThrownBy(() -> with("SANDSTORE_DISCOVERY", "mdns"))
+        .hasMessageContaining("static, dns");
+    assertThatThrownBy(() -> with("SANDSTORE_DISCOVERY", "dns"))
+        .hasMessageContaining("SANDSTORE_SERVICE");
+    assertThatThrownBy(() -> with("SANDSTORE_DISCOVERY", "etcd"))
+        .hasMessageContaining("SANDSTORE_ETCD");
+    assertThatThrownBy(() -> with("SANDSTORE_ETCD", "e:2379")).hasMessageContaining("http://host");
+    assertThatThrownBy(() -> with("SANDSTORE_LOG_LEVEL", "loud")).hasMessageContaining("DEBUG");
     assertThatThrownBy(() -> with("SANDSTORE_ELECTION_MS", "-1")).hasMessageContaining("number");
     assertThatThrownBy(() -> with("SANDSTORE_SEGMENT_MB", "1")).hasMessageContaining("at least 4");
     assertThatThrownBy(() -> NodeConfig.of(Map.of())).hasMessageContaining("set SANDSTORE_NAME");

@@ -119,7 +119,8 @@ public final class Simulation {
     return new NodeConfig(
         name,
         name + ":9070",
-        members(),
+        NodeConfig.Membership.of(members()),
+        NodeConfig.Operations.none(),
         "/",
         "raft",
         Duration.ofMillis(100),

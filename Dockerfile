@@ -1,0 +1,48 @@
+# The image of a node. Three stages:
+#   build    compiles on the builder's own platform (no emulation of Maven on Apple silicon)
+#   runtime  links a Java runtime of just the modules we use, for the target platform
+#   node     Debian, that runtime and the jars; no compiler, no package of its own, no root
+ARG TARGETOS=linux
+ARG TARGETARCH=amd64
+
+FROM --platform=$BUILDPLATFORM maven:3-eclipse-temurin-25 AS build
+WORKDIR /src
+COPY pom.xml ./
+COPY .mvn .mvn
+COPY wire wire
+COPY base base
+COPY raft raft
+COPY client client
+COPY node node
+COPY control control
+COPY cli cli
+COPY sim/pom.xml sim/pom.xml
+# What git knows of formatting, lint of tests and toolchains is the tests' business; an error in the
+# code still ends the build here.
+RUN --mount=type=cache,target=/root/.m2 \
+    mvn -B -ntp -q -pl cli -am -Dmaven.test.skip=true -Dspotless.check.skip=true -Dtoolchain.skip=true package
+
+FROM --platform=$TARGETOS/$TARGETARCH eclipse-temurin:25-jdk AS runtime
+RUN jlink --output /opt/jre --strip-java-debug-attributes --no-header-files --no-man-pages --compress zip-6 --generate-cds-archive \
+    --add-modules java.base,java.logging,java.management,java.naming,java.net.http,java.xml,jdk.httpserver,jdk.management,jdk.unsupported,jdk.jcmd,jdk.jfr
+COPY --from=build /src/cli/target/lib /opt/sandstore
+ARG PROFILE
+# The archive of loaded classes halves the start; making it also shows that the profile's name is known.
+RUN SANDSTORE_PROFILE=$PROFILE /opt/jre/bin/java -XX:ArchiveClassesAtExit=/opt/sandstore/sandstore.jsa \
+      -XX:+UseSerialGC -jar /opt/sandstore/sandstore-cli-0.1.0.jar node --check-profile "$PROFILE"
+
+FROM --platform=$TARGETOS/$TARGETARCH debian:bookworm-slim AS node
+COPY --from=runtime /opt/jre /opt/jre
+COPY --from=runtime /opt/sandstore /opt/sandstore
+ARG PROFILE
+ENV SANDSTORE_PROFILE=$PROFILE
+LABEL io.sandstore.profile=$PROFILE
+USER 10001:10001
+EXPOSE 9070 9080
+# 256 MiB of heap, 144 MiB of buffers and what a JVM takes besides fit into 512 MiB.
+ENTRYPOINT ["/opt/jre/bin/java", "-Xmx256m", "-XX:MaxDirectMemorySize=144m", "-XX:+UseSerialGC", \
+  "-XX:+ExitOnOutOfMemoryError", "-XX:SharedArchiveFile=/opt/sandstore/sandstore.jsa", "-Xlog:disable", \
+  "-Xlog:all=error:stderr", "-XX:-UsePerfData", "-Djdk.virtualThreadScheduler.parallelism=8", \
+  "-Dsun.net.inetaddr.ttl=5", "-Dsun.net.inetaddr.negative.ttl=0", \
+  "-jar", "/opt/sandstore/sandstore-cli-0.1.0.jar"]
+CMD ["node"]

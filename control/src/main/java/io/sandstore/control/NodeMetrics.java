@@ -1,0 +1,78 @@
+package io.sandstore.control;
+
+import io.prometheus.metrics.core.metrics.CounterWithCallback;
+import io.prometheus.metrics.core.metrics.GaugeWithCallback;
+import io.prometheus.metrics.instrumentation.jvm.JvmMetrics;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.sandstore.node.Node;
+import io.sandstore.wire.NodeStatus;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.function.ToDoubleFunction;
+
+/** A node's status as metrics, and its JVM's. */
+final class NodeMetrics {
+
+  private final PrometheusRegistry registry = new PrometheusRegistry();
+  private final Node node;
+
+  private NodeMetrics(Node node) {
+    this.node = node;
+  }
+
+  static PrometheusRegistry register(Node node) {
+    NodeMetrics metrics = new NodeMetrics(node);
+    metrics.registerAll();
+    JvmMetrics.builder().register(metrics.registry);
+    return metrics.registry;
+  }
+
+  private void registerAll() {
+    gauge("ready", "1 if the node is in the quorum, caught up and whole", s -> flag(s.getReady()));
+    gauge("raft_leader", "1 if this node leads", s -> flag(s.getRole().equals("LEADER")));
+    gauge("raft_leader_known", "1 if a leader is known", s -> flag(!s.getLeader().isEmpty()));
+    gauge("raft_term", "current term", NodeStatus::getTerm);
+    gauge("raft_commit_index", "last entry known to be committed", NodeStatus::getCommitIndex);
+    gauge("raft_applied_index", "last entry applied", NodeStatus::getAppliedIndex);
+    gauge("raft_last_index", "last entry in the log", NodeStatus::getLastIndex);
+    gauge("blocks", "blocks on this disk", NodeStatus::getBlocks);
+    gauge(
+        "blocks_under_replicated",
+        "blocks with fewer copies than they should have",
+        NodeStatus::getUnderReplicatedBlocks);
+    gauge("disk_free_bytes", "free on the data's file system", NodeStatus::getDiskFreeBytes);
+    gauge("disk_size_bytes", "size of the data's file system", NodeStatus::getDiskTotalBytes);
+    gauge("uptime_seconds", "since this process began", s -> s.getUptimeMs() / 1e3);
+    counter("blocks_corrupt_found", "damaged blocks found", NodeStatus::getCorruptFound);
+    counter("blocks_corrupt_repaired", "damaged blocks replaced", NodeStatus::getCorruptRepaired);
+    counter("raft_snapshots", "snapshots taken", NodeStatus::getSnapshots);
+  }
+
+  private static double flag(boolean value) {
+    return value ? 1 : 0;
+  }
+
+  private void gauge(String name, String help, ToDoubleFunction<NodeStatus> value) {
+    GaugeWithCallback.builder()
+        .name("sandstore_" + name)
+        .help(help)
+        .callback(callback -> callback.call(value.applyAsDouble(status())))
+        .register(registry);
+  }
+
+  private void counter(String name, String help, ToDoubleFunction<NodeStatus> value) {
+    CounterWithCallback.builder()
+        .name("sandstore_" + name)
+        .help(help)
+        .callback(callback -> callback.call(value.applyAsDouble(status())))
+        .register(registry);
+  }
+
+  private NodeStatus status() {
+    try {
+      return node.status().ofThis();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

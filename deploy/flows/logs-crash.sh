@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Flow 5, after a crash: the last words of a pod's dead container, not those of the one that runs.
+source "$(dirname "$0")/lib.sh"
+[ -n "${POD:-}" ] || die "which pod? make k8s-logs-crash POD=sandstore-0"
+require_context
+[ -n "$(field "pod/$POD" '{.metadata.name}')" ] || die "there is no pod '$POD'; there are: $(pods_of node | tr '\n' ' ')"
+kube logs "$POD" --previous || {
+  kept=$(ls -t target/k8s/crash-"$POD"-*.log 2>/dev/null | head -1 || true)
+  die "$POD has had no other container before this one: it did not crash since it was created" \
+    "logs of the one that runs: $kube_words logs $POD${kept:+; kept from an earlier crash: $kept}"
+}

@@ -1,0 +1,144 @@
+package io.sandstore.node;
+
+import io.sandstore.block.BlockStore;
+import io.sandstore.host.Deadline;
+import io.sandstore.host.Frame;
+import io.sandstore.host.Host;
+import io.sandstore.raft.CommandLog;
+import io.sandstore.wire.ClusterStatus;
+import io.sandstore.wire.Header;
+import io.sandstore.wire.Identity;
+import io.sandstore.wire.NodeStatus;
+import io.sandstore.wire.StatusRequest;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+
+/** What a node says of itself, and what it hears from the others. */
+public final class StatusReport {
+
+  /** A node this far behind the log is not ready. */
+  private static final long READY_LAG_MAX = 1000;
+
+  private static final Duration ASK_LIMIT = Duration.ofMillis(1500);
+
+  private final Node node;
+  private final Host host;
+  private final Peers peers;
+
+  StatusReport(Node node, Host host, Peers peers) {
+    this.node = node;
+    this.host = host;
+    this.peers = peers;
+  }
+
+  /** This node. */
+  public NodeStatus ofThis() throws IOException {
+    Identity identity = node.founding().identity();
+    NodeStatus.Builder status =
+        NodeStatus.newBuilder()
+            .setName(identity.getName())
+            .setMemberId(identity.getMemberId())
+            .setClusterId(identity.getClusterId())
+            .setProfile(node.config().profile())
+            .setVersion(Node.VERSION)
+            .setPid(ProcessHandle.current().pid())
+            .setUptimeMs(node.uptime().toMillis())
+            .setRole("JOINING");
+    if (node.parts().isEmpty()) {
+      return status.addNotReady("not in a cluster yet").build();
+    }
+    Node.Parts parts = node.parts().get();
+    CommandLog.Standing standing = parts.planes().log().standing();
+    BlockStore store = parts.planes().store();
+    List<String> notReady = notReady(parts, standing);
+    return status
+        .setRole(standing.role())
+        .setTerm(standing.term())
+        .setLeader(standing.leader())
+        .setCommitIndex(standing.commitIndex())
+        .setAppliedIndex(standing.appliedIndex())
+        .setLastIndex(standing.lastIndex())
+        .setFirstIndex(standing.firstIndex())
+        .addAllMembers(standing.members().getMembersList())
+        .setBlocks(store.count())
+        .setUnderReplicatedBlocks(parts.planes().namespace().underReplicatedCount())
+        .setDiskFreeBytes(store.freeBytes())
+        .setDiskTotalBytes(store.totalBytes())
+        .setReady(notReady.isEmpty())
+        .addAllNotReady(notReady)
+        .setCorruptFound(parts.repair().corruptFound())
+        .setCorruptRepaired(parts.repair().corruptRepaired())
+        .setSnapshots(standing.snapshots())
+        .build();
+  }
+
+  private List<String> notReady(Node.Parts parts, CommandLog.Standing standing) {
+    List<String> reasons = new ArrayList<>();
+    if (node.draining()) {
+      reasons.add("stopping");
+    }
+    if (standing.leader().isEmpty()) {
+      reasons.add("no leader is known");
+    }
+    if (standing.role().equals("LEARNER")) {
+      reasons.add("a learner: does not vote yet");
+    }
+    long lag = standing.commitIndex() - standing.appliedIndex();
+    if (lag > READY_LAG_MAX) {
+      reasons.add(lag + " entries behind the log");
+    }
+    if (!parts.repair().complete()) {
+      reasons.add("blocks are missing on this disk");
+    }
+    return reasons;
+  }
+
+  /** Every node; those that do not answer in time have no status. */
+  ClusterStatus ofAll(Deadline deadline) throws IOException, InterruptedException {
+    Map<String, String> addresses = new TreeMap<>(node.discovery().addresses());
+    Deadline limit = host.clock().deadline(deadline.leftAtMost(ASK_LIMIT));
+    Map<String, CompletableFuture<NodeStatus>> answers = new LinkedHashMap<>();
+    for (String name : addresses.keySet()) {
+      answers.put(name, ask(name, limit));
+    }
+    ClusterStatus.Builder all = ClusterStatus.newBuilder();
+    for (Map.Entry<String, CompletableFuture<NodeStatus>> answer : answers.entrySet()) {
+      ClusterStatus.Entry.Builder entry = all.addNodesBuilder();
+      entry.setName(answer.getKey()).setAddress(addresses.getOrDefault(answer.getKey(), "?"));
+      try {
+        entry.setStatus(host.clock().await(answer.getValue(), limit.left()));
+      } catch (ExecutionException | TimeoutException e) {
+        // Absent is the answer.
+      }
+    }
+    return all.build();
+  }
+
+  private CompletableFuture<NodeStatus> ask(String name, Deadline limit) throws IOException {
+    if (name.equals(node.config().name())) {
+      return CompletableFuture.completedFuture(ofThis());
+    }
+    CompletableFuture<NodeStatus> answer = new CompletableFuture<>();
+    Header.Builder request =
+        Header.newBuilder().setStatusRequest(StatusRequest.getDefaultInstance());
+    host.threads()
+        .start(
+            "status of " + name,
+            () -> {
+              try (Frame frame = peers.get(name).call(request, limit)) {
+                answer.complete(frame.header().getNodeStatus());
+              } catch (IOException | InterruptedException e) {
+                answer.completeExceptionally(e);
+              }
+            });
+    return answer;
+  }
+}
