@@ -75,6 +75,10 @@ k8s-status: build ## members, leader, term, lag, disk use, pods and claims
 k8s-smoke: build ## the smoke test from outside, through the NodePort
 	@deploy/flows/smoke.sh
 
+e2e: build ## all flows and sad paths on the cluster of KUBE_CONTEXT, which they wipe; needs REGISTRY_URL
+	$(MVN) verify -pl deploy -am -Dspotless.check.skip -Dtest=KubernetesTest -Dsurefire.failIfNoSpecifiedTests=false \
+	  -Dtest.groups=cluster -Dtest.excluded=none
+
 jdk:
 	@bin/find-jdk > /dev/null
 

@@ -1,0 +1,269 @@
+package io.sandstore.deploy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.sandstore.config.NodeConfig;
+import io.sandstore.profile.Profile;
+import java.io.IOException;
+import java.lang.reflect.Method;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.snakeyaml.engine.v2.api.Load;
+import org.snakeyaml.engine.v2.api.LoadSettings;
+
+/** What the manifests say, without a cluster. */
+class ManifestsTest {
+
+  static final Path ROOT = Path.of("").toAbsolutePath().getParent();
+  private static final Path MANIFESTS = ROOT.resolve("deploy/k8s");
+
+  // --- The schemas of the oldest and the newest Kubernetes ---
+
+  @ParameterizedTest
+  @ValueSource(strings = {"1.20", "newest"})
+  void everyFieldIsKnownToKubernetes(String release) throws Exception {
+    try (URLClassLoader models = models(release)) {
+      for (Map<String, Object> manifest : manifests()) {
+        assertThat(unknownFields(models, manifest))
+            .as("fields of %s that Kubernetes %s does not know", name(manifest), release)
+            .isEmpty();
+      }
+    }
+  }
+
+  @Test
+  void theOldSchemaIsReallyTheOldOne() throws Exception {
+    Map<String, Object> service = new HashMap<>(named("Service", "sandstore-client"));
+    Map<String, Object> spec = new HashMap<>(map(service.get("spec")));
+    spec.put("loadBalancerClass", "of 1.21");
+    service.put("spec", spec);
+    try (URLClassLoader old = models("1.20");
+        URLClassLoader newest = models("newest")) {
+      assertThat(unknownFields(old, service)).containsExactly("loadBalancerClass");
+      assertThat(unknownFields(newest, service)).isEmpty();
+    }
+  }
+
+  private static URLClassLoader models(String release) throws IOException {
+    try (Stream<Path> jars = Files.list(Path.of("target/kubernetes", release))) {
+      List<URL> urls = new ArrayList<>();
+      for (Path jar : jars.toList()) {
+        urls.add(jar.toUri().toURL());
+      }
+      return new URLClassLoader(
+          urls.toArray(URL[]::new), Thread.currentThread().getContextClassLoader());
+    }
+  }
+
+  private static List<String> unknownFields(ClassLoader models, Map<String, Object> manifest)
+      throws Exception {
+    String kind = (String) manifest.get("kind");
+    for (String part : List.of("", "apps.", "rbac.", "storage.")) {
+      Class<?> type;
+      try {
+        type = models.loadClass("io.fabric8.kubernetes.api.model." + part + kind);
+      } catch (ClassNotFoundException e) {
+        continue;
+      }
+      List<String> unknown = new ArrayList<>();
+      collectUnknown(new ObjectMapper().convertValue(manifest, type), unknown);
+      return unknown;
+    }
+    throw new AssertionError("no such kind: " + kind);
+  }
+
+  /** The models put what they do not know into a map of its own. */
+  private static void collectUnknown(Object value, List<String> unknown) throws Exception {
+    if (value instanceof Collection<?> all) {
+      for (Object each : all) {
+        collectUnknown(each, unknown);
+      }
+    } else if (value != null && value.getClass().getName().startsWith("io.fabric8.")) {
+      for (Method method : value.getClass().getMethods()) {
+        boolean getter = method.getName().startsWith("get") && method.getParameterCount() == 0;
+        if (method.getName().equals("getAdditionalProperties")) {
+          ((Map<?, ?>) method.invoke(value)).keySet().forEach(key -> unknown.add((String) key));
+        } else if (getter) {
+          collectUnknown(method.invoke(value), unknown);
+        }
+      }
+    }
+  }
+
+  // --- Configuration ---
+
+  @Test
+  void theConfigMapHasExactlyWhatTheNodeKnows() throws Exception {
+    Map<String, Object> data = map(named("ConfigMap", "sandstore-config").get("data"));
+    TreeSet<String> keys = new TreeSet<>(data.keySet());
+    keys.add("SANDSTORE_NAME"); // from the pod's own name
+    assertThat(keys).isEqualTo(known());
+    assertThat(map(container().getFirst()).get("env").toString())
+        .contains("SANDSTORE_NAME", "metadata.name");
+  }
+
+  @Test
+  void theConfigMapIsOneThatANodeTakes() throws Exception {
+    Map<String, String> environment = environment();
+    NodeConfig config = NodeConfig.of(environment);
+    assertThat(config.membership().discovery()).isEqualTo(NodeConfig.Discovery.DNS);
+    assertThat(config.membership().service()).isEqualTo("sandstore-headless");
+    assertThat(config.membership().nodes()).isEqualTo(spec("sandstore").get("replicas"));
+  }
+
+  @Test
+  void everyProfileHasOverridesThatANodeTakes() throws Exception {
+    TreeSet<String> profiles = new TreeSet<>();
+    try (Stream<Path> files = Files.list(ROOT.resolve("deploy/profiles"))) {
+      for (Path file : files.toList()) {
+        Map<String, String> environment = environment();
+        for (String line : Files.readAllLines(file)) {
+          if (!line.isBlank() && !line.startsWith("#")) {
+            assertThat(line).matches("SANDSTORE_[A-Z_]+=[^\"\\\\]*");
+            environment.put(
+                line.substring(0, line.indexOf('=')), line.substring(line.indexOf('=') + 1));
+          }
+        }
+        String name = file.getFileName().toString().replace(".env", "");
+        assertThat(NodeConfig.of(environment).profile()).isEqualTo(name);
+        profiles.add(name);
+      }
+    }
+    assertThat(profiles).isEqualTo(new TreeSet<>(Profile.ALL.keySet()));
+  }
+
+  private static TreeSet<String> known() {
+    TreeSet<String> known = new TreeSet<>();
+    NodeConfig.KEYS.forEach(key -> known.add(key.name()));
+    return known;
+  }
+
+  private static Map<String, String> environment() throws IOException {
+    Map<String, String> environment = new TreeMap<>();
+    map(named("ConfigMap", "sandstore-config").get("data"))
+        .forEach((key, value) -> environment.put(key, (String) value));
+    environment.put("SANDSTORE_NAME", "sandstore-0");
+    return environment;
+  }
+
+  // --- What the flows and the nodes rely on ---
+
+  @Test
+  void everythingCarriesTheLabelThatDestroyLooksFor() throws Exception {
+    for (Map<String, Object> manifest : manifests()) {
+      Map<String, Object> metadata = map(manifest.get("metadata"));
+      assertThat(map(metadata.get("labels"))).as(name(manifest)).containsEntry("app", "sandstore");
+      if (manifest.get("kind").equals("StatefulSet")) {
+        Map<String, Object> spec = map(manifest.get("spec"));
+        for (Object claim : list(spec.get("volumeClaimTemplates"))) {
+          assertThat(claim.toString()).contains("app=sandstore", "sandstore-local-ssd");
+        }
+        assertThat(map(map(spec.get("template")).get("metadata")).toString())
+            .contains("app=sandstore");
+      }
+    }
+  }
+
+  @Test
+  void thePodsFindEachOtherBeforeTheyAreReady() throws Exception {
+    Map<String, Object> headless = map(named("Service", "sandstore-headless").get("spec"));
+    assertThat(headless)
+        .containsEntry("clusterIP", "None")
+        .containsEntry("publishNotReadyAddresses", true);
+    assertThat(spec("sandstore"))
+        .containsEntry("serviceName", "sandstore-headless")
+        .containsEntry("podManagementPolicy", "Parallel");
+  }
+
+  @Test
+  void theNodePortLeadsToEntriesOnly() throws Exception {
+    Map<String, Object> spec = map(named("Service", "sandstore-client").get("spec"));
+    String label = environment().get("SANDSTORE_POD_LABEL");
+    assertThat(map(spec.get("selector"))).containsEntry(label, "true");
+    assertThat(list(spec.get("ports")).toString()).contains("nodePort=30080");
+    // Pods begin as entries: without the API server, all are.
+    assertThat(spec("sandstore").get("template").toString()).contains(label + "=true");
+  }
+
+  @Test
+  void thePodsMeetTheRestrictedPodSecurityStandard() throws Exception {
+    for (String set : List.of("sandstore", "etcd-cluster")) {
+      Map<String, Object> pod = map(map(spec(set).get("template")).get("spec"));
+      assertThat(pod.get("securityContext").toString())
+          .contains("runAsNonRoot=true", "seccompProfile={type=RuntimeDefault}");
+      for (Object container : list(pod.get("containers"))) {
+        assertThat(map(container).get("securityContext").toString())
+            .contains(
+                "allowPrivilegeEscalation=false", "drop=[ALL]", "readOnlyRootFilesystem=true");
+        assertThat(map(map(container).get("resources"))).containsKeys("requests", "limits");
+      }
+      assertThat(pod.toString()).doesNotContain("hostPath", "hostNetwork", "privileged=true");
+    }
+  }
+
+  @Test
+  void theGracePeriodCoversTheDrain() throws Exception {
+    Map<String, Object> pod = map(map(spec("sandstore").get("template")).get("spec"));
+    long drain = NodeConfig.of(environment()).operations().drain().toSeconds();
+    // Handing over may take 5 s, answering what was taken 5 s, closing a few.
+    assertThat((Integer) pod.get("terminationGracePeriodSeconds"))
+        .isGreaterThan((int) drain + 5 + 5 + 5);
+  }
+
+  // --- Means ---
+
+  private static Map<String, Object> spec(String statefulSet) throws IOException {
+    return map(named("StatefulSet", statefulSet).get("spec"));
+  }
+
+  private static List<Object> container() throws IOException {
+    return list(map(map(spec("sandstore").get("template")).get("spec")).get("containers"));
+  }
+
+  private static Map<String, Object> named(String kind, String name) throws IOException {
+    return manifests().stream()
+        .filter(m -> m.get("kind").equals(kind) && name(m).endsWith("/" + name))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private static String name(Map<String, Object> manifest) {
+    return manifest.get("kind") + "/" + map(manifest.get("metadata")).get("name");
+  }
+
+  static List<Map<String, Object>> manifests() throws IOException {
+    List<Map<String, Object>> all = new ArrayList<>();
+    try (Stream<Path> files = Files.list(MANIFESTS)) {
+      for (Path file : files.filter(f -> f.toString().endsWith(".yaml")).sorted().toList()) {
+        Load load = new Load(LoadSettings.builder().setAllowDuplicateKeys(false).build());
+        load.loadAllFromString(Files.readString(file)).forEach(document -> all.add(map(document)));
+      }
+    }
+    assertThat(all).hasSizeGreaterThan(8);
+    return all;
+  }
+
+  @SuppressWarnings("unchecked")
+  private static Map<String, Object> map(Object value) {
+    return (Map<String, Object>) value;
+  }
+
+  @SuppressWarnings("unchecked")
+  private static List<Object> list(Object value) {
+    return (List<Object>) value;
+  }
+}
