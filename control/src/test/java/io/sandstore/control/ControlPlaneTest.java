@@ -1,0 +1,209 @@
+package io.sandstore.control;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.sandstore.config.NodeConfig;
+import io.sandstore.etcd.EtcdClient;
+import io.sandstore.etcd.LeaseLostException;
+import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.NodeStatus;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The control plane against a real etcd, which is killed, paused and wiped. */
+class ControlPlaneTest {
+
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+
+  @TempDir Path directory;
+  private Etcd etcd;
+  private EtcdClient client;
+
+  @BeforeEach
+  void start() throws Exception {
+    etcd = new Etcd(directory.resolve("etcd"));
+    etcd.start();
+    client = new EtcdClient(List.of(etcd.endpoint()), Duration.ofSeconds(5));
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    client.close();
+    etcd.close();
+  }
+
+  // --- The client ---
+
+  @Test
+  void keysAreSetListedAndGoWithTheirLease() throws Exception {
+    assertThat(client.get("/none")).isEmpty();
+    long lease = client.grant(Duration.ofSeconds(60));
+    client.put("/a/1", "one", lease);
+    client.put("/a/2", "two", 0);
+    client.put("/b/1", "other", 0);
+    client.keepAlive(lease);
+    assertThat(client.list("/a/", 10)).isEqualTo(Map.of("/a/1", "one", "/a/2", "two"));
+    assertThat(client.list("/a/", 1)).hasSize(1);
+    client.revoke(lease);
+    assertThat(client.list("/a/", 10)).isEqualTo(Map.of("/a/2", "two"));
+    assertThatThrownBy(() -> client.keepAlive(lease)).isInstanceOf(LeaseLostException.class);
+    assertThatThrownBy(() -> client.put("/a/1", "late", lease))
+        .isInstanceOf(LeaseLostException.class);
+  }
+
+  @Test
+  void theFirstToSetAKeyWins() throws Exception {
+    assertThat(client.putIfAbsent("/c", "first")).isEqualTo("first");
+    assertThat(client.putIfAbsent("/c", "second")).isEqualTo("first");
+    assertThat(client.get("/c")).contains("first");
+  }
+
+  @Test
+  void anotherEndpointAnswersForOneThatIsAway() throws Exception {
+    try (EtcdClient two =
+        new EtcdClient(List.of("http://127.0.0.1:1", etcd.endpoint()), Duration.ofSeconds(5))) {
+      two.put("/d", "x", 0);
+      assertThat(two.get("/d")).contains("x");
+      long lease = two.grant(Duration.ofSeconds(60));
+      two.keepAlive(lease);
+    }
+  }
+
+  @Test
+  void anEtcdThatIsAwayIsAnErrorInTime() throws Exception {
+    etcd.kill();
+    assertThatThrownBy(() -> client.get("/a"))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("etcd does not answer");
+    etcd.start();
+    await(() -> answers());
+  }
+
+  private boolean answers() {
+    try {
+      client.get("/a");
+      return true;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  // --- What a node keeps there ---
+
+  private NodeConfig config(String name) {
+    Map<String, String> environment = new TreeMap<>();
+    environment.put("SANDSTORE_NAME", name);
+    environment.put("SANDSTORE_DATA_DIR", "/d");
+    environment.put("SANDSTORE_DISCOVERY", "etcd");
+    environment.put("SANDSTORE_ADDRESS", name + ":9070");
+    environment.put("SANDSTORE_ETCD", etcd.endpoint());
+    return NodeConfig.of(environment);
+  }
+
+  private static NodeStatus status(String cluster, String role, long term) {
+    return NodeStatus.newBuilder()
+        .setClusterId(cluster)
+        .setMemberId(7)
+        .setRole(role)
+        .setTerm(term)
+        .build();
+  }
+
+  private ControlPlane started(String name, AtomicReference<NodeStatus> status) {
+    ControlPlane plane = new ControlPlane(config(name), () -> Optional.ofNullable(status.get()));
+    plane.start();
+    return plane;
+  }
+
+  @Test
+  void nodesFindEachOtherAndTheLeaderIsAnnounced() throws Exception {
+    AtomicReference<NodeStatus> a = new AtomicReference<>(status("c1", "FOLLOWER", 1));
+    AtomicReference<NodeStatus> b = new AtomicReference<>(status("c1", "LEADER", 1));
+    try (ControlPlane first = started("n-0", a);
+        ControlPlane second = started("n-1", b)) {
+      await(() -> first.addresses().equals(Map.of("n-0", "n-0:9070", "n-1", "n-1:9070")));
+      await(() -> second.addresses().size() == 2);
+      await(() -> client.get("/sandstore/v1/leader").orElse("").contains("\"name\":\"n-1\""));
+      a.set(status("c1", "LEADER", 2));
+      await(() -> client.get("/sandstore/v1/leader").orElse("").contains("\"term\":2"));
+      // The deposed one still thinks that it leads: a later term stands.
+      await(() -> client.get("/sandstore/v1/leader").orElse("").contains("\"name\":\"n-0\""));
+    }
+    assertThat(client.list("/sandstore/v1/nodes/", 10)).isEmpty();
+    assertThat(client.get("/sandstore/v1/cluster").orElse("")).contains("\"cluster\":\"c1\"");
+  }
+
+  @Test
+  void anEtcdThatWasWipedLearnsOfTheClusterAgain() throws Exception {
+    AtomicReference<NodeStatus> status = new AtomicReference<>(status("c1", "LEADER", 3));
+    try (ControlPlane plane = started("n-0", status)) {
+      await(() -> client.get("/sandstore/v1/leader").isPresent());
+      etcd.kill();
+      etcd.wipe();
+      etcd.start();
+      await(() -> answers() && client.get("/sandstore/v1/leader").isPresent());
+      assertThat(client.get("/sandstore/v1/cluster").orElse("")).contains("\"cluster\":\"c1\"");
+      // The lease was lost with everything else, and taken again.
+      assertThat(client.list("/sandstore/v1/nodes/", 10)).hasSize(1);
+      assertThat(plane.addresses()).hasSize(1);
+    }
+  }
+
+  @Test
+  void anEtcdOfAnotherClusterIsLeftAlone() throws Exception {
+    String other = "{\"cluster\":\"c2\",\"founder\":\"9\",\"profile\":\"raft\",\"nodes\":3}";
+    client.put("/sandstore/v1/cluster", other, 0);
+    AtomicReference<NodeStatus> asked = new AtomicReference<>(status("c1", "LEADER", 3));
+    AtomicInteger looks = new AtomicInteger();
+    try (ControlPlane plane =
+        new ControlPlane(
+            config("n-0"),
+            () -> {
+              looks.incrementAndGet();
+              return Optional.of(asked.get());
+            })) {
+      plane.start();
+      await(() -> looks.get() >= 2);
+      assertThat(client.list("/sandstore/v1/", 10))
+          .isEqualTo(Map.of("/sandstore/v1/cluster", other));
+    }
+  }
+
+  @Test
+  void aClusterIsFoundedOnce() throws Exception {
+    try (ControlPlane plane = new ControlPlane(config("n-0"), Optional::empty)) {
+      assertThat(plane.claim("c1", 7)).isEqualTo("c1");
+      // After a crash between the claim and the disk: the same founder founds the same cluster.
+      assertThat(plane.claim("c2", 7)).isEqualTo("c1");
+      assertThatThrownBy(() -> plane.claim("c3", 8))
+          .isInstanceOf(PosixException.class)
+          .hasMessageContaining("remembers cluster c1")
+          .hasMessageContaining("remove /sandstore/v1/cluster");
+      etcd.kill();
+      assertThatThrownBy(() -> plane.claim("c4", 7))
+          .isInstanceOf(IOException.class)
+          .isNotInstanceOf(PosixException.class);
+    }
+  }
+
+  private static void await(Callable<Boolean> condition) throws Exception {
+    long end = System.nanoTime() + LIMIT.toNanos();
+    while (!condition.call()) {
+      assertThat(System.nanoTime()).isLessThan(end);
+      Thread.sleep(50);
+    }
+  }
+}
