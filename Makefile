@@ -33,7 +33,7 @@ build: cli/target/lib/.built ## compile and assemble bin/sandstore's parts
 cli/target/lib/.built: $(SOURCES) | jdk tools
 	@echo "building (the first time takes a minute or two)"
 	@mkdir -p target
-	@$(MVN) -DskipTests package > target/build.log 2>&1 || { grep -E 'ERROR|^.WARNING. .*java' target/build.log | head -40; echo "the build failed; all of it: target/build.log"; exit 1; }
+	@$(MVN) -DskipTests -Dspotless.check.skip package > target/build.log 2>&1 || { grep -E 'ERROR|^.WARNING. .*java' target/build.log | head -40; echo "the build failed; all of it: target/build.log"; exit 1; }
 	@touch $@
 
 test: | jdk tools ## all tests: formatting, lint, unit, contract, simulation, real processes

@@ -46,6 +46,7 @@ final class Founding {
   private final Discovery discovery;
   private final Peers peers;
   private Identity identity;
+  private volatile String waiting = "starting";
 
   Founding(Host host, Disk disk, Discovery discovery, Peers peers, Identity identity) {
     this.host = host;
@@ -58,6 +59,11 @@ final class Founding {
 
   synchronized Identity identity() {
     return identity;
+  }
+
+  /** What a node without a cluster waits for. */
+  String waiting() {
+    return waiting;
   }
 
   private synchronized boolean belongs() {
@@ -106,22 +112,22 @@ final class Founding {
   /** Returns once this node belongs to a cluster. */
   void await() throws IOException, InterruptedException {
     long sayAt = clock.nanos();
-    String obstacle = "";
     while (!belongs()) {
       List<ProbeReply> replies = probeAll();
       int others = discovery.expected() - 1;
       ProbeReply settled =
           replies.stream().filter(r -> !r.getClusterId().isEmpty()).findFirst().orElse(null);
+      waiting = "%d of %d other nodes answer".formatted(replies.size(), others);
       if (settled != null) {
         join(settled);
       } else if (replies.size() == others && isFirst()) {
-        obstacle = found(replies);
+        found(replies);
       }
       if (belongs()) {
         return;
       }
       if (clock.nanos() >= sayAt) {
-        log.info("waiting: {} of {} other nodes answer{}", replies.size(), others, obstacle);
+        log.info("waiting: {}", waiting);
         sayAt = clock.nanos() + SAY_EVERY.toNanos();
       }
       clock.sleep(PAUSE);
@@ -158,15 +164,15 @@ final class Founding {
     return replies;
   }
 
-  /** Founds a cluster with these nodes, or says what is in the way. */
-  private String found(List<ProbeReply> replies) throws IOException, InterruptedException {
+  private void found(List<ProbeReply> replies) throws IOException, InterruptedException {
     String clusterId;
     try {
       byte[] random = new byte[8];
       host.random().nextBytes(random);
       clusterId = discovery.claim(HexFormat.of().formatHex(random), identity().getMemberId());
     } catch (IOException e) {
-      return "; no cluster can be founded: " + e.getMessage();
+      waiting = "no cluster can be founded: " + e.getMessage();
+      return;
     }
     List<Member> members = new ArrayList<>();
     members.add(member(identity().getName(), identity().getMemberId()));
@@ -186,7 +192,6 @@ final class Founding {
         log.info("{} did not hear of the new cluster: {}", reply.getName(), e.getMessage());
       }
     }
-    return "";
   }
 
   private static Member member(String name, long id) {
@@ -203,7 +208,8 @@ final class Founding {
             .call(Header.newBuilder().setJoin(join), clock.deadline(JOIN_LIMIT))
             .close();
       } catch (IOException e) {
-        log.info("not taken in yet: {}", e.getMessage());
+        waiting = "not taken in yet: " + e.getMessage();
+        log.info("{}", waiting);
         return;
       }
     }

@@ -53,7 +53,9 @@ public final class StatusReport {
             .setUptimeMs(node.uptime().toMillis())
             .setRole("JOINING");
     if (node.parts().isEmpty()) {
-      return status.addNotReady("not in a cluster yet").build();
+      String why =
+          identity.getClusterId().isEmpty() ? node.founding().waiting() : "reading the log";
+      return status.addNotReady("not in a cluster yet: " + why).build();
     }
     Node.Parts parts = node.parts().get();
     CommandLog.Standing standing = parts.planes().log().standing();
