@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicReference;
 import org.HdrHistogram.Histogram;
@@ -83,7 +84,7 @@ final class DemoCommand implements Callable<Integer> {
 
     try (SandstoreClient client = cluster.client()) {
       say("Smoke test");
-      if (!SmokeCommand.run(client, false)) {
+      if (!SmokeCommand.run(client, false, Optional.empty())) {
         return false;
       }
       TreeCopy copy = new TreeCopy(client, 8);

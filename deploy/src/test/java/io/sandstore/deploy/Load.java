@@ -25,6 +25,9 @@ final class Load implements AutoCloseable {
   private static final int WRITERS = 4;
   private static final int BLOCK_EVERY = 20;
 
+  /** Builds of images run beside: the load must leave them some of the machine. */
+  private static final Duration PAUSE = Duration.ofMillis(40);
+
   private record Written(String path, long seed, int size) {}
 
   final List<IOException> errors = Collections.synchronizedList(new ArrayList<>());
@@ -60,8 +63,11 @@ final class Load implements AutoCloseable {
         out.fsync();
         acknowledged.add(file);
         times.add(System.nanoTime());
+        Thread.sleep(PAUSE);
       } catch (IOException e) {
         errors.add(e);
+      } catch (InterruptedException e) {
+        return;
       }
     }
   }
