@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Flow 2: removes every trace of Sand Store from the cluster, data included, and proves it.
 source "$(dirname "$0")/lib.sh"
-: "${DESTROY_TIMEOUT:=120}"
+# Seconds in which something must go. A volume with very many files takes its time.
+: "${DESTROY_TIMEOUT:=300}"
 class=sandstore-local-ssd
 
 ours() { kube get "$1" -l app=sandstore -o name --ignore-not-found; }
@@ -9,7 +10,7 @@ volumes() { kube get pv -o "jsonpath={range .items[?(@.spec.storageClassName==\"
 count() { grep -c . || true; }
 
 stuck() {
-  printf 'error: not everything is gone after %s s. What is left:\n' "$DESTROY_TIMEOUT" >&2
+  printf 'error: nothing more went for %s s. What is left:\n' "$DESTROY_TIMEOUT" >&2
   { ours pods; ours pvc; ours services; volumes; } | sed 's/^/         /' >&2
   cat >&2 <<TEXT
        See why:    $kube_words describe pods,pvc -l app=sandstore
@@ -23,19 +24,20 @@ TEXT
 
 # await WHAT COMMAND...: until the command prints nothing.
 await() {
-  local what=$1 left
+  local what=$1 left before= deadline=0
   shift
   while left=$("$@" | count) && [ "$left" -gt 0 ]; do
+    if [ "$left" != "$before" ]; then
+      printf '   waiting for %s %s to go\n' "$left" "$what"
+      before=$left deadline=$(($(now) + DESTROY_TIMEOUT))
+    fi
     [ "$(now)" -lt "$deadline" ] || stuck
-    printf '   waiting for %s %s to go\n' "$left" "$what"
-    sleep 2
+    sleep 1
   done
 }
 
 require_profile
 require_context
-deadline=$(($(now) + DESTROY_TIMEOUT))
-
 step "destroying Sand Store in context $KUBE_CONTEXT, data included"
 before=$({ for kind in statefulset pod service configmap serviceaccount role rolebinding storageclass pvc; do ours $kind; done; volumes; })
 kube delete -f deploy/k8s/ --ignore-not-found=true --wait=false

@@ -299,7 +299,7 @@ class FlowsTest {
     Result stuck = make("k8s-destroy");
     assertThat(stuck.code()).isNotZero();
     assertThat(stuck.output())
-        .contains("not everything is gone after 2 s")
+        .contains("nothing more went for 2 s")
         .contains("pod/sandstore-1")
         .contains("delete pods -l app=sandstore --force --grace-period=0");
   }
