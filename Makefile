@@ -8,10 +8,10 @@ SOURCES := $(shell find . -path ./.git -prune -o \( -path '*/src/main/*' -o -nam
 # The cluster, the registry and the profile of the k8s targets; see docs/kubernetes.md.
 KUBE_CONTEXT ?= minikube-laptop
 PROFILE ?= raft
-export KUBE_CONTEXT PROFILE REGISTRY_URL ENDPOINT ETCD_IMAGE ALLOW_LOCAL_CLUSTER DOCKER_BUILD_FLAGS POD TAIL FOLLOW
+export KUBE_CONTEXT PROFILE REGISTRY_URL ENDPOINT ETCD_IMAGE ALLOW_LOCAL_CLUSTER DOCKER_BUILD_FLAGS POD TAIL FOLLOW COMPOSE_PORT
 
 .PHONY: help demo up status down test build format clean sim jdk tools k8s-build k8s-destroy k8s-deploy k8s-update \
-	k8s-rollback k8s-logs k8s-logs-crash k8s-status k8s-smoke e2e
+	k8s-rollback k8s-logs k8s-logs-crash k8s-status k8s-smoke compose-up compose-smoke compose-down parity e2e
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -74,6 +74,15 @@ k8s-status: build ## members, leader, term, lag, disk use, pods and claims
 
 k8s-smoke: build ## the smoke test from outside, through the NodePort
 	@deploy/flows/smoke.sh
+
+compose-up: build ## the pushed image under Docker Compose on this computer: REGISTRY_URL=..., PROFILE=raft
+	@deploy/flows/compose-up.sh
+
+compose-smoke: build ## the smoke test through Compose's published port
+	@deploy/flows/compose-smoke.sh
+
+compose-down: ## stop what compose-up started, volumes included
+	@deploy/flows/compose-down.sh
 
 e2e: build ## all flows and sad paths on the cluster of KUBE_CONTEXT, which they wipe; needs REGISTRY_URL
 	$(MVN) verify -pl deploy -am -Dspotless.check.skip -Dtest=KubernetesTest -Dsurefire.failIfNoSpecifiedTests=false \

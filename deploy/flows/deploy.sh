@@ -3,15 +3,6 @@
 source "$(dirname "$0")/lib.sh"
 : "${DEPLOY_TIMEOUT:=180}"
 
-# The digest behind the tag now: what runs must not change when somebody pushes.
-pushed_image() {
-  local tag digest
-  tag=$(image_tag)
-  digest=$(docker buildx imagetools inspect "$tag" 2>/dev/null | sed -n 's/^Digest: *\(sha256:[0-9a-f]*\).*/\1/p' | head -1)
-  [ -n "$digest" ] || die "the registry has no image $tag" "run: make k8s-build PROFILE=$PROFILE REGISTRY_URL=$REGISTRY_URL"
-  printf '%s@%s' "${tag%:*}" "$digest"
-}
-
 # The ConfigMap with the profile's overrides.
 config() {
   local pairs

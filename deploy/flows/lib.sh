@@ -37,6 +37,15 @@ require_registry() {
 
 image_tag() { printf '%s/sandstore-node:%s-latest' "${REGISTRY_URL%/}" "$PROFILE"; }
 
+# The digest behind the tag now: what runs must not change when somebody pushes.
+pushed_image() {
+  local tag digest
+  tag=$(image_tag)
+  digest=$(docker buildx imagetools inspect "$tag" 2>/dev/null | sed -n 's/^Digest: *\(sha256:[0-9a-f]*\).*/\1/p' | head -1)
+  [ -n "$digest" ] || die "the registry has no image $tag" "run: make k8s-build PROFILE=$PROFILE REGISTRY_URL=$REGISTRY_URL"
+  printf '%s@%s' "${tag%:*}" "$digest"
+}
+
 require_docker() {
   command -v docker >/dev/null || die "docker is not installed"
   docker info >/dev/null 2>&1 || die "the Docker daemon does not answer: start Docker (docker info says why)"

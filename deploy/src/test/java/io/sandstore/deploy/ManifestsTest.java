@@ -146,6 +146,31 @@ class ManifestsTest {
     assertThat(profiles).isEqualTo(new TreeSet<>(Profile.ALL.keySet()));
   }
 
+  @Test
+  void composeHasTheSameConfiguration() throws Exception {
+    Load load = new Load(LoadSettings.builder().build());
+    Map<String, Object> compose =
+        map(load.loadFromString(Files.readString(ROOT.resolve("deploy/docker/compose.yaml"))));
+    Map<String, String> defaults = new TreeMap<>();
+    map(map(compose.get("x-node")).get("environment"))
+        .forEach(
+            (key, value) -> {
+              // Each can be overridden by its own name, as a profile does.
+              assertThat((String) value).startsWith("${" + key + ":-").endsWith("}");
+              defaults.put(
+                  key,
+                  ((String) value).substring(key.length() + 4, ((String) value).length() - 1));
+            });
+    Map<String, Object> expected =
+        new TreeMap<>(map(named("ConfigMap", "sandstore-config").get("data")));
+    expected.put("SANDSTORE_POD_LABEL", ""); // there are no pods
+    assertThat(defaults).isEqualTo(expected);
+    for (String node : List.of("sandstore-0", "sandstore-1", "sandstore-2")) {
+      assertThat(map(compose.get("services")).get(node).toString())
+          .contains("SANDSTORE_NAME=" + node, "${SANDSTORE_IMAGE");
+    }
+  }
+
   private static TreeSet<String> known() {
     TreeSet<String> known = new TreeSet<>();
     NodeConfig.KEYS.forEach(key -> known.add(key.name()));
