@@ -11,7 +11,7 @@ PROFILE ?= raft
 export KUBE_CONTEXT PROFILE REGISTRY_URL ENDPOINT ETCD_IMAGE ALLOW_LOCAL_CLUSTER DOCKER_BUILD_FLAGS POD TAIL FOLLOW COMPOSE_PORT
 
 .PHONY: help demo up status down test build format clean sim jdk tools k8s-build k8s-destroy k8s-deploy k8s-update \
-	k8s-rollback k8s-logs k8s-logs-crash k8s-status k8s-smoke compose-up compose-smoke compose-down parity e2e
+	k8s-rollback k8s-logs k8s-logs-crash k8s-status k8s-smoke compose-up compose-smoke compose-down e2e
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18

@@ -1,6 +1,5 @@
 package io.sandstore.cli;
 
-import io.sandstore.client.DirectoryPage;
 import io.sandstore.client.OpenFlag;
 import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
@@ -65,7 +64,7 @@ final class Failover {
       failover.running = false;
       writer.join();
     }
-    failover.removeAll();
+    FileCommands.removeTree(client, directory);
     return new Outcome(
         failover.longest / 1_000_000, failover.writes, failover.errors, failover.lastError);
   }
@@ -79,13 +78,6 @@ final class Failover {
     if (process.exitValue() != 0) {
       throw new IOException("the command failed with " + process.exitValue() + ": " + command);
     }
-  }
-
-  private void removeAll() throws IOException {
-    for (DirectoryPage.Entry entry : client.readdir(directory)) {
-      client.unlink(directory + "/" + entry.name());
-    }
-    client.rmdir(directory);
   }
 
   private void write() {

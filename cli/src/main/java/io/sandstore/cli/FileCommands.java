@@ -379,16 +379,26 @@ final class FileCommands {
       if (!recursive) {
         throw new PosixException(Errno.EISDIR, path + " is a directory; use -r");
       }
-      DirectoryPage page;
-      do {
-        page = client.readdir(path, "", 1000);
-        for (DirectoryPage.Entry entry : page.entries()) {
-          remove(client, TreeCopy.join(path, entry.name()));
+      removeTree(client, path);
+    }
+  }
+
+  /** Removes a directory with all that is in it; of the root only what is in it. */
+  static void removeTree(SandstoreClient client, String path) throws IOException {
+    DirectoryPage page;
+    do {
+      page = client.readdir(path, "", 1000);
+      for (DirectoryPage.Entry entry : page.entries()) {
+        String inside = TreeCopy.join(path, entry.name());
+        if (entry.stat().isDirectory()) {
+          removeTree(client, inside);
+        } else {
+          client.unlink(inside);
         }
-      } while (page.more());
-      if (!path.equals("/")) {
-        client.rmdir(path);
       }
+    } while (page.more());
+    if (!path.equals("/")) {
+      client.rmdir(path);
     }
   }
 

@@ -37,6 +37,7 @@ import picocli.CommandLine.IVersionProvider;
       StatusCommand.class,
       SmokeCommand.class,
       DemoCommand.class,
+      BenchCommand.class,
       FileCommands.Ls.class,
       FileCommands.Stat.class,
       FileCommands.Cat.class,

@@ -57,7 +57,7 @@ public final class Smoke {
       names();
       directories();
     } finally {
-      removeAll(dir);
+      FileCommands.removeTree(client, dir);
     }
     return List.copyOf(steps);
   }
@@ -327,18 +327,6 @@ public final class Smoke {
       }
       return all.array();
     }
-  }
-
-  private void removeAll(String directory) throws IOException {
-    for (DirectoryPage.Entry entry : client.readdir(directory)) {
-      String path = directory + "/" + entry.name();
-      if (entry.stat().isDirectory()) {
-        removeAll(path);
-      } else {
-        client.unlink(path);
-      }
-    }
-    client.rmdir(directory);
   }
 
   private static void expect(Object wanted, Object got) {

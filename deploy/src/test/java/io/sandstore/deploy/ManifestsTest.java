@@ -158,8 +158,7 @@ class ManifestsTest {
               // Each can be overridden by its own name, as a profile does.
               assertThat((String) value).startsWith("${" + key + ":-").endsWith("}");
               defaults.put(
-                  key,
-                  ((String) value).substring(key.length() + 4, ((String) value).length() - 1));
+                  key, ((String) value).substring(key.length() + 4, ((String) value).length() - 1));
             });
     Map<String, Object> expected =
         new TreeMap<>(map(named("ConfigMap", "sandstore-config").get("data")));
