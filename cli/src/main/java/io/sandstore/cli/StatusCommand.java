@@ -46,15 +46,28 @@ final class StatusCommand implements Callable<Integer> {
   }
 
   private static void print(ClusterStatus all) {
+    int width = all.getNodesList().stream().mapToInt(n -> n.getAddress().length()).max().orElse(0);
+    String address = "%-" + Math.max(width, "ADDRESS".length()) + "s";
     System.out.printf(
-        "%-12s %-26s %-9s %-5s %6s %9s %5s %7s %7s %9s %9s  %s%n",
-        "NODE", "ADDRESS", "ROLE", "READY", "TERM", "APPLIED", "LAG", "BLOCKS", "REPAIR", "USED",
-        "FREE", "MEMBERS");
+        "%-12s " + address + " %-9s %-5s %6s %9s %5s %7s %7s %9s %9s  %s%n",
+        "NODE",
+        "ADDRESS",
+        "ROLE",
+        "READY",
+        "TERM",
+        "APPLIED",
+        "LAG",
+        "BLOCKS",
+        "REPAIR",
+        "USED",
+        "FREE",
+        "MEMBERS");
     long commit =
         all.getNodesList().stream().mapToLong(n -> n.getStatus().getCommitIndex()).max().orElse(0);
     for (ClusterStatus.Entry node : all.getNodesList()) {
       if (!node.hasStatus()) {
-        System.out.printf("%-12s %-26s does not answer%n", node.getName(), node.getAddress());
+        System.out.printf(
+            "%-12s " + address + " does not answer%n", node.getName(), node.getAddress());
         continue;
       }
       NodeStatus s = node.getStatus();
@@ -63,7 +76,7 @@ final class StatusCommand implements Callable<Integer> {
         members.add(member.getName() + (member.getLearner() ? " (learning)" : ""));
       }
       System.out.printf(
-          "%-12s %-26s %-9s %-5s %6d %9d %5d %7d %7d %9s %9s  %s%n",
+          "%-12s " + address + " %-9s %-5s %6d %9d %5d %7d %7d %9s %9s  %s%n",
           s.getName(),
           node.getAddress(),
           s.getRole(),

@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.sandstore.client.AttributeChange;
+import io.sandstore.client.ClientConfig;
 import io.sandstore.client.DirectoryPage;
 import io.sandstore.client.OpenFlag;
 import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
+import io.sandstore.host.jvm.JvmHost;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.ClusterStatus;
 import io.sandstore.wire.Errno;
@@ -452,6 +454,60 @@ class ClusterTest {
     List<String> all = new ArrayList<>(List.of(args));
     all.addAll(List.of("--target", cluster.nodes.seeds()));
     return new Run(line.execute(all.toArray(String[]::new)), err.toString());
+  }
+
+  @Test
+  void benchWritesTheColumnsOfTheOriginalAndRemovesItsFiles(@TempDir Path local) throws Exception {
+    Path csv = local.resolve("bench.csv");
+    assertThat(
+            run(
+                    "bench",
+                    "--duration",
+                    "1",
+                    "--warm-up",
+                    "0",
+                    "--concurrency",
+                    "2",
+                    "--block-size",
+                    "65536",
+                    "--csv",
+                    csv.toString())
+                .code())
+        .isZero();
+    List<String> lines = Files.readAllLines(csv);
+    assertThat(lines.getFirst())
+        .startsWith(
+            "operation,concurrency,block_size_bytes,p50_ms,p95_ms,p99_ms,p100_ms,total_ops,"
+                + "error_count");
+    assertThat(lines.subList(1, lines.size()))
+        .hasSize(Bench.Phase.values().length)
+        .allMatch(line -> line.split(",", -1)[1].equals("2") && line.split(",", -1)[8].equals("0"))
+        .noneMatch(line -> line.split(",", -1)[7].equals("0"));
+    assertThat(client.readdir("/")).noneMatch(entry -> entry.name().startsWith("bench"));
+    assertThat(run("bench", "--concurrency", "0").code()).isEqualTo(2);
+  }
+
+  @Test
+  void anOutageIsMeasuredUnderLoad() throws Exception {
+    Failover.Outcome calm = Failover.measure(client, "/calm", "true");
+    assertThat(calm.errors()).isZero();
+    assertThat(calm.writes()).isPositive();
+    assertThatThrownBy(() -> Failover.measure(client, "/failing", "exit 3"))
+        .hasMessageContaining("failed with 3");
+  }
+
+  @Test
+  void theStatusOfAllNodesComesThroughAnyOne() throws Exception {
+    for (String name : cluster.nodes.names()) {
+      try (SandstoreClient one =
+          new SandstoreClient(JvmHost.create(4), ClientConfig.of(cluster.nodes.address(name)))) {
+        assertThat(one.status().getNodesList())
+            .hasSize(3)
+            .allMatch(ClusterStatus.Entry::hasStatus)
+            .extracting(ClusterStatus.Entry::getName)
+            .isEqualTo(cluster.nodes.names());
+      }
+    }
   }
 
   @Test
