@@ -463,7 +463,7 @@ class ClusterTest {
             run(
                     "bench",
                     "--duration",
-                    "1",
+                    "3",
                     "--warm-up",
                     "0",
                     "--concurrency",
