@@ -11,7 +11,7 @@ PROFILE ?= raft
 export KUBE_CONTEXT PROFILE REGISTRY_URL ENDPOINT ETCD_IMAGE ALLOW_LOCAL_CLUSTER DOCKER_BUILD_FLAGS POD TAIL FOLLOW COMPOSE_PORT
 
 .PHONY: help demo up status down test build format clean sim jdk tools k8s-build k8s-destroy k8s-deploy k8s-update \
-	k8s-rollback k8s-logs k8s-logs-crash k8s-status k8s-smoke compose-up compose-smoke compose-down e2e
+	k8s-rollback k8s-logs k8s-logs-crash k8s-status k8s-smoke compose-up compose-smoke compose-down parity e2e
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -83,6 +83,9 @@ compose-smoke: build ## the smoke test through Compose's published port
 
 compose-down: ## stop what compose-up started, volumes included
 	@deploy/flows/compose-down.sh
+
+parity: build ## Kubernetes against Docker Compose on this computer, in turns; wipes both
+	@deploy/flows/parity.sh
 
 e2e: build ## all flows and sad paths on the cluster of KUBE_CONTEXT, which they wipe; needs REGISTRY_URL
 	$(MVN) verify -pl deploy -am -Dspotless.check.skip -Dtest=KubernetesTest -Dsurefire.failIfNoSpecifiedTests=false \
