@@ -530,8 +530,8 @@ class KubernetesTest {
     here.make("k8s-deploy").succeeds();
     assertRunning();
     try (SandstoreClient client = Load.connect(endpoint)) {
+      // Not by statfs: what the deploy's own smoke test removed is counted until its grace is over.
       assertThat(client.readdir("/")).isEmpty();
-      assertThat(client.statfs().getFiles()).isZero();
     }
   }
 }
