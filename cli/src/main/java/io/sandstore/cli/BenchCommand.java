@@ -1,10 +1,12 @@
 package io.sandstore.cli;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.sandstore.client.SandstoreClient;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -20,8 +22,10 @@ import picocli.CommandLine.Option;
 @Command(
     name = "bench",
     description =
-        "Measures a cluster from here: a phase for each kind of operation, for a time, with some "
-            + "operations outstanding at once. Prints a table; --csv keeps the figures.",
+        "Measures a cluster from here, after this machine itself: a phase for each kind of "
+            + "operation, for a time, with some operations outstanding at once. Latencies are "
+            + "corrected for coordinated omission. The last column compares with what this machine "
+            + "can do by itself, one at a time.",
     mixinStandardHelpOptions = true)
 final class BenchCommand implements Callable<Integer> {
 
@@ -36,63 +40,132 @@ final class BenchCommand implements Callable<Integer> {
 
   @Option(
       names = "--concurrency",
-      description = "operations outstanding at once (default: ${DEFAULT-VALUE})")
-  int concurrency = 8;
+      split = ",",
+      paramLabel = "N",
+      description = "operations outstanding at once; several to measure each (default: 8)")
+  List<Integer> concurrencies = List.of(8);
 
   @Option(names = "--duration", description = "seconds a phase (default: ${DEFAULT-VALUE})")
   int seconds = 10;
 
   @Option(
       names = "--warm-up",
-      description = "seconds a phase runs before it is measured (default: ${DEFAULT-VALUE})")
-  int warmUpSeconds = 3;
+      description =
+          "seconds before anything is measured, shared by the phases; a Java process needs about "
+              + "90 (default: ${DEFAULT-VALUE})")
+  int warmUpSeconds = 90;
+
+  @Option(
+      names = "--rate",
+      paramLabel = "OPS",
+      description =
+          "operations a second, begun when due whatever the others take (default: as many as "
+              + "there can be)")
+  int rate;
 
   @Option(
       names = "--block-size",
       description = "bytes of a write or read (default: ${DEFAULT-VALUE})")
   int blockBytes = 1 << 20;
 
-  @Option(names = "--csv", paramLabel = "FILE", description = "append the figures to this file")
+  @Option(
+      names = "--machine-dir",
+      paramLabel = "DIR",
+      description =
+          "whose disk to measure first, 512 MiB; best that of the nodes (default: "
+              + "${DEFAULT-VALUE})")
+  Path machineDirectory = Path.of(System.getProperty("java.io.tmpdir"));
+
+  @Option(
+      names = "--csv",
+      paramLabel = "FILE",
+      description = "append the figures to this file; the machine's go to FILE.machine.json")
   Optional<Path> csv = Optional.empty();
 
-  @Option(names = "--label", description = "put before each line of the CSV (default: none)")
+  @Option(names = "--label", description = "a column of the CSV (default: none)")
   String label = "";
+
+  @Option(names = "--plot", paramLabel = "FILE", description = "draw the latencies, as SVG")
+  Optional<Path> plot = Optional.empty();
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    if (concurrency < 1 || seconds < 1 || warmUpSeconds < 0 || blockBytes < 1) {
-      throw new IllegalArgumentException("concurrency, duration and block size must be positive");
+    if (concurrencies.stream().anyMatch(c -> c < 1)
+        || seconds < 1
+        || warmUpSeconds < 0
+        || blockBytes < 1
+        || rate < 0
+        || label.indexOf(',') >= 0) {
+      throw new IllegalArgumentException(
+          "concurrency, duration and block size must be positive, a label without commas");
     }
-    Bench.Shape shape =
-        new Bench.Shape(
-            concurrency,
-            Duration.ofSeconds(warmUpSeconds),
-            Duration.ofSeconds(seconds),
-            blockBytes);
-    List<Bench.Result> results = new ArrayList<>();
+    Machine machine = Machine.measure(machineDirectory);
+    System.out.print(MachineCommand.describe(machine));
+    List<BenchResult> results = new ArrayList<>();
     try (SandstoreClient client = target.connect();
-        Bench bench = new Bench(client, shape)) {
-      System.out.println(Bench.Result.HEADER);
-      for (Bench.Phase phase : phases) {
-        Bench.Result result = bench.run(phase);
-        results.add(result);
-        System.out.println(result.row());
+        Bench bench = new Bench(client, blockBytes)) {
+      warmUp(bench);
+      System.out.println(BenchResult.HEADER);
+      for (int concurrency : concurrencies) {
+        Bench.Shape shape = shape(concurrency, seconds);
+        for (Bench.Phase phase : phases) {
+          BenchResult result = bench.run(phase, shape);
+          results.add(result);
+          System.out.println(result.row(machine));
+        }
       }
     }
     if (csv.isPresent()) {
-      boolean fresh = !Files.exists(csv.get());
-      try (PrintStream out =
-          new PrintStream(
-              Files.newOutputStream(
-                  csv.get(),
-                  java.nio.file.StandardOpenOption.CREATE,
-                  java.nio.file.StandardOpenOption.APPEND))) {
-        if (fresh) {
-          out.println(Bench.Result.CSV_HEADER);
-        }
-        results.forEach(result -> out.println(result.csv(label)));
-      }
+      keep(csv.get(), machine, results);
+    }
+    if (plot.isPresent()) {
+      Files.writeString(plot.get(), plot(results, machine));
     }
     return results.stream().allMatch(r -> r.errors() == 0) ? 0 : Main.DIFFERENT;
+  }
+
+  private Bench.Shape shape(int concurrency, double phaseSeconds) {
+    Duration duration = Duration.ofMillis(Math.round(phaseSeconds * 1000));
+    return new Bench.Shape(concurrency, duration, rate);
+  }
+
+  private void warmUp(Bench bench) throws IOException, InterruptedException {
+    if (warmUpSeconds > 0) {
+      System.err.println("warming up for " + warmUpSeconds + " s");
+      Bench.Shape shape =
+          shape(concurrencies.getFirst(), Math.max(0.1, (double) warmUpSeconds / phases.size()));
+      for (Bench.Phase phase : phases) {
+        bench.run(phase, shape);
+      }
+    }
+  }
+
+  private void keep(Path file, Machine machine, List<BenchResult> results) throws IOException {
+    boolean fresh = !Files.exists(file);
+    try (PrintStream out =
+        new PrintStream(
+            Files.newOutputStream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND))) {
+      if (fresh) {
+        out.println(BenchResult.CSV_HEADER);
+      }
+      results.forEach(result -> out.println(result.csv(label, machine)));
+    }
+    Files.writeString(
+        file.resolveSibling(file.getFileName() + ".machine.json"),
+        new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(machine));
+  }
+
+  private static String plot(List<BenchResult> results, Machine machine) {
+    return new BarChart(
+            "Latency of Sand Store on " + machine.cpu() + ", " + machine.cores() + " cores",
+            "ms",
+            true,
+            results.stream().map(r -> r.name() + " x" + r.concurrency()).toList(),
+            List.of(
+                BarChart.series("p50", results.stream().map(BenchResult::p50).toList()),
+                BarChart.series("p99", results.stream().map(BenchResult::p99).toList()),
+                BarChart.series("p99.9", results.stream().map(BenchResult::p999).toList())),
+            java.util.OptionalDouble.empty())
+        .svg();
   }
 }

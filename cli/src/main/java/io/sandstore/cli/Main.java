@@ -38,6 +38,8 @@ import picocli.CommandLine.IVersionProvider;
       SmokeCommand.class,
       DemoCommand.class,
       BenchCommand.class,
+      MachineCommand.class,
+      RatiosCommand.class,
       FileCommands.Ls.class,
       FileCommands.Stat.class,
       FileCommands.Cat.class,

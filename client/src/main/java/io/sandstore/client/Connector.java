@@ -19,6 +19,8 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -38,6 +40,7 @@ final class Connector implements Closeable {
   private final Clock clock;
   private final List<Peer> peers = new ArrayList<>();
   private final AtomicLong turn = new AtomicLong();
+  private final Set<Integer> tried = ConcurrentHashMap.newKeySet();
   private volatile int preferred;
   private volatile String clusterId = "";
 
@@ -53,11 +56,25 @@ final class Connector implements Closeable {
     return Hello.newBuilder().setClusterId(clusterId).build();
   }
 
-  /** Metadata: to the node that answered last. */
+  /** Metadata: to the leader if it is known, else to the node that answered last. */
   Header call(Header.Builder request, Deadline deadline) throws IOException, InterruptedException {
     int first = preferred;
     try (Frame answer = call(request, Frame.NO_PAYLOAD, deadline, first, false)) {
+      if (!answer.header().getLeader().isEmpty()) {
+        preferLeader(answer.header().getLeader());
+      }
       return answer.header();
+    }
+  }
+
+  /** The next metadata goes to the leader itself, if we know it, else to a node never tried. */
+  private void preferLeader(String name) {
+    for (int i = 0; i < peers.size(); i++) {
+      HelloReply greeting = peers.get(i).greeting();
+      if (greeting == null ? !tried.contains(i) : greeting.getName().equals(name)) {
+        preferred = i;
+        return;
+      }
     }
   }
 
@@ -97,6 +114,7 @@ final class Connector implements Closeable {
     for (int attempt = 0; ; attempt++) {
       int chosen = (first + attempt) % peers.size();
       Peer peer = peers.get(chosen);
+      tried.add(chosen);
       try {
         Deadline limit = clock.deadline(deadline.leftAtMost(ATTEMPT_LIMIT));
         int lane = bulk ? peer.bulkLane() : Peer.CONTROL;

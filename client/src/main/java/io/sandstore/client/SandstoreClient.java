@@ -19,6 +19,7 @@ import io.sandstore.wire.Location;
 import io.sandstore.wire.Lookup;
 import io.sandstore.wire.Mkdir;
 import io.sandstore.wire.Outcome;
+import io.sandstore.wire.Ping;
 import io.sandstore.wire.Query;
 import io.sandstore.wire.ReadDirectory;
 import io.sandstore.wire.ReadLink;
@@ -249,6 +250,15 @@ public final class SandstoreClient implements Closeable {
 
   public FileSystemStats statfs() throws IOException {
     return ask(Query.newBuilder().setStatFs(StatFs.getDefaultInstance())).getStats();
+  }
+
+  /** A round trip to a node that does nothing for it: what the network and the framing take. */
+  public void ping() throws IOException {
+    try {
+      connector.call(Header.newBuilder().setPing(Ping.getDefaultInstance()), deadline());
+    } catch (InterruptedException e) {
+      throw interrupted(e);
+    }
   }
 
   /**

@@ -61,8 +61,8 @@ final class Requests implements RpcServer.Handler {
   public Frame handle(Header request, ByteBuffer payload, Deadline deadline)
       throws IOException, InterruptedException {
     return switch (request.getBodyCase()) {
-      case MUTATE -> frame(mutate(request.getMutate(), deadline));
-      case ASK -> frame(ask(request.getAsk(), deadline));
+      case MUTATE -> fromLeader(mutate(request.getMutate(), deadline));
+      case ASK -> fromLeader(ask(request.getAsk(), deadline));
       case WRITE_BLOCK ->
           frame(
               Header.newBuilder()
@@ -91,6 +91,7 @@ final class Requests implements RpcServer.Handler {
             .transferLeadership(request.getTransferLeadership().getTo(), deadline);
         yield frame(done());
       }
+      case PING -> frame(done());
       case FAULT,
           HELLO,
           HELLO_REPLY,
@@ -120,6 +121,11 @@ final class Requests implements RpcServer.Handler {
 
   private static Frame frame(Header.Builder header) {
     return Frame.of(header.build());
+  }
+
+  /** Tells the caller where to ask next time, if that is not here. */
+  private Frame fromLeader(Header.Builder answer) throws PosixException {
+    return frame(answer.setLeader(serving().router().leaderElsewhere()));
   }
 
   private static Header.Builder done() {

@@ -83,6 +83,12 @@ final class Router implements Cluster {
     return route(deadline, () -> askHere(query, deadline), forward).getAnswer();
   }
 
+  /** The leader's name; empty if this node leads or knows none. */
+  String leaderElsewhere() {
+    CommandLog.Standing standing = log.standing();
+    return standing.leading() ? "" : standing.leader();
+  }
+
   private interface Local {
     Header.Builder run() throws IOException, InterruptedException;
   }
