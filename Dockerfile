@@ -17,6 +17,7 @@ COPY node node
 COPY control control
 COPY cli cli
 COPY sim/pom.xml sim/pom.xml
+COPY chaos/pom.xml chaos/pom.xml
 COPY deploy/pom.xml deploy/pom.xml
 # What git knows of formatting, lint of tests and toolchains is the tests' business; an error in the
 # code still ends the build here.

@@ -10,7 +10,7 @@ KUBE_CONTEXT ?= minikube-laptop
 PROFILE ?= raft
 export KUBE_CONTEXT PROFILE REGISTRY_URL ENDPOINT ETCD_IMAGE ALLOW_LOCAL_CLUSTER DOCKER_BUILD_FLAGS POD TAIL FOLLOW COMPOSE_PORT
 
-.PHONY: help demo up status down test build format clean sim jdk tools k8s-build k8s-destroy k8s-deploy k8s-update \
+.PHONY: help demo chaos compare up status down test build format clean sim jdk tools k8s-build k8s-destroy k8s-deploy k8s-update \
 	k8s-rollback k8s-logs k8s-logs-crash k8s-status k8s-smoke compose-up compose-smoke compose-down parity e2e
 
 help: ## this list
@@ -41,6 +41,13 @@ test: | jdk tools ## all tests: formatting, lint, unit, contract, simulation, re
 
 sim: build ## replay one simulation: make sim SEED=42 STEPS=2000
 	@$(JAVA_HOME)/bin/java --add-opens java.base/java.lang=ALL-UNNAMED -XX:+UseSerialGC -cp 'sim/target/classes:cli/target/lib/*' io.sandstore.sim.Replay $(or $(SEED),1) $(or $(STEPS),2000)
+
+chaos: build ## hurt three real nodes under load, judge the histories: MINUTES=3; needs root
+	@bin/chaos --minutes $(or $(MINUTES),3) $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
+
+compare: build ## Sand Store against etcd and HDFS on this machine, in turns: ROUNDS=3, PEERS=...
+	@$(MVN) -q -Pcompare -pl bench/compare -am -DskipTests -Dspotless.check.skip package > target/build.log 2>&1 || { tail -30 target/build.log; exit 1; }
+	@bin/compare $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PEERS),--peers $(PEERS))
 
 format: | jdk tools ## format all sources
 	@$(MVN) -q spotless:apply

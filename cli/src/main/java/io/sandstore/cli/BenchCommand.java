@@ -103,7 +103,8 @@ final class BenchCommand implements Callable<Integer> {
     System.out.print(MachineCommand.describe(machine));
     List<BenchResult> results = new ArrayList<>();
     try (SandstoreClient client = target.connect();
-        Bench bench = new Bench(client, blockBytes)) {
+        SandstoreSubject subject = new SandstoreSubject(client, blockBytes)) {
+      Bench bench = new Bench(subject, blockBytes);
       warmUp(bench);
       System.out.println(BenchResult.HEADER);
       for (int concurrency : concurrencies) {

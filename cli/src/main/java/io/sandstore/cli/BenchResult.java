@@ -8,7 +8,7 @@ import java.util.OptionalDouble;
  *
  * @param stealPercent of the machine's time while it ran, that somebody else had
  */
-record BenchResult(
+public record BenchResult(
     Bench.Phase phase,
     int concurrency,
     int blockBytes,
@@ -24,7 +24,7 @@ record BenchResult(
     OptionalDouble stealPercent,
     String error) {
 
-  static final String HEADER =
+  public static final String HEADER =
       "%-11s %5s %10s %10s %9s %9s %9s %9s %9s %7s %6s  %s"
           .formatted(
               "OPERATION",
@@ -41,7 +41,7 @@ record BenchResult(
               "OF CEILING");
 
   /** The first nine are those of the Go original; figures of other tools are comparable by them. */
-  static final String CSV_HEADER =
+  public static final String CSV_HEADER =
       "operation,concurrency,block_size_bytes,p50_ms,p95_ms,p99_ms,p100_ms,total_ops,error_count,"
           + "label,seconds,ops_per_s,mb_per_s,p999_ms,steal_percent,percent_of_ceiling,ceiling";
 
@@ -65,15 +65,15 @@ record BenchResult(
     };
   }
 
-  double rate() {
+  public double rate() {
     return operations / seconds;
   }
 
-  double megabytes() {
+  public double megabytes() {
     return bytes / seconds / 1e6;
   }
 
-  String row(Machine machine) {
+  public String row(Machine machine) {
     Ceiling ceiling = ceiling(machine);
     return String.format(
         Locale.ROOT,
@@ -94,7 +94,7 @@ record BenchResult(
         error.isEmpty() ? "" : "; " + error);
   }
 
-  String csv(String label, Machine machine) {
+  public String csv(String label, Machine machine) {
     Ceiling ceiling = ceiling(machine);
     return String.format(
         Locale.ROOT,

@@ -89,7 +89,7 @@ public final class LocalCluster {
   }
 
   /** This same program on this same JDK, within 512 MiB. */
-  static List<String> command() {
+  public static List<String> command() {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(NODE_OPTIONS);

@@ -29,7 +29,7 @@ import java.util.Random;
  * @param roundTrips 64 bytes there and back over TCP on loopback, a second, one after the other
  * @param roundTripMillis median of one such round trip
  */
-record Machine(
+public record Machine(
     String cpu,
     int cores,
     String kernel,
@@ -56,7 +56,7 @@ record Machine(
   }
 
   /** Measures for some seconds; needs 512 MiB free in the directory. */
-  static Machine measure(Path directory) throws IOException {
+  public static Machine measure(Path directory) throws IOException {
     Files.createDirectories(directory);
     Pace force = force(directory);
     Pace trip = roundTrip();

@@ -14,7 +14,6 @@ import io.sandstore.wire.Lookup;
 import io.sandstore.wire.NewExtent;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.Query;
-import io.sandstore.wire.ReadBlock;
 import io.sandstore.wire.SetAttributes;
 import io.sandstore.wire.Write;
 import io.sandstore.wire.WriteBlock;
@@ -23,6 +22,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
@@ -58,6 +58,11 @@ public final class SandFile implements Closeable {
   private long bufferStart;
   private final ArrayDeque<Flying> flying = new ArrayDeque<>();
   private @Nullable IOException failed;
+  private final ReadAhead ahead;
+
+  /** Where the last read ended: one that begins here is sequential. */
+  private long expected = -1;
+
   private long position;
   private boolean closed;
 
@@ -68,6 +73,7 @@ public final class SandFile implements Closeable {
     this.readable = readable;
     this.writable = writable;
     this.append = append;
+    this.ahead = new ReadAhead(client);
   }
 
   public long inode() {
@@ -297,9 +303,14 @@ public final class SandFile implements Closeable {
     if (!into.hasRemaining()) {
       return 0;
     }
+    boolean sequential = offset == expected;
+    if (!sequential) {
+      ahead.clear();
+    }
     Deadline deadline = client.deadline();
     while (true) {
-      Answer layout = layout(offset, into.remaining());
+      long window = sequential ? ReadAhead.WINDOW_BYTES : 0;
+      Answer layout = layout(offset, into.remaining() + window);
       long size = layout.getAttributes().getSize();
       if (offset >= size) {
         return -1;
@@ -307,10 +318,12 @@ public final class SandFile implements Closeable {
       int length = (int) Math.min(into.remaining(), end(layout, size) - offset);
       int mark = into.position();
       try {
-        fill(into, offset, length, layout, deadline);
+        fill(into, offset, length, layout, sequential, deadline);
+        expected = offset + length;
         return length;
       } catch (PosixException e) {
         // The file changed after its layout was read, and the old block is gone.
+        ahead.clear();
         if (e.errno() != Errno.ENOENT || deadline.passed()) {
           throw e;
         }
@@ -320,7 +333,7 @@ public final class SandFile implements Closeable {
   }
 
   /** Asked anew for every read: another client's acknowledged write must not be missed. */
-  private Answer layout(long offset, int length) throws IOException {
+  private Answer layout(long offset, long length) throws IOException {
     return client.ask(
         Query.newBuilder()
             .setLayout(Layout.newBuilder().setInode(inode).setOffset(offset).setLength(length)));
@@ -336,19 +349,33 @@ public final class SandFile implements Closeable {
   }
 
   /** Copies extents into the buffer; what no extent covers is zeros. */
-  private void fill(ByteBuffer into, long offset, int length, Answer layout, Deadline deadline)
+  private void fill(
+      ByteBuffer into,
+      long offset,
+      int length,
+      Answer layout,
+      boolean sequential,
+      Deadline deadline)
       throws IOException {
     long end = offset + length;
     long at = offset;
-    for (Extent extent : layout.getExtentsList()) {
+    List<Extent> extents = layout.getExtentsList();
+    for (int i = 0; i < extents.size(); i++) {
+      Extent extent = extents.get(i);
       long start = Math.max(extent.getOffset(), at);
       long stop = Math.min(extent.getOffset() + extent.getLength(), end);
       if (start >= stop) {
         continue;
       }
       zeros(into, start - at);
-      int skip = (int) (start - extent.getOffset());
-      readBlock(into, extent, extent.getBlockOffset() + skip, (int) (stop - start), deadline);
+      int from = extent.getBlockOffset() + (int) (start - extent.getOffset());
+      int count = (int) (stop - start);
+      if (sequential) {
+        List<Extent> following = extents.subList(i + 1, extents.size());
+        ahead.read(into, extent, from, from + count, following, deadline);
+      } else {
+        readBlock(into, extent, from, count, deadline);
+      }
       at = stop;
     }
     zeros(into, end - at);
@@ -362,13 +389,7 @@ public final class SandFile implements Closeable {
 
   private void readBlock(ByteBuffer into, Extent extent, int offset, int length, Deadline deadline)
       throws IOException {
-    Header.Builder request =
-        Header.newBuilder()
-            .setReadBlock(
-                ReadBlock.newBuilder()
-                    .setBlock(extent.getBlock())
-                    .setOffset(offset)
-                    .setLength(length));
+    Header.Builder request = ReadAhead.request(extent.getBlock(), offset, length);
     try (Frame answer = client.connector().fetch(request, extent.getHoldersList(), deadline)) {
       if (answer.payload().remaining() != length) {
         throw new PosixException(Errno.EIO, "short read of block " + extent.getBlock());
@@ -461,6 +482,7 @@ public final class SandFile implements Closeable {
         }
       } finally {
         closed = true;
+        ahead.clear();
         client.forget(this);
       }
     } finally {

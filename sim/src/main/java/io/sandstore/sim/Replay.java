@@ -1,24 +1,30 @@
 package io.sandstore.sim;
 
-/** Runs one simulation: {@code make sim SEED=... STEPS=...}. The same seed gives the same run. */
+/**
+ * Runs one simulation: {@code make sim SEED=... STEPS=...}. The same seed gives the same run. With
+ * a third argument, that many seeds from the first on, until one shows a violation.
+ */
 public final class Replay {
 
   private Replay() {}
 
   public static void main(String[] args) {
-    long seed = Long.parseLong(args[0]);
+    long first = Long.parseLong(args[0]);
     long steps = Long.parseLong(args[1]);
+    long seeds = args.length > 2 ? Long.parseLong(args[2]) : 1;
     try {
-      Simulation.Summary summary = new Simulation(seed).run(steps);
-      System.out.printf(
-          "seed %d: %d steps, %d operations acknowledged, %d without an answer, faults %s%n"
-              + "fingerprint %016x%n",
-          seed,
-          summary.steps(),
-          summary.acknowledged(),
-          summary.unknown(),
-          summary.faults(),
-          summary.fingerprint());
+      for (long seed = first; seed < first + seeds; seed++) {
+        Simulation.Summary summary = new Simulation(seed).run(steps);
+        System.out.printf(
+            "seed %d: %d steps, %d operations acknowledged, %d without an answer, faults %s%n"
+                + "fingerprint %016x%n",
+            seed,
+            summary.steps(),
+            summary.acknowledged(),
+            summary.unknown(),
+            summary.faults(),
+            summary.fingerprint());
+      }
       System.exit(0);
     } catch (Simulation.Violation e) {
       System.out.println("VIOLATION: " + e.getMessage());

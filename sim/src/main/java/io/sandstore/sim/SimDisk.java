@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,15 +28,21 @@ final class SimDisk implements Disk {
   private static final class Data {
     byte[] durable = new byte[0];
     byte[] current = new byte[0];
+    final long number;
     int size;
     int durableSize;
     final List<int[]> unforced = new ArrayList<>(); // {position, length}
+
+    Data(long number) {
+      this.number = number;
+    }
   }
 
   private final Random random;
   private final TreeMap<String, Data> names = new TreeMap<>();
   private final TreeMap<String, Data> durableNames = new TreeMap<>();
   long capacityBytes = Long.MAX_VALUE;
+  private long created;
 
   /** Run before every write and force; may kill the process that asked. */
   Runnable beforeChange = () -> {};
@@ -60,7 +67,7 @@ final class SimDisk implements Disk {
         throw new NoSuchFileException(path);
       }
       beforeChange.run();
-      data = new Data();
+      data = new Data(created++);
       names.put(path, data);
     }
     return new SimFile(data);
@@ -143,7 +150,8 @@ final class SimDisk implements Disk {
     data.durableSize = data.size;
   }
 
-  private long used() {
+  /** Bytes of all files. */
+  long used() {
     return names.values().stream().mapToLong(data -> data.size).sum();
   }
 
@@ -202,7 +210,7 @@ final class SimDisk implements Disk {
     durableNames.clear();
   }
 
-  /** Flips one bit of a file whose path begins so; the path, or null if there is none. */
+  /** Flips one bit of a file whose path begins so, often of the newest; the path, or null. */
   @Nullable String flipBit(String prefix) {
     List<Map.Entry<String, Data>> candidates =
         names.entrySet().stream()
@@ -211,7 +219,12 @@ final class SimDisk implements Disk {
     if (candidates.isEmpty()) {
       return null;
     }
-    Map.Entry<String, Data> chosen = candidates.get(random.nextInt(candidates.size()));
+    Map.Entry<String, Data> chosen =
+        random.nextBoolean()
+            ? candidates.get(random.nextInt(candidates.size()))
+            : candidates.stream()
+                .max(Comparator.comparingLong(e -> e.getValue().number))
+                .orElseThrow();
     String path = chosen.getKey();
     Data data = chosen.getValue();
     int at = random.nextInt(data.size);
@@ -257,9 +270,17 @@ final class SimDisk implements Disk {
       data.unforced.add(new int[] {at, count});
     }
 
+    /** After a failure the pages may count as clean, as in Linux: a second force does nothing. */
     @Override
     public void force() throws IOException {
-      failMaybe();
+      try {
+        failMaybe();
+      } catch (IOException e) {
+        if (random.nextBoolean()) {
+          data.unforced.clear();
+        }
+        throw e;
+      }
       settle(data);
     }
 

@@ -26,6 +26,7 @@ public final class Simulation {
   private static final long MILLI = 1_000_000;
   private static final List<String> NAMES = List.of("sandstore-0", "sandstore-1", "sandstore-2");
   private static final int CLIENTS = 3;
+  private static final long ROOMY = Long.MAX_VALUE;
 
   /** Something that must never happen, with the seed that shows it. */
   public static final class Violation extends AssertionError {
@@ -136,6 +137,15 @@ public final class Simulation {
         8);
   }
 
+  private static SandstoreClient client(SimProcess process, String seeds) {
+    ClientConfig config =
+        ClientConfig.of(seeds)
+            .withTimeout(Duration.ofSeconds(8))
+            .withBlockBytes(64 << 10)
+            .withInlineBytes(4 << 10);
+    return new SandstoreClient(process.host, config);
+  }
+
   void fault(String what) {
     faults.merge(what, 1, Integer::sum);
     world.note(what.hashCode());
@@ -152,13 +162,11 @@ public final class Simulation {
     }
     for (int i = 0; i < CLIENTS; i++) {
       SimProcess process = new SimProcess(world, "client-" + i, network);
-      ClientConfig config =
-          ClientConfig.of(String.join(",", members().values()))
-              .withTimeout(Duration.ofSeconds(8))
-              .withBlockBytes(64 << 10)
-              .withInlineBytes(4 << 10);
-      SandstoreClient client = new SandstoreClient(process.host, config);
-      Workload workload = new Workload(this, client, i, new Random(world.random.nextLong()));
+      SandstoreClient client = client(process, String.join(",", members().values()));
+      List<SandstoreClient> readers =
+          members().values().stream().map(address -> client(process, address)).toList();
+      Workload workload =
+          new Workload(this, client, readers, i, new Random(world.random.nextLong()));
       workloads.add(workload);
       process.host.threads().start("workload", workload::run);
     }
@@ -208,7 +216,7 @@ public final class Simulation {
       return;
     }
     Member member = any();
-    switch (world.random.nextInt(10)) {
+    switch (world.random.nextInt(11)) {
       case 0, 1 -> {
         fault("kill");
         kill(member);
@@ -247,9 +255,23 @@ public final class Simulation {
         }
       }
       case 8 -> {
-        fault("failing force");
-        member.disk.forceFailure = 0.2;
-        world.after(500 * MILLI, () -> member.disk.forceFailure = 0);
+        boolean all = world.random.nextInt(3) == 0;
+        fault(all ? "failing force of all, then power loss" : "failing force");
+        List<Member> failing = all ? List.copyOf(members.values()) : List.of(member);
+        failing.forEach(m -> m.disk.forceFailure = 0.2);
+        world.after(
+            500 * MILLI,
+            () -> {
+              failing.forEach(m -> m.disk.forceFailure = 0);
+              if (all && !healing) {
+                failing.forEach(this::powerLoss);
+              }
+            });
+      }
+      case 9 -> {
+        fault("full disk");
+        member.disk.capacityBytes = member.disk.used();
+        world.after(world.random.nextLong(4000 * MILLI), () -> member.disk.capacityBytes = ROOMY);
       }
       default -> wipe(member);
     }
@@ -310,6 +332,7 @@ public final class Simulation {
     network.duplication = 0;
     for (Member member : members.values()) {
       member.disk.forceFailure = 0;
+      member.disk.capacityBytes = ROOMY;
       member.process.resume();
     }
     watch();

@@ -11,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
@@ -49,6 +50,7 @@ final class Workload {
 
   private final Simulation simulation;
   private final SandstoreClient client;
+  private final List<SandstoreClient> readers;
   private final Random random;
   private final String dir;
   private boolean made;
@@ -58,9 +60,19 @@ final class Workload {
   private int unknown;
   private @Nullable Throwable failure;
 
-  Workload(Simulation simulation, SandstoreClient client, int number, Random random) {
+  /**
+   * @param readers clients of a node each, which have nobody else to ask: one whose node was cut
+   *     off or paused must not hear from it what was true before
+   */
+  Workload(
+      Simulation simulation,
+      SandstoreClient client,
+      List<SandstoreClient> readers,
+      int number,
+      Random random) {
     this.simulation = simulation;
     this.client = client;
+    this.readers = readers;
     this.random = random;
     this.dir = "/dir-" + number;
     for (int i = 0; i < NAMES; i++) {
@@ -157,7 +169,7 @@ final class Workload {
       ifDone.run();
     } catch (PosixException e) {
       switch (e.errno()) {
-        case ETIMEDOUT, EAGAIN, EIO, ESTALE, SESSION_EXPIRED -> {
+        case ETIMEDOUT, EAGAIN, EIO, ENOSPC, ESTALE, SESSION_EXPIRED -> {
           unknown++;
           ifUnknown.run();
         }
@@ -324,7 +336,9 @@ final class Workload {
   }
 
   private @Nullable Content readAll(String name) throws IOException {
-    try (SandFile file = client.open(dir + "/" + name, EnumSet.of(OpenFlag.O_RDONLY), 0)) {
+    SandstoreClient reader =
+        finishing || random.nextBoolean() ? client : readers.get(random.nextInt(readers.size()));
+    try (SandFile file = reader.open(dir + "/" + name, EnumSet.of(OpenFlag.O_RDONLY), 0)) {
       ByteBuffer all = ByteBuffer.allocate(Math.toIntExact(file.stat().size()));
       while (all.hasRemaining() && file.read(all) > 0) {
         // Until all is there.

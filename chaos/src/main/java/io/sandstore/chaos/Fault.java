@@ -1,0 +1,273 @@
+package io.sandstore.chaos;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
+
+/** What can happen to a cluster. Each is over when its method returns; recovery is not. */
+enum Fault {
+  KILL_LEADER,
+  KILL,
+  STOP,
+  PAUSE,
+  PAUSE_LEADER,
+  PARTITION,
+  PARTITION_ONE_WAY,
+  PARTITION_PAIR,
+  PACKET_LOSS,
+  POWER_LOSS_ONE,
+  POWER_LOSS_ALL,
+  FSYNC_ERROR,
+  DISK_FULL,
+  TORN_LOG,
+  CORRUPT_LOG,
+  CORRUPT_SNAPSHOT,
+  CORRUPT_BLOCKS,
+  WIPE,
+  CLOCK_JUMP;
+
+  /** Where a fault happens: the leader is one of the machines. */
+  record Scene(Lab lab, Load load, Lab.Machine leader, Random random) {
+
+    Lab.Machine any() {
+      return lab.machines.get(random.nextInt(lab.machines.size()));
+    }
+
+    Lab.Machine follower() {
+      List<Lab.Machine> followers = others(leader);
+      return followers.get(random.nextInt(followers.size()));
+    }
+
+    List<Lab.Machine> others(Lab.Machine machine) {
+      return lab.machines.stream().filter(m -> m != machine).toList();
+    }
+
+    void hold(int leastMillis, int mostMillis) throws InterruptedException {
+      Thread.sleep(Duration.ofMillis(random.nextInt(leastMillis, mostMillis)));
+    }
+  }
+
+  private static final Duration FSYNC_ERROR_LIMIT = Duration.ofSeconds(10);
+
+  /**
+   * Makes it happen, and takes the cause away.
+   *
+   * @return the machines it happened to
+   */
+  List<Lab.Machine> happen(Scene scene) throws IOException, InterruptedException {
+    Lab lab = scene.lab;
+    Lab.Machine any = scene.any();
+    Lab.Machine leader = scene.leader;
+    switch (this) {
+      case KILL_LEADER -> {
+        scene.load.measureGap();
+        leader.kill();
+        scene.hold(500, 2500);
+        return List.of(leader);
+      }
+      case KILL -> {
+        any.kill();
+        scene.hold(0, 2500);
+      }
+      case STOP -> {
+        any.stop();
+        scene.hold(0, 1000);
+      }
+      case PAUSE -> pause(scene, any);
+      case PAUSE_LEADER -> {
+        pause(scene, leader);
+        return List.of(leader);
+      }
+      case PARTITION -> {
+        for (Lab.Machine other : scene.others(any)) {
+          any.rule("INPUT -s " + other.address + " -j DROP");
+          any.rule("OUTPUT -d " + other.address + " -j DROP");
+        }
+        scene.hold(1000, 5000);
+        any.heal();
+      }
+      case PARTITION_ONE_WAY -> {
+        for (Lab.Machine other : scene.others(any)) {
+          any.rule("INPUT -s " + other.address + " -j DROP");
+        }
+        scene.hold(1000, 5000);
+        any.heal();
+      }
+      case PARTITION_PAIR -> {
+        Lab.Machine follower = scene.follower();
+        leader.rule("INPUT -s " + follower.address + " -j DROP");
+        leader.rule("OUTPUT -d " + follower.address + " -j DROP");
+        scene.hold(1000, 5000);
+        leader.heal();
+        return List.of(leader, follower);
+      }
+      case PACKET_LOSS -> {
+        double share = 0.05 + 0.25 * scene.random.nextDouble();
+        any.rule("INPUT -m statistic --mode random --probability %.2f -j DROP".formatted(share));
+        scene.hold(2000, 5000);
+        any.heal();
+      }
+      case POWER_LOSS_ONE -> any.losePower();
+      case POWER_LOSS_ALL -> {
+        lab.machines.forEach(Lab.Machine::kill);
+        for (Lab.Machine machine : lab.machines) {
+          machine.losePower();
+        }
+        return lab.machines;
+      }
+      case FSYNC_ERROR -> failForce(scene, any);
+      case DISK_FULL -> {
+        Path filler = any.mount.resolve("filler");
+        long free = Files.getFileStore(any.mount).getUsableSpace();
+        Shell.attempt("fallocate -l " + free + " " + filler);
+        Shell.attempt("dd if=/dev/zero of=" + any.mount.resolve("filler2") + " bs=64k count=64");
+        scene.hold(1500, 4000);
+        Files.deleteIfExists(filler);
+        Files.deleteIfExists(any.mount.resolve("filler2"));
+      }
+      case TORN_LOG -> {
+        any.kill();
+        tearTail(newest(any.data().resolve("raft"), "log-"));
+      }
+      case CORRUPT_LOG -> {
+        Lab.Machine follower = scene.follower();
+        follower.kill();
+        flip(newest(follower.data().resolve("raft"), "log-"), 200); // whole records follow
+        return List.of(follower);
+      }
+      case CORRUPT_SNAPSHOT -> {
+        Lab.Machine follower = scene.follower();
+        follower.kill();
+        List<Path> snapshots = files(follower.data().resolve("raft"), "snapshot-");
+        if (!snapshots.isEmpty()) {
+          Path snapshot = snapshots.getLast();
+          flip(snapshot, scene.random.nextLong(Files.size(snapshot)));
+        }
+        return List.of(follower);
+      }
+      case CORRUPT_BLOCKS -> {
+        List<Path> blocks = files(any.data().resolve("blocks"), "");
+        for (int i = 0; i < Math.min(20, blocks.size()); i++) {
+          Path block = blocks.get(scene.random.nextInt(blocks.size()));
+          corrupt(scene, block);
+        }
+      }
+      case WIPE -> {
+        Lab.Machine follower = scene.follower();
+        follower.wipe();
+        return List.of(follower);
+      }
+      case CLOCK_JUMP -> {
+        int hours = 1 + scene.random.nextInt(4);
+        Files.writeString(
+            any.clock(), Integer.toString((scene.random.nextBoolean() ? 1 : -1) * hours * 3600));
+        scene.hold(1500, 4000);
+        any.heal();
+      }
+    }
+    return List.of(any);
+  }
+
+  private static void pause(Scene scene, Lab.Machine machine)
+      throws IOException, InterruptedException {
+    machine.signal("STOP");
+    try {
+      scene.hold(1000, 6000);
+    } finally {
+      machine.signal("CONT");
+    }
+  }
+
+  /** The next forces of the process fail, until it has ended itself. */
+  private static void failForce(Scene scene, Lab.Machine machine)
+      throws IOException, InterruptedException {
+    Process strace =
+        new ProcessBuilder(
+                "strace",
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-p",
+                Long.toString(machine.pid()),
+                "-e",
+                "trace=fsync,fdatasync",
+                "-e",
+                "inject=fsync,fdatasync:error=EIO:when=" + scene.random.nextInt(2, 20) + "+")
+            .redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+            .start();
+    long end = System.nanoTime() + FSYNC_ERROR_LIMIT.toNanos();
+    while (machine.runs() && System.nanoTime() < end) {
+      Thread.sleep(20);
+    }
+    boolean ended = !machine.runs();
+    strace.destroy();
+    strace.onExit().join();
+    if (!ended) {
+      throw new IOException(machine.name + " went on after its disk had refused to force");
+    }
+  }
+
+  // --- Damage ---
+
+  private static void corrupt(Scene scene, Path block) throws IOException {
+    try {
+      flip(block, scene.random.nextLong(Files.size(block)));
+    } catch (java.nio.file.NoSuchFileException | java.io.FileNotFoundException collected) {
+      // The node removed it meanwhile.
+    }
+  }
+
+  private static void flip(Path path, long at) throws IOException {
+    try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
+      file.seek(at);
+      int before = file.read();
+      file.seek(at);
+      file.write(before ^ 0x10);
+    }
+  }
+
+  /** Behind the last record, the first half of another. */
+  private static void tearTail(Path log) throws IOException {
+    try (RandomAccessFile file = new RandomAccessFile(log.toFile(), "rw")) {
+      byte[] all = new byte[Math.toIntExact(file.length())];
+      file.readFully(all);
+      int end = all.length;
+      while (end > 0 && all[end - 1] == 0) {
+        end--;
+      }
+      file.seek((end + 8L) / 8 * 8);
+      file.write(
+          new byte[] {0, 0, 4, 0, 9, 9, 9, 9, 0, 0, 0, 0, 0, 0, 9, 9, 1, 2, 3, 4, 5, 6, 7, 8});
+    }
+  }
+
+  private static Path newest(Path directory, String prefix) throws IOException {
+    List<Path> files = files(directory, prefix);
+    if (files.isEmpty()) {
+      throw new IOException("nothing in " + directory + " begins with " + prefix);
+    }
+    return files.getLast();
+  }
+
+  private static List<Path> files(Path directory, String prefix) throws IOException {
+    List<Path> found = new ArrayList<>();
+    try (Stream<Path> all = Files.walk(directory)) {
+      all.filter(p -> p.getFileName().toString().startsWith(prefix))
+          .filter(p -> !p.toString().endsWith(".tmp"))
+          .filter(Files::isRegularFile)
+          .sorted()
+          .forEach(found::add);
+    } catch (java.io.UncheckedIOException collected) {
+      // A file went while we looked.
+    }
+    return found;
+  }
+}

@@ -1,0 +1,285 @@
+package io.sandstore.chaos;
+
+import io.sandstore.cli.LocalCluster;
+import io.sandstore.client.ClientConfig;
+import io.sandstore.client.SandstoreClient;
+import io.sandstore.host.jvm.JvmHost;
+import io.sandstore.wire.ClusterStatus;
+import io.sandstore.wire.NodeStatus;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+
+/**
+ * Three machines on one: each node is a process in a network namespace of its own, behind a bridge,
+ * with an ext4 of its own on a loop device, and a wall clock that can be moved. Needs root.
+ */
+final class Lab implements AutoCloseable {
+
+  static final int NODES = 3;
+  private static final String BRIDGE = "sandchaos";
+  private static final String NET = "10.83.0.";
+  private static final int PORT = 9070;
+  private static final long DISK_BYTES = 3L << 30;
+
+  /** One of the machines. */
+  final class Machine {
+    final int number;
+    final String name;
+    final String namespace;
+    final String address;
+    final Path directory;
+    final Path mount;
+    private Optional<Process> process = Optional.empty();
+    private String device = "";
+
+    Machine(int number) {
+      this.number = number;
+      this.name = "sandstore-" + number;
+      this.namespace = "sandchaos" + number;
+      this.address = NET + (number + 1);
+      this.directory = root.resolve(name);
+      this.mount = directory.resolve("disk");
+    }
+
+    Path data() {
+      return mount.resolve("data");
+    }
+
+    Path log() {
+      return directory.resolve("log");
+    }
+
+    Path clock() {
+      return directory.resolve("clock");
+    }
+
+    boolean runs() {
+      return process.map(Process::isAlive).orElse(false);
+    }
+
+    long pid() throws IOException {
+      return process.orElseThrow(() -> new IOException(name + " does not run")).pid();
+    }
+
+    void start() throws IOException {
+      if (runs()) {
+        return;
+      }
+      Files.createDirectories(data());
+      List<String> command = new ArrayList<>(List.of("ip", "netns", "exec", namespace));
+      command.addAll(LocalCluster.command());
+      ProcessBuilder builder = new ProcessBuilder(command);
+      var environment = builder.environment();
+      environment.keySet().removeIf(key -> key.startsWith("SANDSTORE_"));
+      environment.put("SANDSTORE_NAME", name);
+      environment.put("SANDSTORE_LISTEN", endpoint());
+      environment.put("SANDSTORE_DATA_DIR", data().toString());
+      environment.put("SANDSTORE_MEMBERS", members());
+      environment.put("SANDSTORE_RESERVE_MB", "16");
+      environment.put("SANDSTORE_SNAPSHOT_MB", "4");
+      environment.put("SANDSTORE_SEGMENT_MB", "4");
+      environment.put("SANDSTORE_ORPHAN_GRACE_S", "5");
+      environment.put("SANDSTORE_BLOCK_GRACE_S", "120");
+      environment.put("SANDSTORE_COLLECT_S", "5");
+      environment.put("SANDSTORE_SCRUB_MS", "20");
+      environment.put("LD_PRELOAD", root.resolve("clock.so").toString());
+      environment.put("CHAOS_CLOCK", clock().toString());
+      builder.redirectErrorStream(true);
+      builder.redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()));
+      process = Optional.of(builder.start());
+    }
+
+    String endpoint() {
+      return address + ":" + PORT;
+    }
+
+    void signal(String signal) throws IOException {
+      Shell.run("kill -" + signal + " " + pid());
+    }
+
+    /** Ends the process at once, and waits until it is gone. */
+    void kill() {
+      process.ifPresent(p -> p.destroyForcibly().onExit().join());
+    }
+
+    /** Ends the process as an operator would; kills it when that takes too long. */
+    void stop() {
+      process.ifPresent(
+          p -> {
+            p.destroy();
+            p.onExit().completeOnTimeout(p, 15, java.util.concurrent.TimeUnit.SECONDS).join();
+          });
+      kill();
+    }
+
+    /** Kills the process and takes the disk away without a flush: what was not forced is gone. */
+    void losePower() throws IOException {
+      kill();
+      // EXT4_IOC_SHUTDOWN, _IOR('X', 125, __u32), with EXT4_GOING_FLAGS_NOLOGFLUSH.
+      Shell.run(
+          List.of(
+              "perl",
+              "-e",
+              "open(F, '<', $ARGV[0]) or die $!; ioctl(F, 0x8004587d, pack('L', 2)) or die $!",
+              mount.toString()));
+      Shell.run("umount " + mount);
+      mount();
+    }
+
+    void wipe() throws IOException {
+      kill();
+      Shell.run("umount " + mount);
+      format();
+      mount();
+    }
+
+    /** A rule for what comes to or goes from the machine. */
+    void rule(String rule) throws IOException {
+      Shell.run("ip netns exec " + namespace + " iptables -w -A " + rule);
+    }
+
+    void heal() throws IOException {
+      Shell.run("ip netns exec " + namespace + " iptables -w -F");
+      Files.writeString(clock(), "0");
+    }
+
+    private void create() throws IOException {
+      Files.createDirectories(mount);
+      Files.writeString(clock(), "0");
+      Shell.run("ip netns add " + namespace);
+      Shell.run(
+          "ip link add %s-%d type veth peer name eth0 netns %s"
+              .formatted(BRIDGE, number, namespace));
+      Shell.run("ip link set %s-%d master %s up".formatted(BRIDGE, number, BRIDGE));
+      inside("ip address add " + address + "/24 dev eth0");
+      inside("ip link set eth0 up");
+      inside("ip link set lo up");
+      Path image = directory.resolve("disk.img");
+      Shell.run("truncate -s " + DISK_BYTES + " " + image);
+      device = Shell.run("losetup --find --show " + image);
+      format();
+      mount();
+    }
+
+    private void inside(String command) throws IOException {
+      Shell.run("ip netns exec " + namespace + " " + command);
+    }
+
+    private void format() throws IOException {
+      Shell.run("mkfs.ext4 -q -F -m 0 " + device);
+    }
+
+    private void mount() throws IOException {
+      Shell.run("mount " + device + " " + mount);
+    }
+
+    private void remove() {
+      kill();
+      Shell.attempt("umount -l " + mount);
+      Shell.attempt("losetup -d " + device);
+      Shell.attempt("ip netns del " + namespace);
+    }
+  }
+
+  private final Path root;
+  final List<Machine> machines;
+
+  /**
+   * @param root where disks and logs go; needs room for three times what is written
+   */
+  Lab(Path root) throws IOException {
+    this.root = root;
+    this.machines = IntStream.range(0, NODES).mapToObj(Machine::new).toList();
+    clean();
+    Files.createDirectories(root);
+    Path source = root.resolve("clock.c");
+    try (var in = Lab.class.getResourceAsStream("/clock.c")) {
+      Files.write(source, java.util.Objects.requireNonNull(in).readAllBytes());
+    }
+    Shell.run("gcc -shared -fPIC -O1 -o %s %s -ldl".formatted(root.resolve("clock.so"), source));
+    Shell.run("ip link add " + BRIDGE + " type bridge");
+    Shell.run("ip address add " + NET + "254/24 dev " + BRIDGE);
+    Shell.run("ip link set " + BRIDGE + " up");
+    for (Machine machine : machines) {
+      machine.create();
+    }
+  }
+
+  String seeds() {
+    return String.join(",", machines.stream().map(Machine::endpoint).toList());
+  }
+
+  private String members() {
+    return String.join(",", machines.stream().map(m -> m.name + "=" + m.endpoint()).toList());
+  }
+
+  SandstoreClient client(Duration timeout) {
+    return new SandstoreClient(JvmHost.create(8), ClientConfig.of(seeds()).withTimeout(timeout));
+  }
+
+  Machine named(String name) {
+    return machines.stream().filter(m -> m.name.equals(name)).findFirst().orElseThrow();
+  }
+
+  /** What those nodes say of themselves that answer. */
+  static List<NodeStatus> status(SandstoreClient client) throws IOException {
+    return client.status().getNodesList().stream()
+        .filter(ClusterStatus.Entry::hasStatus)
+        .map(ClusterStatus.Entry::getStatus)
+        .toList();
+  }
+
+  static Optional<String> leader(List<NodeStatus> status) {
+    return status.stream()
+        .filter(s -> s.getRole().equals("LEADER"))
+        .max(java.util.Comparator.comparingLong(NodeStatus::getTerm))
+        .map(NodeStatus::getName);
+  }
+
+  /**
+   * Waits until all nodes are ready and every block is where it should be; starts what ended
+   * itself, as Kubernetes would.
+   *
+   * @return the leader
+   */
+  Machine awaitHealthy(SandstoreClient client, Duration limit)
+      throws IOException, InterruptedException {
+    long end = System.nanoTime() + limit.toNanos();
+    while (true) {
+      for (Machine machine : machines) {
+        machine.start();
+      }
+      List<NodeStatus> status = status(client);
+      Optional<String> leader = leader(status);
+      if (leader.isPresent()
+          && status.size() == NODES
+          && status.stream().allMatch(s -> s.getReady() && s.getUnderReplicatedBlocks() == 0)) {
+        return named(leader.get());
+      }
+      if (System.nanoTime() > end) {
+        throw new IOException("not healthy within " + limit + ":\n" + status);
+      }
+      Thread.sleep(50);
+    }
+  }
+
+  private void clean() {
+    for (Machine machine : machines) {
+      Shell.attempt("umount -l " + machine.mount);
+      Shell.attempt("ip netns del " + machine.namespace);
+    }
+    Shell.attempt("ip link del " + BRIDGE);
+  }
+
+  @Override
+  public void close() {
+    machines.forEach(Machine::remove);
+    Shell.attempt("ip link del " + BRIDGE);
+  }
+}

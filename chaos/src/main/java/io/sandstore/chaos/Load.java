@@ -1,0 +1,384 @@
+package io.sandstore.chaos;
+
+import io.sandstore.client.OpenFlag;
+import io.sandstore.client.SandFile;
+import io.sandstore.client.SandstoreClient;
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.io.OutputStreamWriter;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import java.util.zip.GZIPOutputStream;
+
+/**
+ * Eight clients in two groups. A group works on one directory for some hundred operations, all four
+ * of it at the same names, then the history of the directory is judged and the next one begins. In
+ * the end everything ever written is read once more and judged again.
+ */
+final class Load implements AutoCloseable {
+
+  private static final int GROUPS = 2;
+  private static final int GROUP = 4;
+  private static final int OPERATIONS = 30;
+  private static final Duration TIMEOUT = Duration.ofSeconds(10);
+  private static final Duration THINK_MAX = Duration.ofMillis(30);
+  private static final List<String> TOP = List.of("a", "b", "c");
+
+  /** Travels in the log; one block; some of a block's checksums more. */
+  private static final List<Integer> REGISTER_BYTES = List.of(200, 40 << 10, 600 << 10);
+
+  private record File(Partition<?> partition, int bytes) {}
+
+  private final long seed;
+  private final long beginNanos = System.nanoTime();
+  private final List<SandstoreClient> stores = new ArrayList<>();
+  private final List<SandstoreClient> pinned = new ArrayList<>();
+  private final List<Thread> threads = new ArrayList<>();
+  private final ConcurrentLinkedQueue<File> all = new ConcurrentLinkedQueue<>();
+  private final ConcurrentLinkedQueue<Long> waitingForWrite = new ConcurrentLinkedQueue<>();
+  final CopyOnWriteArrayList<Double> gapsSeconds = new CopyOnWriteArrayList<>();
+  final CopyOnWriteArrayList<String> violations = new CopyOnWriteArrayList<>();
+  final AtomicLong acknowledged = new AtomicLong();
+  final AtomicLong acknowledgedChanges = new AtomicLong();
+  final AtomicLong unknown = new AtomicLong();
+  final AtomicLong wrong = new AtomicLong();
+  final AtomicInteger partitions = new AtomicInteger();
+
+  /** Acknowledged operations and unknown outcomes in each second of the run. */
+  final List<int[]> perSecond = new CopyOnWriteArrayList<>();
+
+  private volatile boolean running = true;
+
+  Load(Lab lab, long seed) {
+    this.seed = seed;
+    for (Lab.Machine machine : lab.machines) {
+      pinned.add(
+          new SandstoreClient(
+              io.sandstore.host.jvm.JvmHost.create(8),
+              io.sandstore.client.ClientConfig.of(machine.endpoint())
+                  .withTimeout(Duration.ofSeconds(4))));
+    }
+    for (int i = 0; i < GROUPS * GROUP; i++) {
+      stores.add(lab.client(TIMEOUT));
+    }
+  }
+
+  void start() {
+    for (int group = 0; group < GROUPS; group++) {
+      int number = group;
+      threads.add(Thread.ofVirtual().start(() -> runGroup(number)));
+    }
+  }
+
+  /** When the next write is acknowledged that was asked for after this moment, notes how long. */
+  void measureGap() {
+    waitingForWrite.add(System.nanoTime());
+  }
+
+  long beginNanos() {
+    return beginNanos;
+  }
+
+  private void runGroup(int group) {
+    for (int round = 0; running; round++) {
+      try {
+        switch (round % 3) {
+          case 0 -> tree(group, round);
+          case 1 -> registers(group, round);
+          default -> appends(group, round);
+        }
+      } catch (IOException e) {
+        // The directory could not be prepared in time: the next round takes another.
+      } catch (RuntimeException e) {
+        violations.add("the load failed: " + e);
+        return;
+      }
+    }
+  }
+
+  // --- Rounds ---
+
+  private void tree(int group, int round) throws IOException {
+    Partition<?> partition = new Partition<>(directory(group, round), new TreeModel());
+    AtomicInteger modes = new AtomicInteger(1);
+    together(
+        group,
+        round,
+        (client, random) -> {
+          String path = random.nextBoolean() ? top(random) : top(random) + "/x";
+          boolean nested = path.contains("/");
+          return switch (random.nextInt(9)) {
+            case 0, 1 -> record(client, partition, Operation.Kind.CREATE, path, "", modes, 0);
+            case 2 -> record(client, partition, Operation.Kind.MKDIR, top(random), "", modes, 0);
+            case 3 -> record(client, partition, Operation.Kind.UNLINK, path, "", null, 0);
+            case 4 -> record(client, partition, Operation.Kind.RMDIR, top(random), "", null, 0);
+            case 5, 6 -> {
+              // A directory never moves below another, so that the tree stays two deep.
+              String to = nested && random.nextBoolean() ? top(random) + "/x" : top(random);
+              yield record(client, partition, Operation.Kind.RENAME, path, to, null, 0);
+            }
+            case 7 -> record(client, partition, Operation.Kind.STAT, path, "", null, 0);
+            default -> {
+              String where = random.nextBoolean() ? "" : top(random);
+              yield record(client, partition, Operation.Kind.LIST, where, "", null, 0);
+            }
+          };
+        });
+    retire(new File(partition, 0));
+  }
+
+  private void registers(int group, int round) throws IOException {
+    String directory = directory(group, round);
+    List<File> files = new ArrayList<>();
+    for (int bytes : REGISTER_BYTES) {
+      Partition<?> partition = new Partition<>(directory + "/" + bytes, new RegisterModel());
+      prepare(stores.get(group * GROUP), partition.path(), bytes);
+      files.add(new File(partition, bytes));
+    }
+    AtomicInteger values = new AtomicInteger(1);
+    together(
+        group,
+        round,
+        (client, random) -> {
+          File file = files.get(random.nextInt(10) < 6 ? 0 : 1 + random.nextInt(2));
+          boolean set = random.nextInt(5) < 3;
+          Operation.Kind kind = set ? Operation.Kind.SET : Operation.Kind.GET;
+          return record(client, file.partition, kind, "", "", set ? values : null, file.bytes);
+        });
+    files.forEach(this::retire);
+  }
+
+  private void appends(int group, int round) throws IOException {
+    Partition<?> partition = new Partition<>(directory(group, round) + "/list", new AppendModel());
+    prepare(stores.get(group * GROUP), partition.path(), 0);
+    AtomicInteger values = new AtomicInteger(1);
+    together(
+        group,
+        round,
+        (client, random) -> {
+          boolean append = random.nextInt(5) < 3;
+          Operation.Kind kind = append ? Operation.Kind.APPEND : Operation.Kind.GET;
+          return record(client, partition, kind, "", "", append ? values : null, 0);
+        });
+    retire(new File(partition, 0));
+  }
+
+  private static String top(Random random) {
+    return TOP.get(random.nextInt(TOP.size()));
+  }
+
+  private String directory(int group, int round) throws IOException {
+    String path = "/chaos-%x-%d-%d".formatted(beginNanos, group, round);
+    stores.get(group * GROUP).mkdirs(path);
+    return path;
+  }
+
+  /** A file with the value 0. If that is not certain, it must not be used. */
+  private static void prepare(SandstoreClient store, String path, int bytes) throws IOException {
+    try (SandFile file =
+        store.open(path, EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_EXCL), 0644)) {
+      if (bytes > 0) {
+        file.write(ByteBuffer.wrap(Client.content(0, bytes)));
+      }
+    }
+  }
+
+  private interface Turn {
+    /** False when the round should end. */
+    boolean take(Client client, Random random);
+  }
+
+  /** All clients of a group take turns at their own pace. */
+  private void together(int group, int round, Turn turn) {
+    List<Thread> clients = new ArrayList<>();
+    for (int i = 0; i < GROUP; i++) {
+      int number = group * GROUP + i;
+      Random random = new Random(seed * 1_000_003 + round * 64L + number);
+      clients.add(
+          Thread.ofVirtual()
+              .start(
+                  () -> {
+                    for (int n = 0; n < OPERATIONS && running; n++) {
+                      boolean elsewhere = random.nextInt(4) == 0;
+                      SandstoreClient store =
+                          elsewhere
+                              ? pinned.get(random.nextInt(pinned.size()))
+                              : stores.get(number);
+                      if (!turn.take(new Client(number, store), random)) {
+                        return;
+                      }
+                      LockSupport.parkNanos(random.nextLong(THINK_MAX.toNanos()));
+                    }
+                  }));
+    }
+    for (Thread client : clients) {
+      try {
+        client.join();
+      } catch (InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+    }
+  }
+
+  private boolean record(
+      Client client,
+      Partition<?> partition,
+      Operation.Kind kind,
+      String path,
+      String other,
+      @org.jspecify.annotations.Nullable AtomicInteger values,
+      int bytes) {
+    int value = values == null ? 0 : values.getAndIncrement();
+    Operation operation = client.run(partition.path(), kind, path, other, value, bytes);
+    count(operation);
+    // To look without an answer changes nothing and shows nothing.
+    if (operation.result().isPresent() || kind.changes()) {
+      partition.add(operation);
+    }
+    return true;
+  }
+
+  private void count(Operation operation) {
+    int second = (int) ((System.nanoTime() - beginNanos) / 1_000_000_000L);
+    synchronized (perSecond) {
+      while (perSecond.size() <= second) {
+        perSecond.add(new int[2]);
+      }
+      perSecond.get(second)[operation.result().isPresent() ? 0 : 1]++;
+    }
+    if (operation.result().isEmpty()) {
+      unknown.incrementAndGet();
+      return;
+    }
+    acknowledged.incrementAndGet();
+    if (operation.result().get().contains("WRONG")) {
+      wrong.incrementAndGet();
+    }
+    if (operation.kind().changes() && operation.result().get().equals(Operation.OK)) {
+      acknowledgedChanges.incrementAndGet();
+      Long since = waitingForWrite.peek();
+      if (since != null && operation.calledNanos() >= since && waitingForWrite.remove(since)) {
+        gapsSeconds.add((operation.returnedNanos() - since) / 1e9);
+      }
+    }
+  }
+
+  // --- Judging ---
+
+  private void retire(File file) {
+    all.add(file);
+    partitions.incrementAndGet();
+    judge(file, "");
+  }
+
+  private void judge(File file, String when) {
+    Checker.Verdict verdict = file.partition.check();
+    if (verdict != Checker.Verdict.LINEARIZABLE) {
+      violations.add(
+          "%s is not linearizable%s: %s".formatted(file.partition.path(), when, verdict));
+    }
+  }
+
+  void stop() {
+    running = false;
+    for (Thread thread : threads) {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+    }
+  }
+
+  /** Reads everything that was ever written, once more, and judges it with what was seen then. */
+  void verify() throws InterruptedException {
+    List<Thread> readers = new ArrayList<>();
+    for (int i = 0; i < stores.size(); i++) {
+      Client client = new Client(100 + i, stores.get(i));
+      readers.add(
+          Thread.ofVirtual()
+              .start(
+                  () -> {
+                    for (File file = next(); file != null; file = next()) {
+                      lookAgain(client, file);
+                      judge(file, " in the end");
+                      kept.add(file);
+                    }
+                  }));
+    }
+    for (Thread reader : readers) {
+      reader.join();
+    }
+  }
+
+  private final ConcurrentLinkedQueue<File> kept = new ConcurrentLinkedQueue<>();
+
+  private @org.jspecify.annotations.Nullable File next() {
+    return all.poll();
+  }
+
+  private void lookAgain(Client client, File file) {
+    boolean tree = file.partition.model() instanceof TreeModel;
+    List<String> paths = tree ? List.of("", "a", "b", "c") : List.of("");
+    Operation.Kind kind = tree ? Operation.Kind.LIST : Operation.Kind.GET;
+    for (String path : paths) {
+      int before = file.partition.operations().size();
+      for (int i = 0; i < 5 && file.partition.operations().size() == before; i++) {
+        record(client, file.partition, kind, path, "", null, file.bytes);
+      }
+      if (file.partition.operations().size() == before) {
+        violations.add(file.partition.path() + " cannot be read in the end");
+      }
+    }
+  }
+
+  /** All that was asked and answered. */
+  void write(Path path) throws IOException {
+    try (var out =
+        new BufferedWriter(
+            new OutputStreamWriter(
+                new GZIPOutputStream(Files.newOutputStream(path)), StandardCharsets.UTF_8))) {
+      for (File file : kept) {
+        file.partition.write(out, beginNanos);
+      }
+    }
+  }
+
+  Map<String, Long> counts() {
+    return Map.of(
+        "acknowledged", acknowledged.get(),
+        "acknowledged changes", acknowledgedChanges.get(),
+        "unknown", unknown.get());
+  }
+
+  @Override
+  public void close() {
+    running = false;
+    for (SandstoreClient store : stores) {
+      close(store);
+    }
+    pinned.forEach(Load::close);
+  }
+
+  private static void close(SandstoreClient store) {
+    try {
+      store.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

@@ -1,0 +1,178 @@
+package io.sandstore.chaos;
+
+import static io.sandstore.chaos.Operation.Kind.APPEND;
+import static io.sandstore.chaos.Operation.Kind.CREATE;
+import static io.sandstore.chaos.Operation.Kind.GET;
+import static io.sandstore.chaos.Operation.Kind.LIST;
+import static io.sandstore.chaos.Operation.Kind.MKDIR;
+import static io.sandstore.chaos.Operation.Kind.RENAME;
+import static io.sandstore.chaos.Operation.Kind.SET;
+import static io.sandstore.chaos.Operation.Kind.STAT;
+import static io.sandstore.chaos.Operation.Kind.UNLINK;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+/** Histories whose verdict is known. */
+class CheckerTest {
+
+  private static Operation op(
+      Operation.Kind kind, int value, String result, long called, long returned) {
+    return op(kind, "", "", value, result, called, returned);
+  }
+
+  private static Operation op(
+      Operation.Kind kind,
+      String path,
+      String other,
+      int value,
+      String result,
+      long called,
+      long returned) {
+    Optional<String> answer = result.isEmpty() ? Optional.empty() : Optional.of(result);
+    return new Operation((int) called, kind, path, other, value, answer, called, returned);
+  }
+
+  private static Checker.Verdict register(Operation... history) {
+    return Checker.check(new RegisterModel(), List.of(history), Duration.ofSeconds(10));
+  }
+
+  private static Checker.Verdict tree(Operation... history) {
+    return Checker.check(new TreeModel(), List.of(history), Duration.ofSeconds(10));
+  }
+
+  @Test
+  void aReadOfTheLastWriteIsFine() {
+    assertThat(register(op(SET, 1, "ok", 0, 10), op(GET, 0, "ok:1", 20, 30)))
+        .isEqualTo(Checker.Verdict.LINEARIZABLE);
+  }
+
+  @Test
+  void aStaleReadIsNot() {
+    assertThat(
+            register(op(SET, 1, "ok", 0, 10), op(SET, 2, "ok", 20, 30), op(GET, 0, "ok:1", 40, 50)))
+        .isEqualTo(Checker.Verdict.VIOLATION);
+  }
+
+  @Test
+  void aLostWriteIsNot() {
+    assertThat(register(op(SET, 1, "ok", 0, 10), op(GET, 0, "ok:0", 20, 30)))
+        .isEqualTo(Checker.Verdict.VIOLATION);
+  }
+
+  @Test
+  void overlappingReadsMayDisagreeOnlyInOneOrder() {
+    Operation write = op(SET, 1, "ok", 0, 100);
+    assertThat(register(write, op(GET, 0, "ok:0", 10, 20), op(GET, 0, "ok:1", 30, 40)))
+        .isEqualTo(Checker.Verdict.LINEARIZABLE);
+    assertThat(register(write, op(GET, 0, "ok:1", 10, 20), op(GET, 0, "ok:0", 30, 40)))
+        .isEqualTo(Checker.Verdict.VIOLATION);
+  }
+
+  @Test
+  void anUnknownWriteMayHaveHappenedLateOrNeverButOnce() {
+    Operation unknown = op(SET, 1, "", 0, 0);
+    assertThat(register(unknown, op(GET, 0, "ok:0", 10, 20), op(GET, 0, "ok:1", 500, 600)))
+        .isEqualTo(Checker.Verdict.LINEARIZABLE);
+    assertThat(register(unknown, op(GET, 0, "ok:0", 10, 20)))
+        .isEqualTo(Checker.Verdict.LINEARIZABLE);
+    assertThat(
+            register(
+                unknown,
+                op(GET, 0, "ok:1", 10, 20),
+                op(SET, 2, "ok", 30, 40),
+                op(GET, 0, "ok:1", 50, 60)))
+        .isEqualTo(Checker.Verdict.VIOLATION);
+  }
+
+  @Test
+  void wrongBytesAreAViolation() {
+    assertThat(register(op(SET, 1, "ok", 0, 10), op(GET, 0, "ok:WRONG: value 1", 20, 30)))
+        .isEqualTo(Checker.Verdict.VIOLATION);
+  }
+
+  @Test
+  void anAppendAppliedTwiceIsAViolation() {
+    List<Operation> twice = List.of(op(APPEND, 7, "ok", 0, 10), op(GET, 0, "ok:7 7 ", 20, 30));
+    assertThat(Checker.check(new AppendModel(), twice, Duration.ofSeconds(10)))
+        .isEqualTo(Checker.Verdict.VIOLATION);
+    List<Operation> once = List.of(op(APPEND, 7, "ok", 0, 10), op(GET, 0, "ok:7 ", 20, 30));
+    assertThat(Checker.check(new AppendModel(), once, Duration.ofSeconds(10)))
+        .isEqualTo(Checker.Verdict.LINEARIZABLE);
+  }
+
+  @Test
+  void aRenamedFileKeepsItsIdentity() {
+    Operation create = op(CREATE, "a", "", 5, "ok", 0, 10);
+    Operation rename = op(RENAME, "a", "b", 0, "ok", 20, 30);
+    assertThat(tree(create, rename, op(STAT, "b", "", 0, "ok:f5", 40, 50)))
+        .isEqualTo(Checker.Verdict.LINEARIZABLE);
+    assertThat(tree(create, rename, op(STAT, "a", "", 0, "ok:f5", 40, 50)))
+        .isEqualTo(Checker.Verdict.VIOLATION);
+    assertThat(tree(create, rename, op(STAT, "a", "", 0, "ENOENT", 40, 50)))
+        .isEqualTo(Checker.Verdict.LINEARIZABLE);
+  }
+
+  @Test
+  void aRefusalIsAnAnswerToo() {
+    Operation made = op(MKDIR, "a", "", 1, "ok", 0, 10);
+    Operation inside = op(CREATE, "a/x", "", 2, "ok", 20, 30);
+    assertThat(tree(made, inside, op(UNLINK, "a", "", 0, "EISDIR", 40, 50)))
+        .isEqualTo(Checker.Verdict.LINEARIZABLE);
+    assertThat(tree(made, inside, op(UNLINK, "a/x", "", 0, "ENOENT", 40, 50)))
+        .isEqualTo(Checker.Verdict.VIOLATION);
+    assertThat(tree(made, inside, op(LIST, "a", "", 0, "ok:x=f2 ", 40, 50)))
+        .isEqualTo(Checker.Verdict.LINEARIZABLE);
+  }
+
+  @Test
+  void everyHistoryOfACorrectStoreIsLinearizable() {
+    for (long seed = 0; seed < 200; seed++) {
+      assertThat(Checker.check(new RegisterModel(), history(seed, -1), Duration.ofSeconds(10)))
+          .as("seed " + seed)
+          .isEqualTo(Checker.Verdict.LINEARIZABLE);
+    }
+  }
+
+  @Test
+  void aReadFromLongAgoIsFoundInEveryHistory() {
+    for (long seed = 0; seed < 200; seed++) {
+      assertThat(Checker.check(new RegisterModel(), history(seed, 80), Duration.ofSeconds(10)))
+          .as("seed " + seed)
+          .isEqualTo(Checker.Verdict.VIOLATION);
+    }
+  }
+
+  /**
+   * Operations in a real order, each with its call and return around its moment.
+   *
+   * @param staleAt position of a read that sees the very first value; none if negative
+   */
+  private static List<Operation> history(long seed, int staleAt) {
+    Random random = new Random(seed);
+    List<Operation> history = new ArrayList<>();
+    int value = 0;
+    for (int i = 0; i < 100; i++) {
+      long moment = 1000L * i;
+      long called = moment - random.nextInt(3000);
+      long returned = moment + random.nextInt(3000);
+      if (i == staleAt) {
+        history.add(op(GET, 0, "ok:0", called, returned));
+      } else if (random.nextBoolean() || i < 5) {
+        value = i + 1;
+        boolean unknown = i > 5 && random.nextInt(10) == 0;
+        history.add(op(SET, value, unknown ? "" : "ok", called, returned));
+      } else {
+        history.add(op(GET, 0, "ok:" + value, called, returned));
+      }
+    }
+    Collections.shuffle(history, random);
+    return history;
+  }
+}

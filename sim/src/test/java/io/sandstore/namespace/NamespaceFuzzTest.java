@@ -1,0 +1,115 @@
+package io.sandstore.namespace;
+
+import com.code_intelligence.jazzer.junit.FuzzTest;
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.sandstore.fuzz.Seeds;
+import io.sandstore.wire.Batch;
+import io.sandstore.wire.Command;
+import io.sandstore.wire.Create;
+import io.sandstore.wire.Location;
+import io.sandstore.wire.Mkdir;
+import io.sandstore.wire.NewExtent;
+import io.sandstore.wire.Query;
+import io.sandstore.wire.ReadDirectory;
+import io.sandstore.wire.Rename;
+import io.sandstore.wire.Write;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Commands, queries and snapshots with anything in them are taken or refused. */
+class NamespaceFuzzTest {
+
+  private static final class Nowhere implements BlockSink {
+    @Override
+    public void stage(long block, byte[] data) {}
+
+    @Override
+    public void writeStaged() {}
+
+    @Override
+    public void release(List<Long> blocks) {}
+
+    @Override
+    public void force() {}
+
+    @Override
+    public void restored() {}
+  }
+
+  private static Location at(String path) {
+    return Location.newBuilder().setPath(path).build();
+  }
+
+  private static Batch batch() {
+    Rename rename = Rename.newBuilder().setFrom(at("/a/b")).setTo(at("/c")).build();
+    Write write =
+        Write.newBuilder()
+            .setInode(3)
+            .addExtents(NewExtent.newBuilder().setLength(10).setBlock(7).setHolders(1))
+            .build();
+    return Batch.newBuilder()
+        .setTimeMs(1)
+        .addCommands(Command.newBuilder().setMkdir(Mkdir.newBuilder().setLocation(at("/a"))))
+        .addCommands(Command.newBuilder().setCreate(Create.newBuilder().setLocation(at("/a/b"))))
+        .addCommands(Command.newBuilder().setRename(rename))
+        .addCommands(Command.newBuilder().setWrite(write))
+        .build();
+  }
+
+  static Stream<Arguments> batches() {
+    return Seeds.mutated(batch().toByteArray());
+  }
+
+  @FuzzTest
+  @MethodSource("batches")
+  void commands(byte[] data) {
+    try {
+      new Namespace(new Nowhere()).apply(1, Batch.parseFrom(data));
+    } catch (InvalidProtocolBufferException refused) {
+      // As it should be. What parses must be answered, never thrown: all replicas apply it.
+    }
+  }
+
+  static Stream<Arguments> queries() {
+    return Seeds.mutated(
+        Query.newBuilder()
+            .setReadDirectory(ReadDirectory.newBuilder().setLocation(at("/a")).setLimit(10))
+            .build()
+            .toByteArray());
+  }
+
+  @FuzzTest
+  @MethodSource("queries")
+  void query(byte[] data) {
+    try {
+      new Namespace(new Nowhere()).ask(Query.parseFrom(data));
+    } catch (InvalidProtocolBufferException refused) {
+      // As it should be.
+    }
+  }
+
+  static Stream<Arguments> snapshots() throws IOException {
+    Namespace namespace = new Namespace(new Nowhere());
+    namespace.apply(1, batch());
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try (var frozen = namespace.freeze()) {
+      frozen.writeTo(out);
+    }
+    return Seeds.mutated(out.toByteArray());
+  }
+
+  @FuzzTest
+  @MethodSource("snapshots")
+  void snapshot(byte[] data) {
+    try {
+      new Namespace(new Nowhere()).restore(new ByteArrayInputStream(data));
+    } catch (IOException refused) {
+      // As it should be.
+    }
+  }
+}
