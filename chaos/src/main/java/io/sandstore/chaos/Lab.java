@@ -72,7 +72,7 @@ final class Lab implements AutoCloseable {
         return;
       }
       Files.createDirectories(data());
-      List<String> command = new ArrayList<>(List.of("ip", "netns", "exec", namespace));
+      List<String> command = new ArrayList<>(inside());
       command.addAll(LocalCluster.command());
       ProcessBuilder builder = new ProcessBuilder(command);
       var environment = builder.environment();
@@ -126,7 +126,7 @@ final class Lab implements AutoCloseable {
           List.of(
               "perl",
               "-e",
-              "open(F, '<', $ARGV[0]) or die $!; ioctl(F, 0x8004587d, pack('L', 2)) or die $!",
+              "open(F, '<', $ARGV[0]) or die $!; my $f = pack('L', 2); ioctl(F, 0x8004587d, $f) or die $!",
               mount.toString()));
       Shell.run("umount " + mount);
       mount();
@@ -141,11 +141,11 @@ final class Lab implements AutoCloseable {
 
     /** A rule for what comes to or goes from the machine. */
     void rule(String rule) throws IOException {
-      Shell.run("ip netns exec " + namespace + " iptables -w -A " + rule);
+      inside("iptables -w -A " + rule);
     }
 
     void heal() throws IOException {
-      Shell.run("ip netns exec " + namespace + " iptables -w -F");
+      inside("iptables -w -F");
       Files.writeString(clock(), "0");
     }
 
@@ -168,7 +168,12 @@ final class Lab implements AutoCloseable {
     }
 
     private void inside(String command) throws IOException {
-      Shell.run("ip netns exec " + namespace + " " + command);
+      Shell.run(String.join(" ", inside()) + " " + command);
+    }
+
+    /** Only the network: 'ip netns exec' would also keep a copy of every mount. */
+    private List<String> inside() {
+      return List.of("nsenter", "--net=/run/netns/" + namespace);
     }
 
     private void format() throws IOException {

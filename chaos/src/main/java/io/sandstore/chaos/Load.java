@@ -35,7 +35,9 @@ final class Load implements AutoCloseable {
   private static final int GROUP = 4;
   private static final int OPERATIONS = 30;
   private static final Duration TIMEOUT = Duration.ofSeconds(10);
-  private static final Duration THINK_MAX = Duration.ofMillis(30);
+  private static final Duration PINNED_TIMEOUT = Duration.ofSeconds(1);
+  private static final int PINNED_LOOKS = 6;
+  private static final Duration THINK_MAX = Duration.ofMillis(10);
   private static final List<String> TOP = List.of("a", "b", "c");
 
   /** Travels in the log; one block; some of a block's checksums more. */
@@ -69,8 +71,7 @@ final class Load implements AutoCloseable {
       pinned.add(
           new SandstoreClient(
               io.sandstore.host.jvm.JvmHost.create(8),
-              io.sandstore.client.ClientConfig.of(machine.endpoint())
-                  .withTimeout(Duration.ofSeconds(4))));
+              io.sandstore.client.ClientConfig.of(machine.endpoint()).withTimeout(PINNED_TIMEOUT)));
     }
     for (int i = 0; i < GROUPS * GROUP; i++) {
       stores.add(lab.client(TIMEOUT));
@@ -118,25 +119,25 @@ final class Load implements AutoCloseable {
     together(
         group,
         round,
-        (client, random) -> {
+        (hands, random) -> {
           String path = random.nextBoolean() ? top(random) : top(random) + "/x";
           boolean nested = path.contains("/");
-          return switch (random.nextInt(9)) {
-            case 0, 1 -> record(client, partition, Operation.Kind.CREATE, path, "", modes, 0);
-            case 2 -> record(client, partition, Operation.Kind.MKDIR, top(random), "", modes, 0);
-            case 3 -> record(client, partition, Operation.Kind.UNLINK, path, "", null, 0);
-            case 4 -> record(client, partition, Operation.Kind.RMDIR, top(random), "", null, 0);
+          switch (random.nextInt(9)) {
+            case 0, 1 -> record(hands, partition, Operation.Kind.CREATE, path, "", modes, 0);
+            case 2 -> record(hands, partition, Operation.Kind.MKDIR, top(random), "", modes, 0);
+            case 3 -> record(hands, partition, Operation.Kind.UNLINK, path, "", null, 0);
+            case 4 -> record(hands, partition, Operation.Kind.RMDIR, top(random), "", null, 0);
             case 5, 6 -> {
               // A directory never moves below another, so that the tree stays two deep.
               String to = nested && random.nextBoolean() ? top(random) + "/x" : top(random);
-              yield record(client, partition, Operation.Kind.RENAME, path, to, null, 0);
+              record(hands, partition, Operation.Kind.RENAME, path, to, null, 0);
             }
-            case 7 -> record(client, partition, Operation.Kind.STAT, path, "", null, 0);
+            case 7 -> record(hands, partition, Operation.Kind.STAT, path, "", null, 0);
             default -> {
               String where = random.nextBoolean() ? "" : top(random);
-              yield record(client, partition, Operation.Kind.LIST, where, "", null, 0);
+              record(hands, partition, Operation.Kind.LIST, where, "", null, 0);
             }
-          };
+          }
         });
     retire(new File(partition, 0));
   }
@@ -153,11 +154,11 @@ final class Load implements AutoCloseable {
     together(
         group,
         round,
-        (client, random) -> {
+        (hands, random) -> {
           File file = files.get(random.nextInt(10) < 6 ? 0 : 1 + random.nextInt(2));
           boolean set = random.nextInt(5) < 3;
           Operation.Kind kind = set ? Operation.Kind.SET : Operation.Kind.GET;
-          return record(client, file.partition, kind, "", "", set ? values : null, file.bytes);
+          record(hands, file.partition, kind, "", "", set ? values : null, file.bytes);
         });
     files.forEach(this::retire);
   }
@@ -169,10 +170,10 @@ final class Load implements AutoCloseable {
     together(
         group,
         round,
-        (client, random) -> {
+        (hands, random) -> {
           boolean append = random.nextInt(5) < 3;
           Operation.Kind kind = append ? Operation.Kind.APPEND : Operation.Kind.GET;
-          return record(client, partition, kind, "", "", append ? values : null, 0);
+          record(hands, partition, kind, "", "", append ? values : null, 0);
         });
     retire(new File(partition, 0));
   }
@@ -197,9 +198,11 @@ final class Load implements AutoCloseable {
     }
   }
 
+  /** Who changes, and who looks: now and then one that knows a single node only. */
+  private record Hands(Client changing, Client looking) {}
+
   private interface Turn {
-    /** False when the round should end. */
-    boolean take(Client client, Random random);
+    void take(Hands hands, Random random);
   }
 
   /** All clients of a group take turns at their own pace. */
@@ -212,15 +215,11 @@ final class Load implements AutoCloseable {
           Thread.ofVirtual()
               .start(
                   () -> {
+                    Client own = new Client(number, stores.get(number));
                     for (int n = 0; n < OPERATIONS && running; n++) {
-                      boolean elsewhere = random.nextInt(4) == 0;
-                      SandstoreClient store =
-                          elsewhere
-                              ? pinned.get(random.nextInt(pinned.size()))
-                              : stores.get(number);
-                      if (!turn.take(new Client(number, store), random)) {
-                        return;
-                      }
+                      boolean elsewhere = random.nextInt(PINNED_LOOKS) == 0;
+                      SandstoreClient one = pinned.get(random.nextInt(pinned.size()));
+                      turn.take(new Hands(own, elsewhere ? new Client(number, one) : own), random);
                       LockSupport.parkNanos(random.nextLong(THINK_MAX.toNanos()));
                     }
                   }));
@@ -234,8 +233,8 @@ final class Load implements AutoCloseable {
     }
   }
 
-  private boolean record(
-      Client client,
+  private void record(
+      Hands hands,
       Partition<?> partition,
       Operation.Kind kind,
       String path,
@@ -243,13 +242,13 @@ final class Load implements AutoCloseable {
       @org.jspecify.annotations.Nullable AtomicInteger values,
       int bytes) {
     int value = values == null ? 0 : values.getAndIncrement();
+    Client client = kind.changes() ? hands.changing : hands.looking;
     Operation operation = client.run(partition.path(), kind, path, other, value, bytes);
     count(operation);
     // To look without an answer changes nothing and shows nothing.
     if (operation.result().isPresent() || kind.changes()) {
       partition.add(operation);
     }
-    return true;
   }
 
   private void count(Operation operation) {
@@ -338,7 +337,7 @@ final class Load implements AutoCloseable {
     for (String path : paths) {
       int before = file.partition.operations().size();
       for (int i = 0; i < 5 && file.partition.operations().size() == before; i++) {
-        record(client, file.partition, kind, path, "", null, file.bytes);
+        record(new Hands(client, client), file.partition, kind, path, "", null, file.bytes);
       }
       if (file.partition.operations().size() == before) {
         violations.add(file.partition.path() + " cannot be read in the end");

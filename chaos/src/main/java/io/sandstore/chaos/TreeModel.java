@@ -2,8 +2,8 @@ package io.sandstore.chaos;
 
 import io.sandstore.wire.Errno;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Optional;
-import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
@@ -37,7 +37,7 @@ final class TreeModel implements Model<Map<String, TreeModel.Node>> {
 
   @Override
   public Step<Map<String, Node>> apply(Map<String, Node> state, Operation op) {
-    SortedMap<String, Node> after = new TreeMap<>(state);
+    NavigableMap<String, Node> after = new TreeMap<>(state);
     try {
       return new Step<>(change(after, op), after);
     } catch (Refusal e) {
@@ -45,7 +45,7 @@ final class TreeModel implements Model<Map<String, TreeModel.Node>> {
     }
   }
 
-  private static String change(SortedMap<String, Node> tree, Operation op) throws Refusal {
+  private static String change(NavigableMap<String, Node> tree, Operation op) throws Refusal {
     String path = op.path();
     Optional<Node> node = find(tree, path);
     switch (op.kind()) {
@@ -82,7 +82,7 @@ final class TreeModel implements Model<Map<String, TreeModel.Node>> {
     return Operation.OK;
   }
 
-  private static void rename(SortedMap<String, Node> tree, String from, Node moved, String to)
+  private static void rename(NavigableMap<String, Node> tree, String from, Node moved, String to)
       throws Refusal {
     Optional<Node> replaced = find(tree, to);
     refuseIf(moved.directory && to.startsWith(from + "/"), Errno.EINVAL);
@@ -94,7 +94,7 @@ final class TreeModel implements Model<Map<String, TreeModel.Node>> {
       refuseIf(!replaced.get().directory && moved.directory, Errno.ENOTDIR);
       refuseIf(!below(tree, to).isEmpty(), Errno.ENOTEMPTY);
     }
-    SortedMap<String, Node> inside = new TreeMap<>(below(tree, from));
+    NavigableMap<String, Node> inside = new TreeMap<>(below(tree, from));
     inside.keySet().forEach(tree::remove);
     tree.remove(from);
     tree.put(to, moved);
@@ -102,7 +102,7 @@ final class TreeModel implements Model<Map<String, TreeModel.Node>> {
   }
 
   /** What is at a path, if what should be above it is a directory. */
-  private static Optional<Node> find(SortedMap<String, Node> tree, String path) throws Refusal {
+  private static Optional<Node> find(NavigableMap<String, Node> tree, String path) throws Refusal {
     int slash = path.indexOf('/');
     if (slash > 0) {
       refuseIf(!require(find(tree, path.substring(0, slash))).directory, Errno.ENOTDIR);
@@ -115,8 +115,10 @@ final class TreeModel implements Model<Map<String, TreeModel.Node>> {
     return node.get();
   }
 
-  private static SortedMap<String, Node> below(SortedMap<String, Node> tree, String path) {
-    return path.isEmpty() ? tree : tree.subMap(path + "/", path + "0"); // '0' comes after '/'
+  private static NavigableMap<String, Node> below(NavigableMap<String, Node> tree, String path) {
+    return path.isEmpty()
+        ? tree
+        : tree.subMap(path + "/", true, path + "0", false); // '0' comes after '/'
   }
 
   private static void refuseIf(boolean condition, Errno errno) throws Refusal {

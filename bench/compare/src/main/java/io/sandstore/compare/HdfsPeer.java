@@ -116,7 +116,7 @@ final class HdfsPeer implements Peer {
   }
 
   private static void awaitDataNodes(Processes started) throws IOException, InterruptedException {
-    long end = System.nanoTime() + Duration.ofSeconds(120).toNanos();
+    long end = System.nanoTime() + Duration.ofMinutes(2).toNanos();
     IOException last = new IOException("not tried");
     while (System.nanoTime() < end) {
       try (FileSystem files = connect()) {
