@@ -65,7 +65,8 @@ public final class Checker {
   private Checker() {}
 
   /** Searches, at most for so long. */
-  public static <S> Verdict check(Model<S> model, List<Operation> history, Duration limit) {
+  public static <S> Verdict check(Model<S> plain, List<Operation> history, Duration limit) {
+    Model<S> model = plain.knowing(history);
     long end = System.nanoTime() + limit.toNanos();
     Event head = link(history);
     long open = history.stream().filter(o -> o.result().isPresent()).count();

@@ -17,7 +17,7 @@ import java.util.Map;
  */
 record Partition<S>(String path, Model<S> model, List<Operation> operations) {
 
-  private static final Duration SEARCH_LIMIT = Duration.ofSeconds(20);
+  private static final Duration SEARCH_LIMIT = Duration.ofMinutes(1);
   private static final ObjectMapper JSON = new ObjectMapper();
 
   Partition(String path, Model<S> model) {
