@@ -1,6 +1,7 @@
 package io.sandstore.cli;
 
 import io.sandstore.config.NodeConfig;
+import io.sandstore.control.Metrics;
 import io.sandstore.control.Surroundings;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Host;
@@ -85,8 +86,9 @@ final class NodeCommand implements Callable<Integer> {
             "SANDSTORE_DATA_DIR", data.toString(),
             "SANDSTORE_PROFILE", profile);
     NodeConfig config = NodeConfig.of(environment);
-    Host host = JvmHost.create(config.buffers());
-    try (Surroundings surroundings = new Surroundings(config);
+    Metrics metrics = new Metrics(config.operations().slow());
+    Host host = JvmHost.create(config.buffers(), metrics);
+    try (Surroundings surroundings = new Surroundings(config, metrics);
         Node node = new Node(host, new FileDisk(data), config, surroundings.discovery())) {
       surroundings.surround(node);
       node.start();
@@ -123,8 +125,9 @@ final class NodeCommand implements Callable<Integer> {
   }
 
   private static void run(NodeConfig config, Path data) throws Exception {
-    Host host = JvmHost.create(config.buffers());
-    Surroundings surroundings = new Surroundings(config);
+    Metrics metrics = new Metrics(config.operations().slow());
+    Host host = JvmHost.create(config.buffers(), metrics);
+    Surroundings surroundings = new Surroundings(config, metrics);
     Node node = new Node(host, new FileDisk(data), config, surroundings.discovery());
     CountDownLatch stopped = new CountDownLatch(1);
     Runtime.getRuntime()

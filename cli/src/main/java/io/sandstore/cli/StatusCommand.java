@@ -1,17 +1,20 @@
 package io.sandstore.cli;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
-import com.google.protobuf.Descriptors.FieldDescriptor;
 import io.sandstore.client.SandstoreClient;
+import io.sandstore.control.StatusJson;
 import io.sandstore.wire.ClusterStatus;
+import io.sandstore.wire.Event;
 import io.sandstore.wire.Member;
 import io.sandstore.wire.NodeStatus;
 import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -30,18 +33,34 @@ final class StatusCommand implements Callable<Integer> {
   @Option(names = "--json", description = "for programs")
   boolean json;
 
+  @Option(names = "--watch", description = "again every second, until interrupted")
+  boolean watch;
+
+  private static final Duration EVERY = Duration.ofSeconds(1);
+  private static final int EVENTS_SHOWN = 5;
+  private static final DateTimeFormatter TIME =
+      DateTimeFormatter.ofPattern("HH:mm:ss", Locale.ROOT).withZone(ZoneId.systemDefault());
+
   @Override
-  public Integer call() throws IOException {
+  public Integer call() throws IOException, InterruptedException {
     try (SandstoreClient client = target.connect()) {
-      ClusterStatus status = client.status();
-      if (json) {
-        printJson(status);
-      } else {
-        print(status);
+      while (true) {
+        ClusterStatus status = client.status();
+        if (watch && System.console() != null) {
+          System.out.print("\033[H\033[2J"); // to the top of an empty screen
+        }
+        if (json) {
+          System.out.println(StatusJson.pretty(status));
+        } else {
+          print(status);
+        }
+        boolean led =
+            status.getNodesList().stream().anyMatch(n -> !n.getStatus().getLeader().isEmpty());
+        if (!watch) {
+          return led ? 0 : Main.UNREACHABLE;
+        }
+        Thread.sleep(EVERY);
       }
-      boolean led =
-          status.getNodesList().stream().anyMatch(n -> !n.getStatus().getLeader().isEmpty());
-      return led ? 0 : Main.UNREACHABLE;
     }
   }
 
@@ -93,28 +112,25 @@ final class StatusCommand implements Callable<Integer> {
         System.out.printf("%-12s not ready: %s%n", "", String.join("; ", s.getNotReadyList()));
       }
     }
+    printLoad(all);
   }
 
-  private static void printJson(ClusterStatus all) throws IOException {
-    List<Map<String, Object>> nodes = new ArrayList<>();
-    for (ClusterStatus.Entry entry : all.getNodesList()) {
-      Map<String, Object> node = new LinkedHashMap<>();
-      node.put("name", entry.getName());
-      node.put("address", entry.getAddress());
-      node.put("answers", entry.hasStatus());
-      if (entry.hasStatus()) {
-        NodeStatus s = entry.getStatus();
-        for (FieldDescriptor field : s.getDescriptorForType().getFields()) {
-          if (!field.isRepeated()) {
-            node.put(field.getName(), s.getField(field));
-          }
-        }
-        node.put("not_ready", List.copyOf(s.getNotReadyList()));
-        node.put("members", s.getMembersList().stream().map(Member::getName).toList());
-      }
-      nodes.add(node);
+  private static void printLoad(ClusterStatus all) {
+    double rate = 0;
+    double p99 = 0;
+    List<Event> events = new ArrayList<>();
+    for (ClusterStatus.Entry node : all.getNodesList()) {
+      rate += node.getStatus().getOperationsPerSecond();
+      p99 = Math.max(p99, node.getStatus().getP99Ms());
+      events.addAll(node.getStatus().getEventsList());
     }
-    System.out.println(
-        new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT).writeValueAsString(nodes));
+    System.out.printf("%.0f operations/s, p99 %.1f ms%n", rate, p99);
+    events.stream()
+        .sorted(Comparator.comparingLong(Event::getTimeMs).reversed())
+        .limit(EVENTS_SHOWN)
+        .forEach(
+            e ->
+                System.out.printf(
+                    "  %s  %s%n", TIME.format(Instant.ofEpochMilli(e.getTimeMs())), e.getText()));
   }
 }

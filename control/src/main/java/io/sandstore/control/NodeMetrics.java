@@ -13,18 +13,17 @@ import java.util.function.ToDoubleFunction;
 /** A node's status as metrics, and its JVM's. */
 final class NodeMetrics {
 
-  private final PrometheusRegistry registry = new PrometheusRegistry();
+  private final PrometheusRegistry registry;
   private final Node node;
 
-  private NodeMetrics(Node node) {
+  private NodeMetrics(Node node, PrometheusRegistry registry) {
     this.node = node;
+    this.registry = registry;
   }
 
-  static PrometheusRegistry register(Node node) {
-    NodeMetrics metrics = new NodeMetrics(node);
-    metrics.registerAll();
-    JvmMetrics.builder().register(metrics.registry);
-    return metrics.registry;
+  static void register(Node node, PrometheusRegistry registry) {
+    new NodeMetrics(node, registry).registerAll();
+    JvmMetrics.builder().register(registry);
   }
 
   private void registerAll() {
@@ -35,6 +34,12 @@ final class NodeMetrics {
     gauge("raft_commit_index", "last entry known to be committed", NodeStatus::getCommitIndex);
     gauge("raft_applied_index", "last entry applied", NodeStatus::getAppliedIndex);
     gauge("raft_last_index", "last entry in the log", NodeStatus::getLastIndex);
+    GaugeWithCallback.builder()
+        .name("sandstore_raft_follower_lag_entries")
+        .help("on the leader: entries that a member is behind its log")
+        .labelNames("follower")
+        .callback(callback -> status().getBehindMap().forEach((n, lag) -> callback.call(lag, n)))
+        .register(registry);
     gauge("blocks", "blocks on this disk", NodeStatus::getBlocks);
     gauge(
         "blocks_under_replicated",

@@ -19,12 +19,17 @@ import java.util.function.Supplier;
 public final class Surroundings implements Closeable {
 
   private final NodeConfig config;
+  private final Metrics metrics;
   private final Optional<ControlPlane> controlPlane;
   private final List<Closeable> open = new ArrayList<>();
   private volatile Optional<Node> node = Optional.empty();
 
-  public Surroundings(NodeConfig config) {
+  /**
+   * @param metrics what the node's host tells its figures
+   */
+  public Surroundings(NodeConfig config, Metrics metrics) {
     this.config = config;
+    this.metrics = metrics;
     this.controlPlane =
         config.operations().etcd().isEmpty()
             ? Optional.empty()
@@ -78,7 +83,7 @@ public final class Surroundings implements Closeable {
   public void surround(Node started) throws IOException {
     node = Optional.of(started);
     if (!config.operations().http().isEmpty()) {
-      open.add(new HttpEndpoint(config.operations().http(), started));
+      open.add(new HttpEndpoint(config, started, metrics));
     }
     if (!config.operations().podLabel().isEmpty()) {
       open.add(new PodLabel(config.name(), config.operations().podLabel(), started));

@@ -48,7 +48,7 @@ class SurroundingsTest {
       NodeConfig config = NodeConfig.of(environment);
       Host host = JvmHost.create(config.buffers());
       Path data = Files.createDirectories(directory.resolve(disk));
-      surroundings = new Surroundings(config);
+      surroundings = new Surroundings(config, new Metrics(Duration.ZERO));
       node = new Node(host, new FileDisk(data), config, surroundings.discovery());
       surroundings.surround(node);
       starting =

@@ -63,6 +63,8 @@ public record NodeConfig(
    * @param etcdPrefix what its keys begin with
    * @param http address for probes and metrics; empty: none
    * @param podLabel label to keep on this node's pod; empty: none
+   * @param logFormat {@code text} or {@code json}
+   * @param slow operations that take longer are logged; zero: none
    * @param drain how long a node that stops goes on serving after it has handed leadership over
    */
   public record Operations(
@@ -71,10 +73,13 @@ public record NodeConfig(
       String http,
       String podLabel,
       Duration drain,
-      String logLevel) {
+      String logLevel,
+      String logFormat,
+      Duration slow) {
 
     public static Operations none() {
-      return new Operations(List.of(), "/sandstore", "", "", Duration.ZERO, "INFO");
+      return new Operations(
+          List.of(), "/sandstore", "", "", Duration.ZERO, "INFO", "text", Duration.ofSeconds(1));
     }
   }
 
@@ -96,10 +101,12 @@ public record NodeConfig(
           new Key("SANDSTORE_ADDRESS", "", "etcd: host:port of this node (default: as dns)"),
           new Key("SANDSTORE_ETCD", "", "endpoints of etcd, by commas: http://host:port"),
           new Key("SANDSTORE_ETCD_PREFIX", "/sandstore", "what our keys in etcd begin with"),
-          new Key("SANDSTORE_HTTP", "", "address of /livez, /readyz and /metrics"),
+          new Key("SANDSTORE_HTTP", "", "address of probes, metrics and the dashboard at /ui"),
           new Key("SANDSTORE_POD_LABEL", "", "label by which this pod is an entry or is not"),
           new Key("SANDSTORE_DRAIN_MS", "0", "how long to go on serving when told to stop"),
           new Key("SANDSTORE_LOG_LEVEL", "INFO", "DEBUG, INFO, WARN or ERROR"),
+          new Key("SANDSTORE_LOG_FORMAT", "text", "text for people, json for programs"),
+          new Key("SANDSTORE_SLOW_MS", "1000", "operations that take longer are logged; 0: none"),
           new Key("SANDSTORE_HEARTBEAT_MS", "100", "pause between a leader's heartbeats"),
           new Key("SANDSTORE_ELECTION_MS", "700", "silence after which a leader is replaced"),
           new Key("SANDSTORE_SNAPSHOT_MB", "64", "log written between two snapshots"),
@@ -137,6 +144,9 @@ public record NodeConfig(
         segmentBytes >= 4 << 20 && buffers >= 2,
         "SANDSTORE_SEGMENT_MB must be at least 4 and SANDSTORE_BUFFERS at least 2");
     require(
+        operations.logFormat.equals("text") || operations.logFormat.equals("json"),
+        "SANDSTORE_LOG_FORMAT must be text or json, not '" + operations.logFormat + "'");
+    require(
         LOG_LEVELS.contains(operations.logLevel),
         "SANDSTORE_LOG_LEVEL must be one of %s, not '%s'"
             .formatted(LOG_LEVELS, operations.logLevel));
@@ -154,6 +164,11 @@ public record NodeConfig(
    * @throws IllegalArgumentException with a line that says what to set
    */
   public static NodeConfig of(Map<String, String> environment) {
+    return of(new Reader(values(environment)));
+  }
+
+  /** Every variable's value, those included that the environment does not set. */
+  public static Map<String, String> values(Map<String, String> environment) {
     Map<String, String> values = new LinkedHashMap<>();
     KEYS.forEach(key -> values.put(key.name, key.standard));
     environment.forEach(
@@ -167,7 +182,10 @@ public record NodeConfig(
                 "unknown variable %s; known are %s".formatted(name, values.keySet()));
           }
         });
-    Reader r = new Reader(values);
+    return values;
+  }
+
+  private static NodeConfig of(Reader r) {
     return new NodeConfig(
         r.text("NAME"),
         r.text("LISTEN"),
@@ -250,7 +268,9 @@ public record NodeConfig(
           optional("HTTP"),
           optional("POD_LABEL"),
           Duration.ofMillis(number("DRAIN_MS", 0)),
-          text("LOG_LEVEL"));
+          text("LOG_LEVEL"),
+          text("LOG_FORMAT"),
+          Duration.ofMillis(number("SLOW_MS", 0)));
     }
   }
 

@@ -66,7 +66,7 @@ public final class Node implements Closeable {
     Identity identity = Identities.loadOrCreate(disk, config.name(), host.random());
     this.founding = new Founding(host, disk, discovery, peers, identity);
     this.status = new StatusReport(this, host, peers);
-    this.server = new RpcServer(host, config.listen(), new Requests(this));
+    this.server = new RpcServer(host, config.listen(), new Requests(this, host));
   }
 
   private Hello hello() {

@@ -3,6 +3,7 @@ package io.sandstore.node;
 import io.sandstore.block.BlockStore;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
+import io.sandstore.host.Host;
 import io.sandstore.raft.CommandLog;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.rpc.RpcServer;
@@ -11,6 +12,7 @@ import io.sandstore.wire.Ask;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Done;
 import io.sandstore.wire.Errno;
+import io.sandstore.wire.Fault;
 import io.sandstore.wire.Header;
 import io.sandstore.wire.Hello;
 import io.sandstore.wire.HelloReply;
@@ -20,6 +22,7 @@ import io.sandstore.wire.Mutate;
 import io.sandstore.wire.StoreBlock;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Locale;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,9 +35,11 @@ final class Requests implements RpcServer.Handler {
   private static final int COMMAND_BYTES_MAX = 256 << 10;
 
   private final Node node;
+  private final Host host;
 
-  Requests(Node node) {
+  Requests(Node node, Host host) {
     this.node = node;
+    this.host = host;
   }
 
   @Override
@@ -59,6 +64,56 @@ final class Requests implements RpcServer.Handler {
 
   @Override
   public Frame handle(Header request, ByteBuffer payload, Deadline deadline)
+      throws IOException, InterruptedException {
+    long begin = host.clock().nanos();
+    String outcome = "error";
+    try {
+      Frame answer = carryOut(request, payload, deadline);
+      outcome = outcome(answer.header());
+      return answer;
+    } catch (PosixException e) {
+      outcome = e.errno().name();
+      throw e;
+    } finally {
+      host.telemetry()
+          .request(
+              operation(request), isFromClient(request), outcome, host.clock().nanos() - begin);
+    }
+  }
+
+  private static String operation(Header request) {
+    Enum<?> name =
+        switch (request.getBodyCase()) {
+          case MUTATE -> request.getMutate().getCommand().getOpCase();
+          case ASK -> request.getAsk().getQuery().getOpCase();
+          default -> request.getBodyCase();
+        };
+    return name.name().toLowerCase(Locale.ROOT);
+  }
+
+  private static boolean isFromClient(Header request) {
+    return switch (request.getBodyCase()) {
+      case MUTATE -> !request.getMutate().getForwarded();
+      case ASK -> !request.getAsk().getForwarded();
+      case READ_BLOCK -> !request.getReadBlock().getLocal();
+      case WRITE_BLOCK -> true;
+      default -> false;
+    };
+  }
+
+  private static String outcome(Header answer) {
+    return switch (answer.getBodyCase()) {
+      case OUTCOME -> name(answer.getOutcome().getFault());
+      case ANSWER -> name(answer.getAnswer().getFault());
+      default -> "ok";
+    };
+  }
+
+  private static String name(Fault fault) {
+    return fault.getErrno() == Errno.OK ? "ok" : fault.getErrno().name();
+  }
+
+  private Frame carryOut(Header request, ByteBuffer payload, Deadline deadline)
       throws IOException, InterruptedException {
     return switch (request.getBodyCase()) {
       case MUTATE -> fromLeader(mutate(request.getMutate(), deadline));

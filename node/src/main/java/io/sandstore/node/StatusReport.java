@@ -4,6 +4,7 @@ import io.sandstore.block.BlockStore;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
+import io.sandstore.host.Telemetry;
 import io.sandstore.raft.CommandLog;
 import io.sandstore.wire.ClusterStatus;
 import io.sandstore.wire.Header;
@@ -52,6 +53,14 @@ public final class StatusReport {
             .setPid(ProcessHandle.current().pid())
             .setUptimeMs(node.uptime().toMillis())
             .setRole("JOINING");
+    Telemetry.Load load = host.telemetry().load();
+    status
+        .setOperationsPerSecond(load.operationsPerSecond())
+        .setP50Ms(load.p50Millis())
+        .setP99Ms(load.p99Millis());
+    for (Telemetry.Event event : host.telemetry().events()) {
+      status.addEventsBuilder().setTimeMs(event.timeMs()).setText(event.text());
+    }
     if (node.parts().isEmpty()) {
       String why =
           identity.getClusterId().isEmpty() ? node.founding().waiting() : "reading the log";
@@ -79,6 +88,7 @@ public final class StatusReport {
         .setCorruptFound(parts.repair().corruptFound())
         .setCorruptRepaired(parts.repair().corruptRepaired())
         .setSnapshots(standing.snapshots())
+        .putAllBehind(standing.behind())
         .build();
   }
 
@@ -101,6 +111,11 @@ public final class StatusReport {
       reasons.add("blocks are missing on this disk");
     }
     return reasons;
+  }
+
+  /** Every node; those that do not answer soon have no status. */
+  public ClusterStatus ofAll() throws IOException, InterruptedException {
+    return ofAll(host.clock().deadline(ASK_LIMIT));
   }
 
   /** Every node; those that do not answer in time have no status. */

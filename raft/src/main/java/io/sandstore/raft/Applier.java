@@ -168,6 +168,7 @@ final class Applier {
         machine.configure(configuration);
       }
       case COMMANDS -> {
+        long began = host.clock().nanos();
         Batch batch = RaftDriver.parse(entry);
         List<Outcome> outcomes = machine.apply(entry.index(), batch);
         applied = entry.index();
@@ -175,6 +176,12 @@ final class Applier {
           for (int i = 0; i < outcomes.size(); i++) {
             proposed.outcomes().get(i).complete(outcomes.get(i));
           }
+          host.telemetry()
+              .committed(
+                  outcomes.size(),
+                  proposed.proposedNanos() - proposed.askedNanos(),
+                  began - proposed.proposedNanos(),
+                  host.clock().nanos() - began);
         }
       }
     }

@@ -5,6 +5,7 @@ import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Outcome;
 import java.io.IOException;
+import java.util.Map;
 
 /**
  * A replicated, linearizable log of commands. What replicates it is the profile's choice; nothing
@@ -49,6 +50,7 @@ public interface CommandLog {
    * A member's view of the log.
    *
    * @param leader name of the leader, empty if none is known
+   * @param behind for the leader: how many entries each other member is behind its log
    */
   record Standing(
       String role,
@@ -60,7 +62,8 @@ public interface CommandLog {
       long commitIndex,
       long appliedIndex,
       Configuration members,
-      long snapshots) {
+      long snapshots,
+      Map<String, Long> behind) {
 
     Standing withApplied(long index) {
       return new Standing(
@@ -73,7 +76,8 @@ public interface CommandLog {
           commitIndex,
           index,
           members,
-          snapshots);
+          snapshots,
+          behind);
     }
   }
 }

@@ -692,6 +692,15 @@ public final class RaftCore {
     }
   }
 
+  /** What each other member is known to have of the leader's log; empty elsewhere. */
+  public Map<Long, Long> matches() {
+    Map<Long, Long> matches = new TreeMap<>();
+    if (role == Role.LEADER) {
+      peers.forEach((id, peer) -> matches.put(id, peer.match));
+    }
+    return matches;
+  }
+
   private long match(long id) {
     Progress peer = peers.get(id);
     return peer == null ? 0 : peer.match;

@@ -25,6 +25,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -69,7 +70,8 @@ public final class RaftDriver implements CommandLog, Closeable {
 
   private sealed interface Event {}
 
-  private record Proposal(Command command, CompletableFuture<Outcome> outcome) implements Event {}
+  private record Proposal(Command command, CompletableFuture<Outcome> outcome, long askedNanos)
+      implements Event {}
 
   private record Received(Message message) implements Event {}
 
@@ -80,7 +82,8 @@ public final class RaftDriver implements CommandLog, Closeable {
   }
 
   /** Proposals of one entry, answered when the entry with this index and term is applied. */
-  record Pending(long term, List<CompletableFuture<Outcome>> outcomes) {}
+  record Pending(
+      long term, List<CompletableFuture<Outcome>> outcomes, long askedNanos, long proposedNanos) {}
 
   private record Lease(long untilNanos, long readableFrom) {}
 
@@ -270,11 +273,13 @@ public final class RaftDriver implements CommandLog, Closeable {
     List<CompletableFuture<Outcome>> outcomes = new ArrayList<>();
     Batch.Builder batch = Batch.newBuilder();
     int bytes = 0;
+    long asked = proposals.isEmpty() ? at : proposals.getFirst().askedNanos;
     for (Proposal proposal : proposals) {
       int size = proposal.command.getSerializedSize();
       if (!outcomes.isEmpty()
           && (outcomes.size() >= BATCH_COMMANDS_MAX || bytes + size > BATCH_BYTES_MAX)) {
-        propose(batch, outcomes, at);
+        propose(batch, outcomes, asked, at);
+        asked = proposal.askedNanos;
         outcomes = new ArrayList<>();
         batch = Batch.newBuilder();
         bytes = 0;
@@ -284,25 +289,29 @@ public final class RaftDriver implements CommandLog, Closeable {
       bytes += size;
     }
     if (!outcomes.isEmpty()) {
-      propose(batch, outcomes, at);
+      propose(batch, outcomes, asked, at);
     }
   }
 
-  private void propose(Batch.Builder batch, List<CompletableFuture<Outcome>> outcomes, long at) {
+  private void propose(
+      Batch.Builder batch, List<CompletableFuture<Outcome>> outcomes, long askedNanos, long at) {
     byte[] data = batch.setTimeMs(clock.millis()).build().toByteArray();
     long index = core.propose(List.of(data), at);
     if (index == 0) {
       outcomes.forEach(outcome -> outcome.completeExceptionally(notLeader()));
     } else {
-      pending.put(index, new Pending(core.term(), outcomes));
+      pending.put(index, new Pending(core.term(), outcomes, askedNanos, at));
     }
   }
 
   private void carryOut(Ready ready) throws IOException {
     ready.now().forEach(this::send);
     if (ready.mustSync()) {
+      long before = clock.nanos();
       store.append(ready.hardState(), ready.append());
-      applier.logged(ready.append().stream().mapToLong(Entry::bytes).sum());
+      long bytes = ready.append().stream().mapToLong(Entry::bytes).sum();
+      applier.logged(bytes);
+      host.telemetry().logged(ready.append().size(), bytes, clock.nanos() - before);
     }
     core.synced(clock.nanos());
     ready.afterSync().forEach(this::send);
@@ -340,6 +349,9 @@ public final class RaftDriver implements CommandLog, Closeable {
     lease = new Lease(until, core.termStart());
     Standing before = standing;
     standing = look();
+    if (!before.role().equals(standing.role())) {
+      host.telemetry().role(standing.role());
+    }
     if (!before.role().equals(standing.role()) || !before.leader().equals(standing.leader())) {
       log.info(
           "term {}: {}, leader {} (was {}, leader {})",
@@ -365,7 +377,18 @@ public final class RaftDriver implements CommandLog, Closeable {
         core.commit(),
         applier.applied(),
         members,
-        applier.snapshotsTaken());
+        applier.snapshotsTaken(),
+        behind(members));
+  }
+
+  private Map<String, Long> behind(Configuration members) {
+    Map<String, Long> behind = new TreeMap<>();
+    core.matches()
+        .forEach(
+            (id, match) ->
+                Configurations.byId(members, id)
+                    .ifPresent(m -> behind.put(m.getName(), core.lastIndex() - match)));
+    return behind;
   }
 
   private void moreRoom() {
@@ -509,7 +532,7 @@ public final class RaftDriver implements CommandLog, Closeable {
   public Outcome propose(Command command, Deadline deadline)
       throws IOException, InterruptedException {
     CompletableFuture<Outcome> outcome = new CompletableFuture<>();
-    enqueue(new Proposal(command, outcome));
+    enqueue(new Proposal(command, outcome, clock.nanos()));
     return await(outcome, deadline);
   }
 
@@ -542,7 +565,9 @@ public final class RaftDriver implements CommandLog, Closeable {
     if (names.size() < NAMES_MAX) {
       names.put(message.from(), fromName);
     }
-    inbox.offer(new Received(message));
+    if (!inbox.offer(new Received(message))) {
+      host.telemetry().rejected("log messages");
+    }
   }
 
   private void enqueue(Event event) throws PosixException {
@@ -550,6 +575,7 @@ public final class RaftDriver implements CommandLog, Closeable {
       throw notLeader();
     }
     if (!inbox.offer(event)) {
+      host.telemetry().rejected("log requests");
       throw busy("too many requests wait at this node");
     }
   }

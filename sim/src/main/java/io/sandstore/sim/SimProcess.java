@@ -4,6 +4,7 @@ import io.sandstore.host.BufferPool;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
+import io.sandstore.host.Telemetry;
 import io.sandstore.host.Threads;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -38,6 +39,7 @@ final class SimProcess {
             new SimThreads(builder),
             network.of(this),
             new BufferPool(8, Frame.PAYLOAD_BYTES_MAX),
+            Telemetry.NONE,
             this::halt);
   }
 

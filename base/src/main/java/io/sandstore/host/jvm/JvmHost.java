@@ -3,6 +3,7 @@ package io.sandstore.host.jvm;
 import io.sandstore.host.BufferPool;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
+import io.sandstore.host.Telemetry;
 import java.security.SecureRandom;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -21,12 +22,18 @@ public final class JvmHost {
    * @param buffers block buffers of each kind (own reads, clients' writes, peers' writes, answers)
    */
   public static Host create(int buffers) {
+    return create(buffers, Telemetry.NONE);
+  }
+
+  /** The same, with somebody who keeps the figures. */
+  public static Host create(int buffers, Telemetry telemetry) {
     return new Host(
         new JvmClock(),
         new SecureRandom(),
         new JvmThreads(),
-        new TcpNetwork(new JvmThreads(), buffers),
+        new TcpNetwork(new JvmThreads(), buffers, telemetry),
         new BufferPool(buffers, Frame.PAYLOAD_BYTES_MAX),
+        telemetry,
         JvmHost::halt);
   }
 

@@ -6,6 +6,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import io.sandstore.host.BufferPool;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Link;
+import io.sandstore.host.Telemetry;
 import io.sandstore.wire.Header;
 import java.io.EOFException;
 import java.io.IOException;
@@ -38,6 +39,7 @@ final class TcpLink implements Link {
   private final SocketChannel channel;
   private final String remote;
   private final Runnable onClose;
+  private final Telemetry telemetry;
   private final AtomicBoolean closed = new AtomicBoolean();
   private final BufferPool peerPool;
   private BufferPool pool;
@@ -49,12 +51,18 @@ final class TcpLink implements Link {
   private final AtomicInteger senders = new AtomicInteger();
   private final ByteBuffer out = ByteBuffer.allocateDirect(BUFFER_BYTES);
 
-  TcpLink(SocketChannel channel, BufferPool pool, BufferPool peerPool, Runnable onClose)
+  TcpLink(
+      SocketChannel channel,
+      BufferPool pool,
+      BufferPool peerPool,
+      Telemetry telemetry,
+      Runnable onClose)
       throws IOException {
     this.channel = channel;
     this.remote = String.valueOf(channel.getRemoteAddress());
     this.pool = pool;
     this.peerPool = peerPool;
+    this.telemetry = telemetry;
     this.onClose = onClose;
     out.put(MAGIC).putShort(WIRE_VERSION);
   }
@@ -126,6 +134,7 @@ final class TcpLink implements Link {
   }
 
   private void writeFully(ByteBuffer bytes) throws IOException {
+    telemetry.network(bytes.remaining(), 0);
     while (bytes.hasRemaining()) {
       channel.write(bytes);
     }
@@ -221,6 +230,7 @@ final class TcpLink implements Link {
     int buffered = Math.min(in.remaining(), target.remaining());
     target.put(in.slice(in.position(), buffered));
     in.position(in.position() + buffered);
+    telemetry.network(0, target.remaining());
     while (target.hasRemaining()) {
       if (channel.read(target) < 0) {
         throw new EOFException(remote + " closed in the middle of a frame");
@@ -236,12 +246,14 @@ final class TcpLink implements Link {
     in.compact();
     try {
       while (in.position() < bytes) {
-        if (channel.read(in) < 0) {
+        int count = channel.read(in);
+        if (count < 0) {
           if (mayEnd && in.position() == 0) {
             return false;
           }
           throw new EOFException(remote + " closed the connection");
         }
+        telemetry.network(0, count);
       }
     } finally {
       in.flip();

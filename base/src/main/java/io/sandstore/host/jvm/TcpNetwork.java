@@ -4,6 +4,7 @@ import io.sandstore.host.BufferPool;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Link;
 import io.sandstore.host.Network;
+import io.sandstore.host.Telemetry;
 import io.sandstore.host.Threads;
 import java.io.Closeable;
 import java.io.IOException;
@@ -27,6 +28,7 @@ public final class TcpNetwork implements Network {
   private static final int CONNECTIONS_MAX = 1024;
 
   private final Threads threads;
+  private final Telemetry telemetry;
   private final Semaphore connections = new Semaphore(CONNECTIONS_MAX);
 
   // Three pools, because a node that waits for a peer to take a block must never wait for memory
@@ -35,8 +37,9 @@ public final class TcpNetwork implements Network {
   private final BufferPool fromPeers;
   private final BufferPool answers;
 
-  public TcpNetwork(Threads threads, int buffers) {
+  public TcpNetwork(Threads threads, int buffers, Telemetry telemetry) {
     this.threads = threads;
+    this.telemetry = telemetry;
     this.fromClients = new BufferPool(buffers, Frame.PAYLOAD_BYTES_MAX);
     this.fromPeers = new BufferPool(buffers, Frame.PAYLOAD_BYTES_MAX);
     this.answers = new BufferPool(buffers, Frame.PAYLOAD_BYTES_MAX);
@@ -62,11 +65,13 @@ public final class TcpNetwork implements Network {
         SocketChannel channel = server.accept();
         if (!connections.tryAcquire()) {
           log.warn("refusing a connection: {} are open", CONNECTIONS_MAX);
+          telemetry.rejected("connections");
           channel.close();
           continue;
         }
         channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
-        TcpLink link = new TcpLink(channel, fromClients, fromPeers, connections::release);
+        TcpLink link =
+            new TcpLink(channel, fromClients, fromPeers, telemetry, connections::release);
         threads.start("link " + link.remote(), () -> accept.accept(link));
       } catch (ClosedChannelException e) {
         return;
@@ -84,7 +89,7 @@ public final class TcpNetwork implements Network {
     try {
       channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
       channel.socket().connect(target, (int) Math.max(1, limit.toMillis()));
-      return new TcpLink(channel, answers, answers, () -> {});
+      return new TcpLink(channel, answers, answers, telemetry, () -> {});
     } catch (IOException e) {
       channel.close();
       throw new IOException("cannot reach " + address + ": " + e.getMessage(), e);

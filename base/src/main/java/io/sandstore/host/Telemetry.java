@@ -1,0 +1,82 @@
+package io.sandstore.host;
+
+import java.util.List;
+
+/**
+ * Where the figures of a process go. Calls are quick, do not fail, and come from any thread; times
+ * are nanoseconds.
+ */
+public interface Telemetry {
+
+  /** What clients experience at this process, over the last seconds. */
+  record Load(double operationsPerSecond, double p50Millis, double p99Millis) {}
+
+  /** A change of state, as it was logged. */
+  record Event(long timeMs, String text) {}
+
+  /**
+   * A request was answered.
+   *
+   * @param client true if a client asked, false if another node did
+   * @param outcome {@code ok} or the name of the refusal
+   */
+  void request(String operation, boolean client, String outcome, long nanos);
+
+  /** Bytes went over a link. */
+  void network(long sent, long received);
+
+  /** Entries were appended to the log and forced. */
+  void logged(int entries, long bytes, long nanos);
+
+  /**
+   * Commands of one entry were answered by the leader.
+   *
+   * @param queued until they were proposed together
+   * @param replicated until a majority had forced them
+   * @param applied until their outcomes were known
+   */
+  void committed(int commands, long queued, long replicated, long applied);
+
+  /** The member took a role in the log. */
+  void role(String role);
+
+  /** Something was dropped or refused because a queue was full. */
+  void rejected(String queue);
+
+  Load load();
+
+  /** The latest changes of state, oldest first. */
+  List<Event> events();
+
+  /** Keeps nothing. */
+  Telemetry NONE =
+      new Telemetry() {
+        @Override
+        public void request(String operation, boolean client, String outcome, long nanos) {}
+
+        @Override
+        public void network(long sent, long received) {}
+
+        @Override
+        public void logged(int entries, long bytes, long nanos) {}
+
+        @Override
+        public void committed(int commands, long queued, long replicated, long applied) {}
+
+        @Override
+        public void role(String role) {}
+
+        @Override
+        public void rejected(String queue) {}
+
+        @Override
+        public Load load() {
+          return new Load(0, 0, 0);
+        }
+
+        @Override
+        public List<Event> events() {
+          return List.of();
+        }
+      };
+}

@@ -1,0 +1,198 @@
+package io.sandstore.control;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.AppenderBase;
+import io.prometheus.metrics.core.metrics.Counter;
+import io.prometheus.metrics.core.metrics.Histogram;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.sandstore.host.Telemetry;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.HdrHistogram.Recorder;
+import org.slf4j.LoggerFactory;
+
+/** Keeps a node's figures for Prometheus, and the latest of them for the dashboard. */
+public final class Metrics implements Telemetry {
+
+  private static final org.slf4j.Logger log = LoggerFactory.getLogger(Metrics.class);
+  private static final int EVENTS_MAX = 50;
+  private static final long WINDOW_NANOS = TimeUnit.SECONDS.toNanos(5);
+  private static final long HIGHEST_MICROS = TimeUnit.MINUTES.toMicros(5);
+  private static final double[] SECONDS = {
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10
+  };
+
+  private final PrometheusRegistry registry = new PrometheusRegistry();
+  private final long slowNanos;
+  private final Histogram requests =
+      histogram("request_duration_seconds", "requests answered", "operation", "origin", "outcome");
+  private final Histogram forces =
+      histogram("raft_append_duration_seconds", "appends to the log, their force included");
+  private final Histogram commits =
+      histogram("raft_commit_duration_seconds", "of a leader's entry, by stage", "stage");
+  private final Histogram batches =
+      Histogram.builder()
+          .name("sandstore_raft_batch_commands")
+          .help("commands in one entry of the log")
+          .classicUpperBounds(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+          .classicOnly()
+          .register(registry);
+  private final Counter logged = counter("raft_append_bytes", "bytes appended to the log");
+  private final Counter roles = counter("raft_role_changes", "roles this member took", "role");
+  private final Counter rejections = counter("rejections", "refused: a queue was full", "queue");
+  private final Counter network = counter("network_bytes", "bytes over all links", "direction");
+  private final io.prometheus.metrics.core.datapoints.CounterDataPoint sentBytes =
+      network.labelValues("sent");
+  private final io.prometheus.metrics.core.datapoints.CounterDataPoint receivedBytes =
+      network.labelValues("received");
+
+  private final Recorder latencies = new Recorder(HIGHEST_MICROS, 2);
+  private final ArrayDeque<Event> events = new ArrayDeque<>();
+  private Load load = new Load(0, 0, 0);
+  private long windowBegan = System.nanoTime();
+
+  /**
+   * @param slow operations that take longer are logged; zero: none
+   */
+  public Metrics(Duration slow) {
+    this.slowNanos = slow.isZero() ? Long.MAX_VALUE : slow.toNanos();
+    // So that a rate exists before the first of its kind.
+    List.of("LEADER", "FOLLOWER", "PRE_CANDIDATE", "CANDIDATE").forEach(roles::initLabelValues);
+    rememberLog();
+  }
+
+  PrometheusRegistry registry() {
+    return registry;
+  }
+
+  private Histogram histogram(String name, String help, String... labels) {
+    return Histogram.builder()
+        .name("sandstore_" + name)
+        .help(help)
+        .labelNames(labels)
+        .classicUpperBounds(SECONDS)
+        .classicOnly()
+        .register(registry);
+  }
+
+  private Counter counter(String name, String help, String... labels) {
+    return Counter.builder()
+        .name("sandstore_" + name)
+        .help(help)
+        .labelNames(labels)
+        .register(registry);
+  }
+
+  /** The log has a line for each change of state: those are the events. */
+  private void rememberLog() {
+    AppenderBase<ILoggingEvent> appender =
+        new AppenderBase<>() {
+          @Override
+          protected void append(ILoggingEvent line) {
+            if (line.getLevel().isGreaterOrEqual(Level.INFO)) {
+              remember(new Event(line.getTimeStamp(), line.getFormattedMessage()));
+            }
+          }
+        };
+    Logger ours = (Logger) LoggerFactory.getLogger("io.sandstore");
+    appender.setContext(ours.getLoggerContext());
+    appender.start();
+    ours.addAppender(appender);
+  }
+
+  private void remember(Event event) {
+    synchronized (events) {
+      if (events.size() == EVENTS_MAX) {
+        events.removeFirst();
+      }
+      events.addLast(event);
+    }
+  }
+
+  @Override
+  public void request(String operation, boolean client, String outcome, long nanos) {
+    requests.labelValues(operation, client ? "client" : "node", outcome).observe(nanos / 1e9);
+    if (client && !operation.equals("ping")) {
+      latencies.recordValue(Math.min(nanos / 1000, HIGHEST_MICROS));
+    }
+    if (nanos > slowNanos) {
+      log.warn("slow: {} took {} ms: {}", operation, millis(nanos), outcome);
+    }
+  }
+
+  @Override
+  public void network(long sent, long received) {
+    if (sent > 0) {
+      sentBytes.inc(sent);
+    }
+    if (received > 0) {
+      receivedBytes.inc(received);
+    }
+  }
+
+  @Override
+  public void logged(int entries, long bytes, long nanos) {
+    forces.observe(nanos / 1e9);
+    logged.inc(bytes);
+    if (nanos > slowNanos) {
+      log.warn("slow: {} bytes took {} ms to be appended to the log", bytes, millis(nanos));
+    }
+  }
+
+  @Override
+  public void committed(int commands, long queued, long replicated, long applied) {
+    commits.labelValues("queue").observe(queued / 1e9);
+    commits.labelValues("replicate").observe(replicated / 1e9);
+    commits.labelValues("apply").observe(applied / 1e9);
+    batches.observe(commands);
+    if (queued + replicated + applied > slowNanos) {
+      log.warn(
+          "slow: {} commands of one entry: {} ms in the queue, {} ms until a majority had forced "
+              + "them, {} ms to apply",
+          commands,
+          millis(queued),
+          millis(replicated),
+          millis(applied));
+    }
+  }
+
+  private static long millis(long nanos) {
+    return TimeUnit.NANOSECONDS.toMillis(nanos);
+  }
+
+  @Override
+  public void role(String role) {
+    roles.labelValues(role).inc();
+  }
+
+  @Override
+  public void rejected(String queue) {
+    rejections.labelValues(queue).inc();
+  }
+
+  @Override
+  public synchronized Load load() {
+    long now = System.nanoTime();
+    if (now - windowBegan > WINDOW_NANOS) {
+      org.HdrHistogram.Histogram window = latencies.getIntervalHistogram();
+      load =
+          new Load(
+              window.getTotalCount() / ((now - windowBegan) / 1e9),
+              window.getValueAtPercentile(50) / 1e3,
+              window.getValueAtPercentile(99) / 1e3);
+      windowBegan = now;
+    }
+    return load;
+  }
+
+  @Override
+  public List<Event> events() {
+    synchronized (events) {
+      return List.copyOf(events);
+    }
+  }
+}
