@@ -31,6 +31,7 @@ final class ClusterCommand {
     System.out.printf(
         "three nodes at %s, leader %s, after %.1f s%n",
         cluster.seeds(), leader, (System.nanoTime() - begin) / 1e9);
+    System.out.println("dashboard: " + cluster.dashboard(leader));
     return 0;
   }
 

@@ -30,6 +30,7 @@ public final class LocalCluster {
   private final Path directory;
   private final int basePort;
   private final Map<String, String> environment;
+  private final boolean pages;
 
   /**
    * @param directory where data, logs and process ids go
@@ -37,13 +38,33 @@ public final class LocalCluster {
    * @param environment variables of the nodes beside those that every node needs
    */
   public LocalCluster(Path directory, int basePort, Map<String, String> environment) {
+    this(directory, basePort, environment, false);
+  }
+
+  private LocalCluster(
+      Path directory, int basePort, Map<String, String> environment, boolean pages) {
     this.directory = directory;
     this.basePort = basePort;
     this.environment = environment;
+    this.pages = pages;
   }
 
   public static LocalCluster standard(Path directory) {
-    return new LocalCluster(directory, 9070, Map.of("SANDSTORE_RESERVE_MB", "64"));
+    return new LocalCluster(directory, 9070, Map.of("SANDSTORE_RESERVE_MB", "64")).withPages();
+  }
+
+  /** The same, with probes, metrics and the dashboard ten ports above each node's. */
+  public LocalCluster withPages() {
+    return new LocalCluster(directory, basePort, environment, true);
+  }
+
+  /** Where the dashboard of a node is, if it has one. */
+  public String dashboard(String name) {
+    return "http://127.0.0.1:" + pagePort(name) + "/ui";
+  }
+
+  private int pagePort(String name) {
+    return basePort + 11 + NAMES.indexOf(name);
   }
 
   public List<String> names() {
@@ -82,6 +103,9 @@ public final class LocalCluster {
     env.put(
         "SANDSTORE_MEMBERS",
         String.join(",", NAMES.stream().map(n -> n + "=" + address(n)).toList()));
+    if (pages) {
+      env.put("SANDSTORE_HTTP", "127.0.0.1:" + pagePort(name));
+    }
     builder.redirectErrorStream(true);
     builder.redirectOutput(ProcessBuilder.Redirect.appendTo(log(name).toFile()));
     Process process = builder.start();

@@ -32,6 +32,13 @@ final class Cluster implements AutoCloseable {
   final LocalCluster nodes;
 
   Cluster(Path directory, Map<String, String> more) throws Exception {
+    this(directory, more, false);
+  }
+
+  /**
+   * @param pages with metrics and dashboard
+   */
+  Cluster(Path directory, Map<String, String> more, boolean pages) throws Exception {
     // A range of ports for each test process and cluster, so that runs do not meet.
     int base =
         20000
@@ -45,7 +52,8 @@ final class Cluster implements AutoCloseable {
     environment.putIfAbsent("SANDSTORE_BLOCK_GRACE_S", "600");
     environment.putIfAbsent("SANDSTORE_COLLECT_S", "5");
     environment.putIfAbsent("SANDSTORE_SCRUB_MS", "10");
-    nodes = new LocalCluster(directory, base, environment);
+    LocalCluster plain = new LocalCluster(directory, base, environment);
+    nodes = pages ? plain.withPages() : plain;
     nodes.startAll();
     awaitAll();
   }

@@ -18,7 +18,9 @@ import org.slf4j.LoggerFactory;
 /** Keeps a node's figures for Prometheus, and the latest of them for the dashboard. */
 public final class Metrics implements Telemetry {
 
-  private static final org.slf4j.Logger log = LoggerFactory.getLogger(Metrics.class);
+  /** Operations that took too long are no change of state: a logger of their own. */
+  private static final org.slf4j.Logger log = LoggerFactory.getLogger("io.sandstore.slow");
+
   private static final int EVENTS_MAX = 50;
   private static final long WINDOW_NANOS = TimeUnit.SECONDS.toNanos(5);
   private static final long HIGHEST_MICROS = TimeUnit.MINUTES.toMicros(5);
@@ -62,6 +64,7 @@ public final class Metrics implements Telemetry {
     this.slowNanos = slow.isZero() ? Long.MAX_VALUE : slow.toNanos();
     // So that a rate exists before the first of its kind.
     List.of("LEADER", "FOLLOWER", "PRE_CANDIDATE", "CANDIDATE").forEach(roles::initLabelValues);
+    List.of("connections", "log requests", "log messages").forEach(rejections::initLabelValues);
     rememberLog();
   }
 
@@ -93,7 +96,8 @@ public final class Metrics implements Telemetry {
         new AppenderBase<>() {
           @Override
           protected void append(ILoggingEvent line) {
-            if (line.getLevel().isGreaterOrEqual(Level.INFO)) {
+            boolean slow = line.getLoggerName().equals(log.getName());
+            if (!slow && line.getLevel().isGreaterOrEqual(Level.INFO)) {
               remember(new Event(line.getTimeStamp(), line.getFormattedMessage()));
             }
           }
@@ -120,7 +124,7 @@ public final class Metrics implements Telemetry {
       latencies.recordValue(Math.min(nanos / 1000, HIGHEST_MICROS));
     }
     if (nanos > slowNanos) {
-      log.warn("slow: {} took {} ms: {}", operation, millis(nanos), outcome);
+      log.warn("{} took {} ms: {}", operation, millis(nanos), outcome);
     }
   }
 
@@ -139,7 +143,7 @@ public final class Metrics implements Telemetry {
     forces.observe(nanos / 1e9);
     logged.inc(bytes);
     if (nanos > slowNanos) {
-      log.warn("slow: {} bytes took {} ms to be appended to the log", bytes, millis(nanos));
+      log.warn("{} bytes took {} ms to be appended to the log", bytes, millis(nanos));
     }
   }
 
@@ -151,7 +155,7 @@ public final class Metrics implements Telemetry {
     batches.observe(commands);
     if (queued + replicated + applied > slowNanos) {
       log.warn(
-          "slow: {} commands of one entry: {} ms in the queue, {} ms until a majority had forced "
+          "{} commands of one entry: {} ms in the queue, {} ms until a majority had forced "
               + "them, {} ms to apply",
           commands,
           millis(queued),
