@@ -37,7 +37,7 @@ public final class Chaos implements Callable<Integer> {
   /** How many leaders are killed for each other kind of fault. */
   private static final int LEADER_KILLS = 9;
 
-  private static final Duration RECOVERY_LIMIT = Duration.ofSeconds(90);
+  private static final Duration RECOVERY_LIMIT = Duration.ofMinutes(5);
 
   @Option(names = "--minutes", description = "how long (default: ${DEFAULT-VALUE})")
   double minutes = 3;

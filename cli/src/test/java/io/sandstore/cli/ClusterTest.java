@@ -31,6 +31,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -456,35 +457,45 @@ class ClusterTest {
     return new Run(line.execute(all.toArray(String[]::new)), err.toString());
   }
 
+  private static int bench(Path csv, String label, String phases, String... more)
+      throws Exception {
+    List<String> words =
+        new java.util.ArrayList<>(
+            List.of("bench", "--phases", phases, "--duration", "3", "--warm-up", "0"));
+    words.addAll(List.of("--concurrency", "2", "--block-size", "65536"));
+    words.addAll(List.of("--csv", csv.toString(), "--label", label));
+    words.addAll(List.of(more));
+    return run(words.toArray(String[]::new)).code();
+  }
+
   @Test
   void benchWritesTheColumnsOfTheOriginalAndRemovesItsFiles(@TempDir Path local) throws Exception {
     Path csv = local.resolve("bench.csv");
-    assertThat(
-            run(
-                    "bench",
-                    "--duration",
-                    "3",
-                    "--warm-up",
-                    "0",
-                    "--concurrency",
-                    "2",
-                    "--block-size",
-                    "65536",
-                    "--csv",
-                    csv.toString())
-                .code())
-        .isZero();
+    List<String> phases =
+        List.of("PING", "WRITE", "READ", "STAT", "CREATE", "LISTDIR", "SMALL_FILE", "MIXED");
+    Path plot = local.resolve("plot.svg");
+    assertThat(bench(csv, "one", String.join(",", phases), "--plot", plot.toString())).isZero();
     List<String> lines = Files.readAllLines(csv);
     assertThat(lines.getFirst())
         .startsWith(
             "operation,concurrency,block_size_bytes,p50_ms,p95_ms,p99_ms,p100_ms,total_ops,"
                 + "error_count");
     assertThat(lines.subList(1, lines.size()))
-        .hasSize(Bench.Phase.values().length)
+        .hasSize(phases.size())
         .allMatch(line -> line.split(",", -1)[1].equals("2") && line.split(",", -1)[8].equals("0"))
         .noneMatch(line -> line.split(",", -1)[7].equals("0"));
+    assertThat(Files.readString(plot)).startsWith("<svg").contains("small-file x2", "p99.9");
+    assertThat(local.resolve("bench.csv.machine.json")).content().contains("diskMegabytes");
     assertThat(client.readdir("/")).noneMatch(entry -> entry.name().startsWith("bench"));
     assertThat(run("bench", "--concurrency", "0").code()).isEqualTo(2);
+
+    assertThat(bench(csv, "other", "STAT", "--rate", "50")).isZero();
+    String[] ratios = {"ratios", csv.toString(), "--of", "other", "--over", "one"};
+    assertThat(Main.commandLine().execute(ratios)).isZero();
+    ratios[3] = "nobody";
+    assertThat(Main.commandLine().execute(ratios)).isEqualTo(2);
+    ratios = new String[] {"ratios", csv.toString(), "--of", "other", "--over", "one", "--at-least", "1e6"};
+    assertThat(Main.commandLine().execute(ratios)).isEqualTo(4);
   }
 
   @Test

@@ -130,6 +130,8 @@ final class HdfsPeer implements Peer {
         if (all) {
           return;
         }
+      } catch (IllegalArgumentException e) {
+        last = new IOException(e); // its close() suppresses an exception by itself
       } catch (IOException e) {
         last = e;
       }
