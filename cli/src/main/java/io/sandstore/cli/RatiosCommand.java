@@ -20,7 +20,8 @@ import picocli.CommandLine.Parameters;
     name = "ratios",
     description =
         "Compares two labels of a file that 'bench --csv' wrote, whose runs were taken in turns: "
-            + "operations per second of the one as a share of the other's, turn by turn.",
+            + "MB/s of the one as a share of the other's where bytes moved, else operations per "
+            + "second, turn by turn.",
     mixinStandardHelpOptions = true)
 final class RatiosCommand implements Callable<Integer> {
 
@@ -69,7 +70,7 @@ final class RatiosCommand implements Callable<Integer> {
           "%s has no operation with both labels, %s and %s".formatted(csv, of, over));
     }
     System.out.printf(
-        "operations per second: %s as a share of %s, turn by turn%n%-16s %6s %8s %8s %8s  %s%n",
+        "rate of %s as a share of %s's, turn by turn%n%-16s %6s %8s %8s %8s  %s%n",
         of, over, "OPERATION", "TURNS", "MIN", "MEDIAN", "MAX", "OF CEILING (" + of + ")");
     for (Row row : rows) {
       System.out.printf(
@@ -105,7 +106,9 @@ final class RatiosCommand implements Callable<Integer> {
           new Line(
               field[0] + " x" + field[1],
               field[9],
-              Double.parseDouble(field[11]),
+              Double.parseDouble(field[12]) > 0
+                  ? Double.parseDouble(field[12])
+                  : Double.parseDouble(field[11]),
               Math.round(Double.parseDouble(field[15])) + "% of " + field[16]));
     }
     return lines;
@@ -133,7 +136,7 @@ final class RatiosCommand implements Callable<Integer> {
 
   private String plot(List<Row> rows) {
     return new BarChart(
-            "Operations per second: %s as a share of %s".formatted(of, over),
+            "Rate of %s as a share of %s's".formatted(of, over),
             "ratio",
             false,
             rows.stream().map(Row::operation).toList(),

@@ -31,7 +31,6 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.EnumSet;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -457,8 +456,7 @@ class ClusterTest {
     return new Run(line.execute(all.toArray(String[]::new)), err.toString());
   }
 
-  private static int bench(Path csv, String label, String phases, String... more)
-      throws Exception {
+  private static int bench(Path csv, String label, String phases, String... more) throws Exception {
     List<String> words =
         new java.util.ArrayList<>(
             List.of("bench", "--phases", phases, "--duration", "3", "--warm-up", "0"));
@@ -494,7 +492,10 @@ class ClusterTest {
     assertThat(Main.commandLine().execute(ratios)).isZero();
     ratios[3] = "nobody";
     assertThat(Main.commandLine().execute(ratios)).isEqualTo(2);
-    ratios = new String[] {"ratios", csv.toString(), "--of", "other", "--over", "one", "--at-least", "1e6"};
+    ratios =
+        new String[] {
+          "ratios", csv.toString(), "--of", "other", "--over", "one", "--at-least", "1e6"
+        };
     assertThat(Main.commandLine().execute(ratios)).isEqualTo(4);
   }
 

@@ -101,7 +101,8 @@ final class HdfsPeer implements Peer {
     StringBuilder xml = new StringBuilder("<configuration>\n");
     values.forEach(
         (key, value) ->
-            xml.append("<property><name>%s</name><value>%s</value></property>\n".formatted(key, value)));
+            xml.append(
+                "<property><name>%s</name><value>%s</value></property>\n".formatted(key, value)));
     Files.writeString(directory.resolve("hdfs-site.xml"), xml + "</configuration>\n");
     Files.writeString(directory.resolve("core-site.xml"), xml + "</configuration>\n");
     return directory;
@@ -229,8 +230,7 @@ final class HdfsPeer implements Peer {
     }
 
     private long create(int bytes) throws IOException {
-      try (FSDataOutputStream out =
-          files.create(path("/new/" + names.incrementAndGet()), true)) {
+      try (FSDataOutputStream out = files.create(path("/new/" + names.incrementAndGet()), true)) {
         if (bytes > 0) {
           out.write(content, 0, bytes);
           out.hsync();
