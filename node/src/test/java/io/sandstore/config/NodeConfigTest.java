@@ -41,6 +41,7 @@ class NodeConfigTest {
             "SANDSTORE_DISCOVERY", "etcd",
             "SANDSTORE_ETCD", "http://f:2,http://g:3",
             "SANDSTORE_LOG_LEVEL", "DEBUG",
+            "SANDSTORE_LOG_FORMAT", "json",
             "SANDSTORE_DATA_DIR", "/e");
     for (NodeConfig.Key key : NodeConfig.KEYS) {
       Map<String, String> environment = new HashMap<>(byDns);
