@@ -118,7 +118,8 @@ class SurroundingsTest {
           .contains("# TYPE sandstore_blocks_corrupt_found_total counter")
           .contains("jvm_memory_used_bytes");
       assertThat(node.get("/readyz/x").statusCode()).isEqualTo(404);
-      assertThat(node.get("/").statusCode()).isEqualTo(404);
+      assertThat(node.get("/").headers().firstValue("Location")).contains("/ui");
+      assertThat(node.get("/ui").body()).contains("<title>Sand Store</title>");
     }
   }
 
