@@ -53,7 +53,7 @@ enum Fault {
     }
   }
 
-  private static final Duration FSYNC_ERROR_LIMIT = Duration.ofSeconds(10);
+  private static final Duration FSYNC_ERROR_LIMIT = Duration.ofMinutes(1);
 
   /**
    * Makes it happen, and takes the cause away.

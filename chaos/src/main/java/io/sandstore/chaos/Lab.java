@@ -23,6 +23,7 @@ final class Lab implements AutoCloseable {
 
   static final int NODES = 3;
   private static final String BRIDGE = "sandchaos";
+  private static final String ACROSS = "-i " + BRIDGE + " -o " + BRIDGE + " -j ACCEPT";
   private static final String NET = "10.83.0.";
   private static final int PORT = 9070;
   private static final long DISK_BYTES = 3L << 30;
@@ -211,6 +212,8 @@ final class Lab implements AutoCloseable {
     Shell.run("ip link add " + BRIDGE + " type bridge");
     Shell.run("ip address add " + NET + "254/24 dev " + BRIDGE);
     Shell.run("ip link set " + BRIDGE + " up");
+    // Where Docker runs, what crosses a bridge is dropped unless somebody says otherwise.
+    Shell.run("iptables -w -I FORWARD " + ACROSS);
     for (Machine machine : machines) {
       machine.create();
     }
@@ -279,12 +282,17 @@ final class Lab implements AutoCloseable {
       Shell.attempt("umount -l " + machine.mount);
       Shell.attempt("ip netns del " + machine.namespace);
     }
+    removeBridge();
+  }
+
+  private static void removeBridge() {
+    Shell.attempt("iptables -w -D FORWARD " + ACROSS);
     Shell.attempt("ip link del " + BRIDGE);
   }
 
   @Override
   public void close() {
     machines.forEach(Machine::remove);
-    Shell.attempt("ip link del " + BRIDGE);
+    removeBridge();
   }
 }
