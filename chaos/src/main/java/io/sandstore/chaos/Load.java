@@ -15,7 +15,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -23,6 +22,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.zip.GZIPOutputStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Eight clients in two groups. A group works on one directory for some hundred operations, all four
@@ -55,6 +55,10 @@ final class Load implements AutoCloseable {
   private final List<SandstoreClient> pinned = new ArrayList<>();
   private final List<Thread> threads = new ArrayList<>();
   private final ConcurrentLinkedQueue<File> all = new ConcurrentLinkedQueue<>();
+
+  /** What was read again in the end. */
+  private final ConcurrentLinkedQueue<File> kept = new ConcurrentLinkedQueue<>();
+
   private final ConcurrentLinkedQueue<Long> waitingForWrite = new ConcurrentLinkedQueue<>();
   final CopyOnWriteArrayList<Double> gapsSeconds = new CopyOnWriteArrayList<>();
   final CopyOnWriteArrayList<String> violations = new CopyOnWriteArrayList<>();
@@ -248,7 +252,7 @@ final class Load implements AutoCloseable {
       Operation.Kind kind,
       String path,
       String other,
-      @org.jspecify.annotations.Nullable AtomicInteger values,
+      @Nullable AtomicInteger values,
       int bytes) {
     int value = values == null ? 0 : values.getAndIncrement();
     Client client = kind.changes() ? hands.changing : hands.looking;
@@ -334,9 +338,7 @@ final class Load implements AutoCloseable {
     }
   }
 
-  private final ConcurrentLinkedQueue<File> kept = new ConcurrentLinkedQueue<>();
-
-  private @org.jspecify.annotations.Nullable File next() {
+  private @Nullable File next() {
     return all.poll();
   }
 
@@ -365,13 +367,6 @@ final class Load implements AutoCloseable {
         file.partition.write(out, beginNanos);
       }
     }
-  }
-
-  Map<String, Long> counts() {
-    return Map.of(
-        "acknowledged", acknowledged.get(),
-        "acknowledged changes", acknowledgedChanges.get(),
-        "unknown", unknown.get());
   }
 
   @Override
