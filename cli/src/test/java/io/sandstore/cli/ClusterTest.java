@@ -192,9 +192,7 @@ class ClusterTest {
   }
 
   private static long size(Path directory) throws Exception {
-    try (Stream<Path> all = Files.walk(directory)) {
-      return all.filter(Files::isRegularFile).mapToLong(p -> p.toFile().length()).sum();
-    }
+    return Cluster.files(directory).stream().mapToLong(p -> p.toFile().length()).sum();
   }
 
   @Test

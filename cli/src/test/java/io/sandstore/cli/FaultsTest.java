@@ -8,6 +8,7 @@ import io.sandstore.wire.NodeStatus;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -257,17 +258,13 @@ class FaultsTest {
   }
 
   private static List<Path> newestBlocks(Path data, int count) throws Exception {
-    try (Stream<Path> all = Files.walk(data.resolve("blocks"))) {
-      return all.filter(Files::isRegularFile)
-          .sorted((a, b) -> Long.compare(b.toFile().lastModified(), a.toFile().lastModified()))
-          .limit(count)
-          .toList();
-    }
+    return Cluster.files(data.resolve("blocks")).stream()
+        .sorted(Comparator.comparingLong(p -> -p.toFile().lastModified()))
+        .limit(count)
+        .toList();
   }
 
   private static long size(Path directory) throws Exception {
-    try (Stream<Path> all = Files.walk(directory)) {
-      return all.filter(Files::isRegularFile).mapToLong(p -> p.toFile().length()).sum();
-    }
+    return Cluster.files(directory).stream().mapToLong(p -> p.toFile().length()).sum();
   }
 }

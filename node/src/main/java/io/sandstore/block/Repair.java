@@ -20,6 +20,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -171,26 +172,23 @@ public final class Repair {
       return;
     }
     checkPresence = false;
+    int slot = member.get().getSlot();
     long at = 0;
     List<Long> page;
     while (running && !(page = namespace.blocksAfter(at, PAGE)).isEmpty()) {
-      for (long block : page) {
-        boolean mine = (namespace.holders(block).orElse(0) >>> member.get().getSlot() & 1) == 1;
-        if (mine && !store.has(block)) {
-          log.info("block {} is missing here; fetching it", block);
-          replaceOrRetry(block);
+      at = page.getLast();
+      List<Long> missing = page.stream().filter(b -> isHolder(b, slot) && !store.has(b)).toList();
+      if (!missing.isEmpty()) {
+        log.info("{} blocks from {} are missing here", missing.size(), missing.getFirst());
+        if (obtain(missing).size() < missing.size()) {
+          checkPresence = true;
         }
       }
-      at = page.getLast();
     }
   }
 
-  private void replaceOrRetry(long block) throws InterruptedException {
-    try {
-      fetch(block);
-    } catch (IOException e) {
-      checkPresence = true;
-    }
+  private boolean isHolder(long block, int slot) {
+    return (namespace.holders(block).orElse(0) >>> slot & 1) == 1;
   }
 
   /** Becomes a holder of blocks that have too few. */
@@ -205,29 +203,35 @@ public final class Repair {
     while (running && !(page = namespace.underReplicatedAfter(at, PAGE)).isEmpty()) {
       at = page.getLast();
       List<Long> wanted = page.stream().filter(block -> shouldHold(block, members)).toList();
-      for (int from = 0; from < wanted.size(); from += PARALLEL) {
-        int to = Math.min(wanted.size(), from + PARALLEL);
-        announce(obtain(wanted.subList(from, to)), member.get());
-      }
+      announce(obtain(wanted), member.get());
     }
   }
 
-  /** Fetches some blocks side by side; those that are here afterwards. */
+  /** Fetches what is not here of some blocks, several side by side; those that are here then. */
   private List<Long> obtain(List<Long> blocks) throws InterruptedException {
-    List<CompletableFuture<Boolean>> results = new ArrayList<>();
-    for (long block : blocks) {
-      CompletableFuture<Boolean> result = new CompletableFuture<>();
-      results.add(result);
-      host.threads().start("fetch", () -> result.complete(obtain(block)));
+    AtomicInteger next = new AtomicInteger();
+    List<CompletableFuture<List<Long>>> shares = new ArrayList<>();
+    for (int i = 0; i < Math.min(PARALLEL, blocks.size()); i++) {
+      CompletableFuture<List<Long>> share = new CompletableFuture<>();
+      shares.add(share);
+      host.threads().start("fetch", () -> share.complete(obtainFrom(blocks, next)));
     }
     List<Long> here = new ArrayList<>();
-    for (int i = 0; i < blocks.size(); i++) {
+    for (CompletableFuture<List<Long>> share : shares) {
       try {
-        if (clock.await(results.get(i), FETCH_LIMIT.multipliedBy(2))) {
-          here.add(blocks.get(i));
-        }
+        here.addAll(clock.await(share, FETCH_LIMIT.multipliedBy(PAGE / PARALLEL)));
       } catch (ExecutionException | TimeoutException e) {
-        log.debug("block {} was not fetched in time", blocks.get(i));
+        log.debug("{} blocks were not fetched in time", blocks.size());
+      }
+    }
+    return here;
+  }
+
+  private List<Long> obtainFrom(List<Long> blocks, AtomicInteger next) {
+    List<Long> here = new ArrayList<>();
+    for (int i; running && (i = next.getAndIncrement()) < blocks.size(); ) {
+      if (obtain(blocks.get(i))) {
+        here.add(blocks.get(i));
       }
     }
     return here;

@@ -47,12 +47,15 @@ final class Applier {
   private final LongConsumer onSnapshot;
   private final Runnable onRoom;
   private final Mailbox<Work> inbox;
-  private final AtomicLong loggedBytes = new AtomicLong();
   private final AtomicLong taken = new AtomicLong();
   private final TreeMap<Long, CompletableFuture<Boolean>> waiting = new TreeMap<>();
   private final CompletableFuture<Boolean> ended = new CompletableFuture<>();
   private Configuration configuration;
   private long lastTerm;
+
+  /** Log behind the last snapshot; what a restart replays counts again. */
+  private long bytesSinceSnapshot;
+
   private volatile long applied;
   private volatile boolean snapshotting;
   private volatile boolean running = true;
@@ -102,10 +105,6 @@ final class Applier {
 
   void restore(SnapshotMeta meta) {
     inbox.put(new Restore(meta));
-  }
-
-  void logged(long bytes) {
-    loggedBytes.addAndGet(bytes);
   }
 
   long applied() {
@@ -187,6 +186,7 @@ final class Applier {
     }
     applied = entry.index();
     lastTerm = entry.term();
+    bytesSinceSnapshot += entry.bytes();
     if (proposed != null && !ours) {
       LostException lost = new LostException("another leader's entry took the place");
       proposed.outcomes().forEach(outcome -> outcome.completeExceptionally(lost));
@@ -202,7 +202,7 @@ final class Applier {
     }
     applied = meta.getIndex();
     lastTerm = meta.getTerm();
-    loggedBytes.set(0);
+    bytesSinceSnapshot = 0;
   }
 
   private void wake() {
@@ -214,11 +214,11 @@ final class Applier {
   }
 
   private void snapshotIfDue() {
-    if (snapshotting || loggedBytes.get() < snapshotBytes || applied == 0 || lastTerm == 0) {
+    if (snapshotting || bytesSinceSnapshot < snapshotBytes) {
       return;
     }
     snapshotting = true;
-    loggedBytes.set(0);
+    bytesSinceSnapshot = 0;
     SnapshotMeta meta =
         SnapshotMeta.newBuilder()
             .setIndex(applied)

@@ -60,7 +60,7 @@ public final class RaftDriver implements CommandLog, Closeable {
    * Sizes.
    *
    * @param segmentBytes one file of the log
-   * @param snapshotBytes log written since the last snapshot that makes another one due
+   * @param snapshotBytes log applied since the last snapshot that makes another one due
    */
   public record Sizes(int segmentBytes, long snapshotBytes) {
     public static Sizes standard() {
@@ -310,7 +310,6 @@ public final class RaftDriver implements CommandLog, Closeable {
       long before = clock.nanos();
       store.append(ready.hardState(), ready.append());
       long bytes = ready.append().stream().mapToLong(Entry::bytes).sum();
-      applier.logged(bytes);
       host.telemetry().logged(ready.append().size(), bytes, clock.nanos() - before);
     }
     core.synced(clock.nanos());

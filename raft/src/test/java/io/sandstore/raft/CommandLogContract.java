@@ -79,11 +79,11 @@ abstract class CommandLogContract {
   /** A log and what it drives. */
   record Replica(CommandLog log, Counter counter) {}
 
-  private final Clock clock = new JvmClock();
+  final Clock clock = new JvmClock();
 
   abstract List<Replica> replicas();
 
-  private Deadline soon() {
+  final Deadline soon() {
     return clock.deadline(Duration.ofSeconds(30));
   }
 
@@ -93,12 +93,12 @@ abstract class CommandLogContract {
         .build();
   }
 
-  private interface Attempt<T> {
+  interface Attempt<T> {
     T run(CommandLog leader) throws IOException, InterruptedException;
   }
 
   /** On whoever leads; there may be nobody for a while. */
-  private <T> T onLeader(Attempt<T> attempt) throws Exception {
+  final <T> T onLeader(Attempt<T> attempt) throws Exception {
     Deadline deadline = soon();
     while (true) {
       for (Replica replica : replicas()) {

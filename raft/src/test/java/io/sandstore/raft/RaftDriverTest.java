@@ -1,5 +1,8 @@
 package io.sandstore.raft;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.sandstore.host.Deadline;
 import io.sandstore.host.Host;
 import io.sandstore.host.jvm.FileDisk;
 import io.sandstore.host.jvm.JvmHost;
@@ -9,12 +12,14 @@ import io.sandstore.wire.SnapshotChunk;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Three Raft members on real disks and threads; messages are handed over directly. */
@@ -26,6 +31,7 @@ class RaftDriverTest extends CommandLogContract {
 
   @BeforeEach
   void start() throws IOException {
+    replicas.clear();
     Host host = JvmHost.create(2);
     Configuration founders =
         Configurations.founders(List.of(member(11, "a"), member(12, "b"), member(13, "c")));
@@ -59,6 +65,24 @@ class RaftDriverTest extends CommandLogContract {
   @Override
   List<Replica> replicas() {
     return replicas;
+  }
+
+  /** What a restart replays counts, or a member that often restarts replays ever more. */
+  @Test
+  void aMemberThatOftenRestartsTakesSnapshotsToo() throws Exception {
+    for (int restart = 0; restart < 6; restart++) {
+      for (int i = 0; i < 30; i++) { // about a quarter of what makes a snapshot due
+        onLeader(log -> log.propose(add(1), soon()));
+      }
+      stop();
+      start();
+    }
+    Deadline deadline = soon();
+    SnapshotStore snapshots = new SnapshotStore(new FileDisk(directory.resolve("a")));
+    while (snapshots.newest().isEmpty()) {
+      assertThat(deadline.passed()).as("no snapshot was taken").isFalse();
+      clock.sleep(Duration.ofMillis(5));
+    }
   }
 
   private final class Direct implements Transport {
