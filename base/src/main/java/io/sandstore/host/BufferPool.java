@@ -19,13 +19,20 @@ public final class BufferPool {
     }
   }
 
+  private final int buffers;
   private final int bufferBytes;
   private final Semaphore permits;
   private final ArrayDeque<ByteBuffer> free = new ArrayDeque<>();
 
   public BufferPool(int buffers, int bufferBytes) {
+    this.buffers = buffers;
     this.bufferBytes = bufferBytes;
     this.permits = new Semaphore(buffers, true);
+  }
+
+  /** Buffers on loan. */
+  public int used() {
+    return buffers - permits.availablePermits();
   }
 
   /** An empty buffer with its limit at {@code bytes}. Waits until one is free. */

@@ -1,6 +1,7 @@
 package io.sandstore.host;
 
 import java.util.List;
+import java.util.function.IntSupplier;
 
 /**
  * Where the figures of a process go. Calls are quick, do not fail, and come from any thread; times
@@ -37,8 +38,26 @@ public interface Telemetry {
    */
   void committed(int commands, long queued, long replicated, long applied);
 
+  /**
+   * A new block was stored for a client.
+   *
+   * @param named until it had an id
+   * @param copied until its holders had made it durable
+   */
+  void blockWritten(long named, long copied);
+
+  /**
+   * Bytes of a block were read for a client.
+   *
+   * @param source where they were: {@code memory}, {@code disk}, or {@code node} for another one
+   */
+  void blockRead(String source, long nanos);
+
   /** The member took a role in the log. */
   void role(String role);
+
+  /** There is a queue (or a pool) by this name; in the place of an earlier one. */
+  void queue(String name, IntSupplier depth);
 
   /** Something was dropped or refused because a queue was full. */
   void rejected(String queue);
@@ -64,7 +83,16 @@ public interface Telemetry {
         public void committed(int commands, long queued, long replicated, long applied) {}
 
         @Override
+        public void blockWritten(long named, long copied) {}
+
+        @Override
+        public void blockRead(String source, long nanos) {}
+
+        @Override
         public void role(String role) {}
+
+        @Override
+        public void queue(String name, IntSupplier depth) {}
 
         @Override
         public void rejected(String queue) {}

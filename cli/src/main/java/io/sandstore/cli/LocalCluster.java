@@ -5,11 +5,13 @@ import io.sandstore.client.SandstoreClient;
 import io.sandstore.host.jvm.JvmHost;
 import io.sandstore.wire.ClusterStatus;
 import io.sandstore.wire.NodeStatus;
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -118,11 +120,17 @@ public final class LocalCluster {
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(NODE_OPTIONS);
     String classPath = System.getProperty("java.class.path");
-    if (classPath.endsWith(".jar") && !classPath.contains(java.io.File.pathSeparator)) {
+    Optional<Path> packaged =
+        Arrays.stream(classPath.split(File.pathSeparator, -1))
+            .map(Path::of)
+            .filter(part -> part.toString().matches(".*sandstore-cli-[^/]*\\.jar"))
+            .findFirst();
+    if (packaged.isPresent()) {
       // As 'bin/sandstore' runs it: with the archive of loaded classes, which halves the start.
-      command.add("-XX:SharedArchiveFile=" + Path.of(classPath).resolveSibling("../sandstore.jsa"));
+      Path archive = packaged.get().resolveSibling("../sandstore.jsa");
+      command.add("-XX:SharedArchiveFile=" + archive);
       command.add("-Xlog:disable");
-      command.addAll(List.of("-jar", classPath));
+      command.addAll(List.of("-jar", packaged.get().toString()));
     } else {
       command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-cp", classPath));
       command.add(Main.class.getName());

@@ -5,6 +5,7 @@ import io.sandstore.control.Metrics;
 import io.sandstore.control.Surroundings;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Host;
+import io.sandstore.host.Telemetry;
 import io.sandstore.host.jvm.FileDisk;
 import io.sandstore.host.jvm.JvmHost;
 import io.sandstore.node.Node;
@@ -126,7 +127,8 @@ final class NodeCommand implements Callable<Integer> {
 
   private static void run(NodeConfig config, Path data) throws Exception {
     Metrics metrics = new Metrics(config.operations().slow());
-    Host host = JvmHost.create(config.buffers(), metrics);
+    Telemetry telemetry = config.operations().metrics() ? metrics : Telemetry.NONE;
+    Host host = JvmHost.create(config.buffers(), telemetry);
     Surroundings surroundings = new Surroundings(config, metrics);
     Node node = new Node(host, new FileDisk(data), config, surroundings.discovery());
     CountDownLatch stopped = new CountDownLatch(1);

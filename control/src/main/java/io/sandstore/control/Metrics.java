@@ -5,13 +5,17 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.AppenderBase;
 import io.prometheus.metrics.core.metrics.Counter;
+import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.sandstore.host.Telemetry;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntSupplier;
 import org.HdrHistogram.Recorder;
 import org.slf4j.LoggerFactory;
 
@@ -43,6 +47,11 @@ public final class Metrics implements Telemetry {
           .classicUpperBounds(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
           .classicOnly()
           .register(registry);
+  private final Histogram blockWrites =
+      histogram("block_write_duration_seconds", "of a new block, by stage", "stage");
+  private final Histogram blockReads =
+      histogram("block_read_duration_seconds", "of a part of a block, by where it was", "source");
+  private final Map<String, IntSupplier> queues = new ConcurrentHashMap<>();
   private final Counter logged = counter("raft_append_bytes", "bytes appended to the log");
   private final Counter roles = counter("raft_role_changes", "roles this member took", "role");
   private final Counter rejections = counter("rejections", "refused: a queue was full", "queue");
@@ -65,6 +74,14 @@ public final class Metrics implements Telemetry {
     // So that a rate exists before the first of its kind.
     List.of("LEADER", "FOLLOWER", "PRE_CANDIDATE", "CANDIDATE").forEach(roles::initLabelValues);
     List.of("connections", "log requests", "log messages").forEach(rejections::initLabelValues);
+    List.of("memory", "disk", "node").forEach(blockReads::initLabelValues);
+    GaugeWithCallback.builder()
+        .name("sandstore_queue_depth")
+        .help("what waits, or buffers in use")
+        .labelNames("queue")
+        .callback(
+            callback -> queues.forEach((name, depth) -> callback.call(depth.getAsInt(), name)))
+        .register(registry);
     rememberLog();
   }
 
@@ -162,6 +179,31 @@ public final class Metrics implements Telemetry {
           millis(replicated),
           millis(applied));
     }
+  }
+
+  @Override
+  public void blockWritten(long named, long copied) {
+    blockWrites.labelValues("id").observe(named / 1e9);
+    blockWrites.labelValues("copies").observe(copied / 1e9);
+    if (named + copied > slowNanos) {
+      log.warn(
+          "a block: {} ms to get an id, {} ms until its holders had forced it",
+          millis(named),
+          millis(copied));
+    }
+  }
+
+  @Override
+  public void blockRead(String source, long nanos) {
+    blockReads.labelValues(source).observe(nanos / 1e9);
+    if (nanos > slowNanos) {
+      log.warn("a part of a block took {} ms to be read from {}", millis(nanos), source);
+    }
+  }
+
+  @Override
+  public void queue(String name, IntSupplier depth) {
+    queues.put(name, depth);
   }
 
   private static long millis(long nanos) {

@@ -4,6 +4,8 @@ import io.sandstore.host.BufferPool;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
+import io.sandstore.host.Host;
+import io.sandstore.host.Telemetry;
 import io.sandstore.namespace.Namespace;
 import io.sandstore.rpc.Peer;
 import io.sandstore.rpc.PosixException;
@@ -31,6 +33,7 @@ public final class BlockReader {
 
   private final Clock clock;
   private final RandomGenerator random;
+  private final Telemetry telemetry;
   private final Cluster cluster;
   private final Namespace namespace;
   private final BlockStore store;
@@ -40,14 +43,10 @@ public final class BlockReader {
    * @param onDamage is told of a block that is damaged or missing here though it should not be
    */
   public BlockReader(
-      Clock clock,
-      RandomGenerator random,
-      Cluster cluster,
-      Namespace namespace,
-      BlockStore store,
-      LongConsumer onDamage) {
-    this.clock = clock;
-    this.random = random;
+      Host host, Cluster cluster, Namespace namespace, BlockStore store, LongConsumer onDamage) {
+    this.clock = host.clock();
+    this.random = host.random();
+    this.telemetry = host.telemetry();
     this.cluster = cluster;
     this.namespace = namespace;
     this.store = store;
@@ -61,9 +60,12 @@ public final class BlockReader {
    *     read
    */
   public Frame read(ReadBlock request, Deadline deadline) throws IOException, InterruptedException {
+    long begin = clock.nanos();
     try {
+      boolean inMemory = store.isStaged(request.getBlock());
       BufferPool.Lease bytes =
           store.read(request.getBlock(), request.getOffset(), request.getLength());
+      telemetry.blockRead(inMemory ? "memory" : "disk", clock.nanos() - begin);
       return new Frame(
           Header.newBuilder().setReadBlockReply(ReadBlockReply.getDefaultInstance()).build(),
           bytes.buffer(),
@@ -78,7 +80,9 @@ public final class BlockReader {
         throw e;
       }
     }
-    return fetch(request.getBlock(), request.getOffset(), request.getLength(), deadline);
+    Frame answer = fetch(request.getBlock(), request.getOffset(), request.getLength(), deadline);
+    telemetry.blockRead("node", clock.nanos() - begin);
+    return answer;
   }
 
   /** The asked bytes from another node. */

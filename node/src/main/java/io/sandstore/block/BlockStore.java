@@ -318,15 +318,20 @@ public final class BlockStore implements BlockSink {
       readChunks(file, header, 0, header.getInt(12)).close();
       return true;
     } catch (NoSuchFileException e) {
-      return staged.containsKey(id);
+      return isStaged(id);
     } catch (CorruptBlockException e) {
       return false;
     }
   }
 
+  /** True if the block came with the log and has no file yet. */
+  boolean isStaged(long id) {
+    return staged.containsKey(id);
+  }
+
   /** True if there is a file for the block, whatever is in it. */
   public boolean has(long id) {
-    return staged.containsKey(id) || disk.exists(path(id));
+    return isStaged(id) || disk.exists(path(id));
   }
 
   // --- Removing ---

@@ -67,7 +67,9 @@ public final class BlockWriter {
    */
   public WriteBlockReply write(ByteBuffer data, Deadline deadline)
       throws IOException, InterruptedException {
+    long begin = clock.nanos();
     long id = ids.next(deadline);
+    long named = clock.nanos();
     List<Member> holders = Placement.of(id, namespace.configuration());
     int needed = holders.size() / 2 + 1;
     List<Copy> copies = new ArrayList<>();
@@ -86,6 +88,7 @@ public final class BlockWriter {
         host.threads().start("copy to " + copy.member.getName(), () -> store(id, data, copy));
       }
       long stored = collect(copies, needed, deadline);
+      host.telemetry().blockWritten(named - begin, clock.nanos() - named);
       return WriteBlockReply.newBuilder().setBlock(id).setHolders(stored).build();
     } finally {
       release(copies);

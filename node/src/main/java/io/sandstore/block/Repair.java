@@ -85,7 +85,9 @@ public final class Repair {
     this.pace = pace;
     this.damaged = new Mailbox<>(clock, PAGE);
     this.released = new Mailbox<>(clock, RELEASED_MAX);
-    this.reader = new BlockReader(clock, host.random(), cluster, namespace, store, this::damaged);
+    this.reader = new BlockReader(host, cluster, namespace, store, this::damaged);
+    host.telemetry().queue("damaged blocks", damaged::size);
+    host.telemetry().queue("released blocks", released::size);
     store.listen(this::released, () -> checkPresence = true);
   }
 

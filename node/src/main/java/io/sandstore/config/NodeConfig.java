@@ -64,6 +64,7 @@ public record NodeConfig(
    * @param http address for probes and metrics; empty: none
    * @param podLabel label to keep on this node's pod; empty: none
    * @param logFormat {@code text} or {@code json}
+   * @param metrics false: nothing is counted or measured
    * @param slow operations that take longer are logged; zero: none
    * @param drain how long a node that stops goes on serving after it has handed leadership over
    */
@@ -75,11 +76,20 @@ public record NodeConfig(
       Duration drain,
       String logLevel,
       String logFormat,
+      boolean metrics,
       Duration slow) {
 
     public static Operations none() {
       return new Operations(
-          List.of(), "/sandstore", "", "", Duration.ZERO, "INFO", "text", Duration.ofSeconds(1));
+          List.of(),
+          "/sandstore",
+          "",
+          "",
+          Duration.ZERO,
+          "INFO",
+          "text",
+          true,
+          Duration.ofSeconds(1));
     }
   }
 
@@ -106,6 +116,7 @@ public record NodeConfig(
           new Key("SANDSTORE_DRAIN_MS", "0", "how long to go on serving when told to stop"),
           new Key("SANDSTORE_LOG_LEVEL", "INFO", "DEBUG, INFO, WARN or ERROR"),
           new Key("SANDSTORE_LOG_FORMAT", "text", "text for people, json for programs"),
+          new Key("SANDSTORE_METRICS", "on", "off: measure nothing, to see what measuring costs"),
           new Key("SANDSTORE_SLOW_MS", "1000", "operations that take longer are logged; 0: none"),
           new Key("SANDSTORE_HEARTBEAT_MS", "100", "pause between a leader's heartbeats"),
           new Key("SANDSTORE_ELECTION_MS", "700", "silence after which a leader is replaced"),
@@ -231,6 +242,13 @@ public record NodeConfig(
               .formatted(PREFIX, key, min, text(key)));
     }
 
+    boolean flag(String key) {
+      require(
+          text(key).equals("on") || text(key).equals("off"),
+          "%s%s must be on or off, not '%s'".formatted(PREFIX, key, text(key)));
+      return text(key).equals("on");
+    }
+
     Membership membership() {
       Discovery discovery;
       try {
@@ -270,6 +288,7 @@ public record NodeConfig(
           Duration.ofMillis(number("DRAIN_MS", 0)),
           text("LOG_LEVEL"),
           text("LOG_FORMAT"),
+          flag("METRICS"),
           Duration.ofMillis(number("SLOW_MS", 0)));
     }
   }

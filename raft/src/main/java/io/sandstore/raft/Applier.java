@@ -96,7 +96,12 @@ final class Applier {
   }
 
   boolean hasRoom() {
-    return inbox.size() < ROUNDS_MAX;
+    return waiting() < ROUNDS_MAX;
+  }
+
+  /** Rounds of committed entries that wait. */
+  int waiting() {
+    return inbox.size();
   }
 
   void apply(List<Entry> committed) {

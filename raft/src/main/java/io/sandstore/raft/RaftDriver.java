@@ -165,6 +165,8 @@ public final class RaftDriver implements CommandLog, Closeable {
             pending,
             this::compact,
             this::moreRoom);
+    host.telemetry().queue("log requests", inbox::size);
+    host.telemetry().queue("apply", applier::waiting);
     this.standing = look();
     log.info(
         "member {} recovered: term {}, log {} to {}, snapshot at {}",

@@ -27,12 +27,14 @@ public final class JvmHost {
 
   /** The same, with somebody who keeps the figures. */
   public static Host create(int buffers, Telemetry telemetry) {
+    BufferPool own = new BufferPool(buffers, Frame.PAYLOAD_BYTES_MAX);
+    telemetry.queue("own buffers", own::used);
     return new Host(
         new JvmClock(),
         new SecureRandom(),
         new JvmThreads(),
         new TcpNetwork(new JvmThreads(), buffers, telemetry),
-        new BufferPool(buffers, Frame.PAYLOAD_BYTES_MAX),
+        own,
         telemetry,
         JvmHost::halt);
   }

@@ -43,6 +43,9 @@ public final class TcpNetwork implements Network {
     this.fromClients = new BufferPool(buffers, Frame.PAYLOAD_BYTES_MAX);
     this.fromPeers = new BufferPool(buffers, Frame.PAYLOAD_BYTES_MAX);
     this.answers = new BufferPool(buffers, Frame.PAYLOAD_BYTES_MAX);
+    telemetry.queue("buffers of clients", fromClients::used);
+    telemetry.queue("buffers of peers", fromPeers::used);
+    telemetry.queue("buffers of answers", answers::used);
   }
 
   @Override

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
@@ -31,20 +32,27 @@ public final class Compare implements Callable<Integer> {
   /** Who takes part. */
   enum Who {
     SANDSTORE,
+    UNMEASURED,
     ETCD,
     HDFS;
 
     Peer peer() {
       return switch (this) {
-        case SANDSTORE -> new SandstorePeer();
+        case SANDSTORE -> new SandstorePeer(Map.of());
+        case UNMEASURED -> new SandstorePeer(Map.of("SANDSTORE_METRICS", "off"));
         case ETCD -> new EtcdPeer();
         case HDFS -> new HdfsPeer();
       };
     }
   }
 
-  @Option(names = "--peers", split = ",", description = "${COMPLETION-CANDIDATES} (default: all)")
-  List<Who> peers = List.of(Who.values());
+  @Option(
+      names = "--peers",
+      split = ",",
+      description =
+          "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}); unmeasured is sandstore without "
+              + "its metrics")
+  List<Who> peers = List.of(Who.SANDSTORE, Who.ETCD, Who.HDFS);
 
   @Option(names = "--phases", split = ",", description = "${COMPLETION-CANDIDATES}")
   Set<Bench.Phase> phases =

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -16,7 +17,16 @@ import java.util.Set;
 final class SandstorePeer implements Peer {
 
   private static final int BASE_PORT = 9270;
+  private final Map<String, String> environment;
   private Optional<LocalCluster> cluster = Optional.empty();
+
+  /**
+   * @param more variables of the nodes
+   */
+  SandstorePeer(Map<String, String> more) {
+    environment = new HashMap<>(more);
+    environment.put("SANDSTORE_RESERVE_MB", "64");
+  }
 
   @Override
   public String guarantees() {
@@ -31,8 +41,7 @@ final class SandstorePeer implements Peer {
 
   @Override
   public void start(Path directory) throws IOException, InterruptedException {
-    LocalCluster started =
-        new LocalCluster(directory, BASE_PORT, Map.of("SANDSTORE_RESERVE_MB", "64"));
+    LocalCluster started = new LocalCluster(directory, BASE_PORT, environment);
     cluster = Optional.of(started);
     started.startAll();
     started.awaitLeader(3, Duration.ofSeconds(60));
