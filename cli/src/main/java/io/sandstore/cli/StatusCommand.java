@@ -118,19 +118,24 @@ final class StatusCommand implements Callable<Integer> {
   private static void printLoad(ClusterStatus all) {
     double rate = 0;
     double p99 = 0;
-    List<Event> events = new ArrayList<>();
+    List<Told> events = new ArrayList<>();
     for (ClusterStatus.Entry node : all.getNodesList()) {
       rate += node.getStatus().getOperationsPerSecond();
       p99 = Math.max(p99, node.getStatus().getP99Ms());
-      events.addAll(node.getStatus().getEventsList());
+      node.getStatus().getEventsList().forEach(e -> events.add(new Told(node.getName(), e)));
     }
     System.out.printf("%.0f operations/s, p99 %.1f ms%n", rate, p99);
     events.stream()
-        .sorted(Comparator.comparingLong(Event::getTimeMs).reversed())
+        .sorted(Comparator.comparingLong((Told told) -> told.event.getTimeMs()).reversed())
         .limit(EVENTS_SHOWN)
         .forEach(
-            e ->
+            told ->
                 System.out.printf(
-                    "  %s  %s%n", TIME.format(Instant.ofEpochMilli(e.getTimeMs())), e.getText()));
+                    "  %s  %-12s %s%n",
+                    TIME.format(Instant.ofEpochMilli(told.event.getTimeMs())),
+                    told.node,
+                    told.event.getText()));
   }
+
+  private record Told(String node, Event event) {}
 }

@@ -331,7 +331,13 @@ class KubernetesTest {
     }
     try (SandstoreClient client = Load.connect(endpoint)) {
       assertThat(client.status().getNodesList())
-          .allSatisfy(n -> assertThat(n.getStatus().getVersion()).isEqualTo("0.1.0-newer"));
+          .allSatisfy(
+              n -> {
+                assertThat(n.getStatus().getVersion()).isEqualTo("0.1.0-newer");
+                assertThat(n.getStatus().getEventsList())
+                    .as("a rollout is an event")
+                    .anyMatch(e -> e.getText().endsWith("release 0.1.0-newer now, before: 0.1.0"));
+              });
     }
     assertThat(here.field("statefulset/sandstore", "{.spec.template.spec.containers[0].image}"))
         .contains("@sha256:");

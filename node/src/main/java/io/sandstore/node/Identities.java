@@ -8,12 +8,16 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.random.RandomGenerator;
 import java.util.zip.CRC32C;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Who this node is, on its own disk: magic 8, version 4, crc 4, record. A disk without it is blank,
  * and a blank disk gets an identity that nobody has ever voted or promised under.
  */
 final class Identities {
+
+  private static final Logger log = LoggerFactory.getLogger(Identities.class);
 
   static final int VERSION = 1;
   private static final long MAGIC = 0x53414E444E4F4431L; // SANDNOD1
@@ -31,9 +35,24 @@ final class Identities {
             "the data directory belongs to node '%s', not '%s'"
                 .formatted(identity.getName(), name));
       }
-      return identity;
+      return running(disk, identity);
     }
     return renew(disk, name, random);
+  }
+
+  /** A rollout is an event: the first start of another release says so. */
+  private static Identity running(Disk disk, Identity identity) throws IOException {
+    if (identity.getRelease().equals(Node.VERSION)) {
+      return identity;
+    }
+    log.info(
+        "{} runs release {} now, before: {}",
+        identity.getName(),
+        Node.VERSION,
+        identity.getRelease().isEmpty() ? "an older one" : identity.getRelease());
+    Identity updated = identity.toBuilder().setRelease(Node.VERSION).build();
+    save(disk, updated);
+    return updated;
   }
 
   /** Makes this node a stranger under its old name. */
@@ -42,7 +61,8 @@ final class Identities {
     do {
       id = random.nextLong();
     } while (id == 0);
-    Identity identity = Identity.newBuilder().setName(name).setMemberId(id).build();
+    Identity identity =
+        Identity.newBuilder().setName(name).setMemberId(id).setRelease(Node.VERSION).build();
     save(disk, identity);
     return identity;
   }
