@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
@@ -191,7 +192,7 @@ public final class Peer implements Closeable {
           dialing = link;
         }
         Connection connection = new Connection(link, this, attempt);
-        host.threads().start("answers from " + address, connection::receiveLoop);
+        host.threads().startDedicated("answers from " + address, connection::receiveLoop);
       } catch (IOException e) {
         fail(attempt, e);
       }
@@ -257,7 +258,6 @@ public final class Peer implements Closeable {
         return checked(await(answer, left));
       } finally {
         pending.remove(id);
-        discard(answer);
       }
     }
 
@@ -269,7 +269,11 @@ public final class Peer implements Closeable {
       } catch (ExecutionException e) {
         throw new LostException("link to " + address + " broke: " + reason(e), e);
       } catch (TimeoutException e) {
+        discard(answer);
         throw new LostException("no answer from " + address + " in time", e);
+      } catch (InterruptedException e) {
+        discard(answer);
+        throw e;
       }
     }
 
@@ -286,9 +290,11 @@ public final class Peer implements Closeable {
       }
     }
 
-    /** An answer that came while its caller gave up still holds a buffer. */
+    /** An answer that came while its caller gave up still holds a buffer; a later one must not. */
     private void discard(CompletableFuture<Frame> answer) {
-      answer.completeExceptionally(new LostException("abandoned"));
+      if (!answer.cancel(false) && answer.state() == Future.State.SUCCESS) {
+        answer.resultNow().close();
+      }
     }
 
     void receiveLoop() {

@@ -76,23 +76,38 @@ public final class RpcServer implements Closeable {
     links.forEach(Link::close);
   }
 
+  private enum Greeted {
+    NOBODY,
+    CLIENT,
+    NODE
+  }
+
   private void serve(Link link) {
-    try (link) {
-      links.add(link);
-      if (!closed && greet(link)) {
-        serveRequests(link);
-      }
+    links.add(link);
+    Greeted greeted = Greeted.NOBODY;
+    try {
+      greeted = closed ? Greeted.NOBODY : greet(link);
     } catch (IOException e) {
       log.debug("link {} ended: {}", link.remote(), e.toString());
-    } finally {
-      links.remove(link);
+    }
+    switch (greeted) {
+      case NOBODY -> end(link);
+      case CLIENT -> serveRequests(link);
+      // Few, and a wake-up less for each message than a virtual thread that waits for a socket.
+      case NODE ->
+          host.threads().startDedicated("link " + link.remote(), () -> serveRequests(link));
     }
   }
 
-  private boolean greet(Link link) throws IOException {
+  private void end(Link link) {
+    link.close();
+    links.remove(link);
+  }
+
+  private Greeted greet(Link link) throws IOException {
     Frame first = link.receive();
     if (first == null) {
-      return false;
+      return Greeted.NOBODY;
     }
     first.close();
     Hello hello = first.header().getHello();
@@ -101,19 +116,30 @@ public final class RpcServer implements Closeable {
         throw new PosixException(Errno.EPROTO, "a connection begins with a hello");
       }
       HelloReply reply = handler.hello(hello);
-      if (!hello.getFrom().isEmpty()) {
+      boolean node = !hello.getFrom().isEmpty();
+      if (node) {
         link.markPeer();
       }
       link.send(Frame.of(Header.newBuilder().setHelloReply(reply).build()));
-      return true;
+      return node ? Greeted.NODE : Greeted.CLIENT;
     } catch (PosixException e) {
       log.info("refused {} ({}): {}", link.remote(), hello.getFrom(), e.getMessage());
       link.send(Frame.of(Header.newBuilder().setFault(e.fault()).build()));
-      return false;
+      return Greeted.NOBODY;
     }
   }
 
-  private void serveRequests(Link link) throws IOException {
+  private void serveRequests(Link link) {
+    try {
+      takeRequests(link);
+    } catch (IOException e) {
+      log.debug("link {} ended: {}", link.remote(), e.toString());
+    } finally {
+      end(link);
+    }
+  }
+
+  private void takeRequests(Link link) throws IOException {
     Semaphore inFlight = new Semaphore(IN_FLIGHT_PER_LINK);
     Frame frame;
     while ((frame = link.receive()) != null) {

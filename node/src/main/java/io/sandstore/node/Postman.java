@@ -47,7 +47,7 @@ final class Postman implements Profile.Traffic, Closeable {
 
   private Mailbox<Header> open(String to) {
     Mailbox<Header> box = new Mailbox<>(host.clock(), QUEUE_MAX);
-    host.threads().start("log to " + to, () -> deliver(to, box));
+    host.threads().startDedicated("log to " + to, () -> deliver(to, box));
     host.threads().start("ping " + to, () -> ping(to));
     return box;
   }

@@ -30,6 +30,9 @@ public final class JvmClock implements Clock {
   @Override
   public <T> T await(CompletableFuture<T> future, Duration limit)
       throws InterruptedException, ExecutionException, TimeoutException {
-    return future.get(limit.toNanos(), TimeUnit.NANOSECONDS);
+    long nanos = limit.toNanos();
+    return Thread.currentThread().isVirtual() && nanos >= Patience.SHORTEST_NANOS
+        ? Patience.await(future, nanos)
+        : future.get(nanos, TimeUnit.NANOSECONDS);
   }
 }
