@@ -9,13 +9,24 @@ source "$(dirname "$0")/compose-lib.sh"
 : "${WARM_UP:=90}"
 : "${CONCURRENCY:=8}"
 : "${PHASES:=PING,WRITE,READ,STAT,CREATE,LISTDIR,SMALL_FILE,MIXED}"
+: "${LAYERS:=PING,READ,STAT,CREATE}" # the phases that show what lies between
 : "${GOAL:=0.9}"
 out=target/parity
 csv=$out/parity.csv
 
-measure() { # label address
-  bin/sandstore bench --target "$2" --phases "$PHASES" --concurrency "$CONCURRENCY" --duration "$DURATION" \
-    --warm-up "$WARM_UP" --csv "$csv" --label "$1"
+measure() { # label address phases [command that runs it]
+  local label=$1 address=$2 phases=$3
+  shift 3
+  "$@" bin/sandstore bench --target "$address" --phases "$phases" --concurrency "$CONCURRENCY" --duration "$DURATION" \
+    --warm-up "$WARM_UP" --csv "$csv" --label "$label"
+}
+
+# The process of a pod's container, where this computer's Docker runs it and root may look inside.
+pod_process() { # pod
+  local id
+  [ "$(id -u)" = 0 ] && command -v nsenter >/dev/null || return 1
+  id=$(docker ps --quiet --filter "name=k8s_sandstore_$1_" 2>/dev/null | head -1)
+  [ -n "$id" ] && docker inspect --format '{{.State.Pid}}' "$id"
 }
 
 # What a container's own volume does, from within.
@@ -54,16 +65,20 @@ for ((round = 1; round <= ROUNDS; round++)); do
   lead_behind_published_port
   # By the machine's own address, as for the NodePort: at 127.0.0.1 Docker puts a proxy between.
   address=$(endpoint)
-  measure compose "${address%:*}:$COMPOSE_PORT"
+  measure compose "${address%:*}:$COMPOSE_PORT" "$PHASES"
   measure_volume compose compose exec -T sandstore-1
   "$(dirname "$0")/compose-down.sh" >>"$out/compose.log" 2>&1
   step "round $round of $ROUNDS: Kubernetes, through the NodePort"
   "$(dirname "$0")/deploy.sh" >"$out/k8s.log" 2>&1 || die "the deploy failed" "see: $out/k8s.log"
-  measure kubernetes "$(endpoint)"
-  leader=$(kube get pods -l app=sandstore,component=node,sandstore.io/entry=true -o 'jsonpath={.items[0].status.podIP}')
+  measure kubernetes "$(endpoint)" "$PHASES"
+  read -r pod leader < <(kube get pods -l app=sandstore,component=node,sandstore.io/entry=true -o 'jsonpath={.items[0].metadata.name} {.items[0].status.podIP}{"\n"}')
   if [ -n "$leader" ]; then
     step "round $round of $ROUNDS: the same pods, without the NodePort"
-    measure pod-address "$leader:9070"
+    measure pod-address "$leader:9070" "$LAYERS"
+  fi
+  if process=$(pod_process "$pod"); then
+    step "round $round of $ROUNDS: the same pods, from inside the leader's network"
+    measure inside "127.0.0.1:9070" "$LAYERS" nsenter "--net=/proc/$process/ns/net"
   fi
   measure_volume kubernetes kube exec sandstore-1 --
   "$(dirname "$0")/destroy.sh" >>"$out/k8s.log" 2>&1
@@ -71,6 +86,8 @@ done
 
 step "what kube-proxy's NodePort costs"
 bin/sandstore ratios "$csv" --of kubernetes --over pod-address 2>/dev/null | tee "$out/nodeport.txt" || say "the pod's address is not reachable from here"
+step "what the pod network (CNI) costs"
+bin/sandstore ratios "$csv" --of pod-address --over inside 2>/dev/null | tee "$out/cni.txt" || say "this computer's Docker does not run the pods: not measured"
 step "what the volumes do"
 sort "$out/volumes.txt"
 step "Kubernetes against Compose (figures: $csv, plot: $out/parity.svg)"

@@ -7,6 +7,7 @@ import java.util.random.RandomGenerator;
  *
  * @param random not for secrets; in a simulation it repeats
  * @param buffers memory for blocks that this process reads or assembles itself
+ * @param memory whether the state may grow
  * @param telemetry where figures go
  * @param halt ends the process at once, because its disk can no longer be trusted or its own
  *     invariants do not hold; never returns on a real machine
@@ -17,6 +18,7 @@ public record Host(
     Threads threads,
     Network network,
     BufferPool buffers,
+    Memory memory,
     Telemetry telemetry,
     Halt halt) {
 

@@ -74,6 +74,7 @@ public final class Chaos implements Callable<Integer> {
     Random random = new Random(seed);
     try (Lab lab = new Lab(disks.toAbsolutePath());
         SandstoreClient operator = lab.client(Duration.ofSeconds(5))) {
+      Runtime.getRuntime().addShutdownHook(new Thread(lab::close)); // Ctrl-C leaves nothing
       lab.awaitHealthy(operator, RECOVERY_LIMIT);
       try (Load load = new Load(lab, seed)) {
         beginNanos = load.beginNanos();

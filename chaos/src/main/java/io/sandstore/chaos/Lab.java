@@ -28,6 +28,11 @@ final class Lab implements AutoCloseable {
   private static final int PORT = 9070;
   private static final long DISK_BYTES = 3L << 30;
 
+  /**
+   * Most nodes live for some seconds here: the thorough compiler would take the cores from them.
+   */
+  private static final String SHORT_LIVED = "-XX:TieredStopAtLevel=1";
+
   /** One of the machines. */
   final class Machine {
     final int number;
@@ -74,7 +79,7 @@ final class Lab implements AutoCloseable {
       }
       Files.createDirectories(data());
       List<String> command = new ArrayList<>(inside());
-      command.addAll(LocalCluster.command());
+      command.addAll(LocalCluster.command(SHORT_LIVED));
       ProcessBuilder builder = new ProcessBuilder(command);
       var environment = builder.environment();
       environment.keySet().removeIf(key -> key.startsWith("SANDSTORE_"));
@@ -277,12 +282,25 @@ final class Lab implements AutoCloseable {
     }
   }
 
+  /** Removes what a run left that was killed itself. */
   private void clean() {
     for (Machine machine : machines) {
+      killThoseIn(machine.namespace);
+      Shell.attempt("ip link del " + BRIDGE + "-" + machine.number);
       Shell.attempt("umount -l " + machine.mount);
       Shell.attempt("ip netns del " + machine.namespace);
     }
     removeBridge();
+  }
+
+  private static void killThoseIn(String namespace) {
+    try {
+      for (String pid : Shell.run("ip netns pids " + namespace).split("\\s+")) {
+        Shell.attempt("kill -9 " + pid);
+      }
+    } catch (IOException expected) {
+      // There is no such namespace.
+    }
   }
 
   private static void removeBridge() {

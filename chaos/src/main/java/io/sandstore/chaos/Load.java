@@ -41,7 +41,7 @@ final class Load implements AutoCloseable {
   private static final Duration TIMEOUT = Duration.ofSeconds(10);
   private static final Duration PINNED_TIMEOUT = Duration.ofSeconds(1);
   private static final int PINNED_LOOKS = 6;
-  private static final Duration THINK_MAX = Duration.ofMillis(10);
+  private static final Duration THINK_MAX = Duration.ofMillis(4);
   private static final List<String> TOP = List.of("a", "b", "c");
 
   /** Travels in the log; one block; some of a block's checksums more. */

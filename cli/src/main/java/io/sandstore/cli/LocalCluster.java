@@ -114,11 +114,16 @@ public final class LocalCluster {
     Files.writeString(pidFile(name), Long.toString(process.pid()));
   }
 
-  /** This same program on this same JDK, within 512 MiB. */
-  public static List<String> command() {
+  /**
+   * This same program on this same JDK, within 512 MiB.
+   *
+   * @param options more for the JVM
+   */
+  public static List<String> command(String... options) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(NODE_OPTIONS);
+    command.addAll(List.of(options));
     String classPath = System.getProperty("java.class.path");
     Optional<Path> packaged =
         Arrays.stream(classPath.split(File.pathSeparator, -1))
@@ -145,7 +150,6 @@ public final class LocalCluster {
           "-XX:MaxDirectMemorySize=144m",
           "-XX:+UseSerialGC",
           "-XX:+ExitOnOutOfMemoryError",
-          "-XX:TieredStopAtLevel=4",
           "-Xshare:auto",
           "-Djdk.virtualThreadScheduler.parallelism=8",
           "-Dsun.net.inetaddr.ttl=5",

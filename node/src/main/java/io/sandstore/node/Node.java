@@ -82,7 +82,7 @@ public final class Node implements Closeable {
     Profile.Planes planes = wire();
     Router router =
         new Router(
-            config.name(), clock(), peers, planes.log(), planes.namespace(), () -> hasRoom(planes));
+            config.name(), clock(), peers, planes.log(), planes.namespace(), () -> lacks(planes));
     long self = founding.identity().getMemberId();
     Repair.Pace pace =
         new Repair.Pace(Repair.Pace.standard().look(), config.collectEvery(), config.scrubPause());
@@ -126,11 +126,16 @@ public final class Node implements Closeable {
     disk.forceDirectory("raft");
   }
 
-  private boolean hasRoom(Profile.Planes planes) {
+  /** What this node has too little of to take anything but removal; empty: nothing. */
+  private String lacks(Profile.Planes planes) {
+    if (!host.memory().hasRoom()) {
+      return "no memory left for more files on the leader: give the nodes a larger heap";
+    }
     try {
-      return planes.store().freeBytes() >= config.reserveBytes() / 2;
+      boolean room = planes.store().freeBytes() >= config.reserveBytes() / 2;
+      return room ? "" : "no space left on the leader's disk";
     } catch (IOException e) {
-      return false;
+      return "the leader's disk does not say how much is free: " + e.getMessage();
     }
   }
 

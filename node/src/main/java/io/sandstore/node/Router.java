@@ -21,7 +21,7 @@ import io.sandstore.wire.RetainOrphans;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 
 /**
  * Brings commands and queries to the leader, wherever it is, so that any node is a correct entry.
@@ -38,10 +38,10 @@ final class Router implements Cluster {
   private final Peers peers;
   private final CommandLog log;
   private final Namespace namespace;
-  private final BooleanSupplier roomToGrow;
+  private final Supplier<String> lacks;
 
   /**
-   * @param roomToGrow false while this node's disk is too full for anything but removal
+   * @param lacks what this node has too little of for anything but removal; empty: nothing
    */
   Router(
       String self,
@@ -49,13 +49,13 @@ final class Router implements Cluster {
       Peers peers,
       CommandLog log,
       Namespace namespace,
-      BooleanSupplier roomToGrow) {
+      Supplier<String> lacks) {
     this.self = self;
     this.clock = clock;
     this.peers = peers;
     this.log = log;
     this.namespace = namespace;
-    this.roomToGrow = roomToGrow;
+    this.lacks = lacks;
   }
 
   @Override
@@ -128,8 +128,9 @@ final class Router implements Cluster {
     Command proposed = command;
     switch (command.getOpCase()) {
       case CREATE, MKDIR, SYMLINK, WRITE -> {
-        if (!roomToGrow.getAsBoolean()) {
-          throw new PosixException(Errno.ENOSPC, "no space left on the leader's disk");
+        String lacking = lacks.get();
+        if (!lacking.isEmpty()) {
+          throw new PosixException(Errno.ENOSPC, lacking);
         }
       }
       case RETAIN_ORPHANS -> {

@@ -39,6 +39,7 @@ final class SimProcess {
             new SimThreads(builder),
             network.of(this),
             new BufferPool(8, Frame.PAYLOAD_BYTES_MAX),
+            () -> true,
             Telemetry.NONE,
             this::halt);
   }

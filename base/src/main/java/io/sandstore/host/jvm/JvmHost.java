@@ -35,6 +35,7 @@ public final class JvmHost {
         new JvmThreads(),
         new TcpNetwork(new JvmThreads(), buffers, telemetry),
         own,
+        new JvmMemory(),
         telemetry,
         JvmHost::halt);
   }

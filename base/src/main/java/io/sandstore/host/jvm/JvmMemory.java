@@ -1,0 +1,35 @@
+package io.sandstore.host.jvm;
+
+import io.sandstore.host.Memory;
+import java.lang.management.ManagementFactory;
+import java.lang.management.MemoryPoolMXBean;
+import java.lang.management.MemoryType;
+import java.lang.management.MemoryUsage;
+import java.util.List;
+
+/**
+ * The part of the heap where what lives long ends up, as the last collection of it left it. A full
+ * one would end every member of a cluster at about the same time, and again after each restart.
+ */
+final class JvmMemory implements Memory {
+
+  private static final double FULL = 0.85;
+
+  /** Of the long-lived kind: those that a collection of only the young leaves alone. */
+  private final List<MemoryPoolMXBean> pools =
+      ManagementFactory.getMemoryPoolMXBeans().stream()
+          .filter(pool -> pool.getType() == MemoryType.HEAP)
+          .filter(pool -> pool.getName().matches(".*(Tenured|Old).*"))
+          .toList();
+
+  @Override
+  public boolean hasRoom() {
+    for (MemoryPoolMXBean pool : pools) {
+      MemoryUsage usage = pool.getCollectionUsage();
+      if (usage != null && usage.getMax() > 0 && usage.getUsed() > FULL * usage.getMax()) {
+        return false;
+      }
+    }
+    return true;
+  }
+}
