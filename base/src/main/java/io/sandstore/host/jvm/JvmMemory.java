@@ -6,6 +6,8 @@ import java.lang.management.MemoryPoolMXBean;
 import java.lang.management.MemoryType;
 import java.lang.management.MemoryUsage;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The part of the heap where what lives long ends up, as the last collection of it left it. A full
@@ -14,6 +16,7 @@ import java.util.List;
 final class JvmMemory implements Memory {
 
   private static final double FULL = 0.85;
+  private static final long PAUSE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
   /** Of the long-lived kind: those that a collection of only the young leaves alone. */
   private final List<MemoryPoolMXBean> pools =
@@ -22,8 +25,25 @@ final class JvmMemory implements Memory {
           .filter(pool -> pool.getName().matches(".*(Tenured|Old).*"))
           .toList();
 
+  private final AtomicLong collectedAt = new AtomicLong(System.nanoTime());
+
   @Override
   public boolean hasRoom() {
+    return hadRoom() || (collected() && hadRoom());
+  }
+
+  /** What was removed since is only seen by another collection; true if there was one. */
+  private boolean collected() {
+    long last = collectedAt.get();
+    long now = System.nanoTime();
+    boolean due = now - last > PAUSE_NANOS && collectedAt.compareAndSet(last, now);
+    if (due) {
+      System.gc();
+    }
+    return due;
+  }
+
+  private boolean hadRoom() {
     for (MemoryPoolMXBean pool : pools) {
       MemoryUsage usage = pool.getCollectionUsage();
       if (usage != null && usage.getMax() > 0 && usage.getUsed() > FULL * usage.getMax()) {
