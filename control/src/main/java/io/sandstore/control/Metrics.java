@@ -75,6 +75,7 @@ public final class Metrics implements Telemetry {
     List.of("LEADER", "FOLLOWER", "PRE_CANDIDATE", "CANDIDATE").forEach(roles::initLabelValues);
     List.of("connections", "log requests", "log messages").forEach(rejections::initLabelValues);
     List.of("memory", "disk", "node").forEach(blockReads::initLabelValues);
+    List.of("id", "copies").forEach(blockWrites::initLabelValues);
     GaugeWithCallback.builder()
         .name("sandstore_queue_depth")
         .help("what waits, or buffers in use")

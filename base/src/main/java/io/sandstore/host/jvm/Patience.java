@@ -20,6 +20,8 @@ final class Patience {
   /** Shorter waits are rare, and must end on time. */
   static final long SHORTEST_NANOS = 10 * LOOK_NANOS;
 
+  private static final long LONGEST_NANOS = TimeUnit.DAYS.toNanos(365); // sums stay in range
+
   private static final Set<Waiter> WAITING = ConcurrentHashMap.newKeySet();
 
   static {
@@ -32,7 +34,7 @@ final class Patience {
     volatile boolean expired;
 
     Waiter(long limitNanos) {
-      untilNanos = System.nanoTime() + limitNanos;
+      untilNanos = System.nanoTime() + Math.min(limitNanos, LONGEST_NANOS);
     }
   }
 
