@@ -87,8 +87,8 @@ public final class RpcServer implements Closeable {
     Greeted greeted = Greeted.NOBODY;
     try {
       greeted = closed ? Greeted.NOBODY : greet(link);
-    } catch (IOException e) {
-      log.debug("link {} ended: {}", link.remote(), e.toString());
+    } catch (IOException | RuntimeException e) {
+      log.debug("link {} was not greeted: {}", link.remote(), e.toString());
     }
     switch (greeted) {
       case NOBODY -> end(link);
