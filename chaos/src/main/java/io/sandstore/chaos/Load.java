@@ -254,6 +254,9 @@ final class Load implements AutoCloseable {
       String other,
       @Nullable AtomicInteger values,
       int bytes) {
+    if (partition.isHard()) {
+      return;
+    }
     int value = values == null ? 0 : values.getAndIncrement();
     Client client = kind.changes() ? hands.changing : hands.looking;
     Operation operation = client.run(partition.path(), kind, path, other, value, bytes);

@@ -17,6 +17,7 @@ import java.util.Map;
  */
 record Partition<S>(String path, Model<S> model, List<Operation> operations) {
 
+  private static final int UNKNOWN_MAX = 8;
   private static final Duration SEARCH_LIMIT = Duration.ofMinutes(1);
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -26,6 +27,14 @@ record Partition<S>(String path, Model<S> model, List<Operation> operations) {
 
   synchronized void add(Operation operation) {
     operations.add(operation);
+  }
+
+  /**
+   * True when so many operations have no answer that a search over all of what they may have done
+   * would not end; nothing more should be added then.
+   */
+  synchronized boolean isHard() {
+    return operations.stream().filter(op -> op.result().isEmpty()).count() >= UNKNOWN_MAX;
   }
 
   synchronized Checker.Verdict check() {
