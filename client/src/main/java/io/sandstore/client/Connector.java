@@ -109,12 +109,12 @@ final class Connector implements Closeable {
   private Frame call(
       Header.Builder request, ByteBuffer payload, Deadline deadline, int first, boolean bulk)
       throws IOException, InterruptedException {
-    IOException last = new IOException("not tried");
     Duration pause = RETRY_MIN;
     for (int attempt = 0; ; attempt++) {
       int chosen = (first + attempt) % peers.size();
       Peer peer = peers.get(chosen);
       tried.add(chosen);
+      IOException last;
       try {
         Deadline limit = clock.deadline(deadline.leftAtMost(ATTEMPT_LIMIT));
         int lane = bulk ? peer.bulkLane() : Peer.CONTROL;

@@ -42,6 +42,7 @@ class NodeConfigTest {
             "SANDSTORE_ETCD", "http://f:2,http://g:3",
             "SANDSTORE_LOG_LEVEL", "DEBUG",
             "SANDSTORE_LOG_FORMAT", "json",
+            "SANDSTORE_METRICS", "off",
             "SANDSTORE_DATA_DIR", "/e");
     for (NodeConfig.Key key : NodeConfig.KEYS) {
       Map<String, String> environment = new HashMap<>(byDns);
