@@ -254,7 +254,7 @@ final class Load implements AutoCloseable {
       String other,
       @Nullable AtomicInteger values,
       int bytes) {
-    if (partition.isHard()) {
+    if (kind.changes() && partition.isHard()) {
       return;
     }
     int value = values == null ? 0 : values.getAndIncrement();

@@ -31,7 +31,7 @@ record Partition<S>(String path, Model<S> model, List<Operation> operations) {
 
   /**
    * True when so many operations have no answer that a search over all of what they may have done
-   * would not end; nothing more should be added then.
+   * would not end; nothing should be changed any more then.
    */
   synchronized boolean isHard() {
     return operations.stream().filter(op -> op.result().isEmpty()).count() >= UNKNOWN_MAX;
