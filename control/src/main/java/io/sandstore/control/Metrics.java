@@ -4,6 +4,8 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.AppenderBase;
+import io.prometheus.metrics.core.datapoints.CounterDataPoint;
+import io.prometheus.metrics.core.datapoints.DistributionDataPoint;
 import io.prometheus.metrics.core.metrics.Counter;
 import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import io.prometheus.metrics.core.metrics.Histogram;
@@ -32,20 +34,28 @@ public final class Metrics implements Telemetry {
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10
   };
 
+  /** Of requests. */
+  private record Kind(String operation, boolean client, String outcome) {}
+
   private final PrometheusRegistry registry = new PrometheusRegistry();
   private final long slowNanos;
   private final Histogram requests =
       histogram("request_duration_seconds", "requests answered", "operation", "origin", "outcome");
+  private final Map<Kind, DistributionDataPoint> kinds = new ConcurrentHashMap<>();
   private final Histogram forces =
       histogram("raft_append_duration_seconds", "appends to the log, their force included");
   private final Histogram commits =
       histogram("raft_commit_duration_seconds", "of a leader's entry, by stage", "stage");
+  private final DistributionDataPoint queueing = commits.labelValues("queue");
+  private final DistributionDataPoint replicating = commits.labelValues("replicate");
+  private final DistributionDataPoint applying = commits.labelValues("apply");
   private final Histogram batches =
       Histogram.builder()
           .name("sandstore_raft_batch_commands")
           .help("commands in one entry of the log")
           .classicUpperBounds(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
           .classicOnly()
+          .withoutExemplars()
           .register(registry);
   private final Histogram blockWrites =
       histogram("block_write_duration_seconds", "of a new block, by stage", "stage");
@@ -56,10 +66,8 @@ public final class Metrics implements Telemetry {
   private final Counter roles = counter("raft_role_changes", "roles this member took", "role");
   private final Counter rejections = counter("rejections", "refused: a queue was full", "queue");
   private final Counter network = counter("network_bytes", "bytes over all links", "direction");
-  private final io.prometheus.metrics.core.datapoints.CounterDataPoint sentBytes =
-      network.labelValues("sent");
-  private final io.prometheus.metrics.core.datapoints.CounterDataPoint receivedBytes =
-      network.labelValues("received");
+  private final CounterDataPoint sentBytes = network.labelValues("sent");
+  private final CounterDataPoint receivedBytes = network.labelValues("received");
 
   private final Recorder latencies = new Recorder(HIGHEST_MICROS, 2);
   private final ArrayDeque<Event> events = new ArrayDeque<>();
@@ -97,6 +105,7 @@ public final class Metrics implements Telemetry {
         .labelNames(labels)
         .classicUpperBounds(SECONDS)
         .classicOnly()
+        .withoutExemplars()
         .register(registry);
   }
 
@@ -105,6 +114,7 @@ public final class Metrics implements Telemetry {
         .name("sandstore_" + name)
         .help(help)
         .labelNames(labels)
+        .withoutExemplars()
         .register(registry);
   }
 
@@ -137,13 +147,19 @@ public final class Metrics implements Telemetry {
 
   @Override
   public void request(String operation, boolean client, String outcome, long nanos) {
-    requests.labelValues(operation, client ? "client" : "node", outcome).observe(nanos / 1e9);
+    Kind kind = new Kind(operation, client, outcome);
+    DistributionDataPoint known = kinds.get(kind); // computeIfAbsent would lock what it finds
+    (known == null ? kinds.computeIfAbsent(kind, this::requestsOf) : known).observe(nanos / 1e9);
     if (client && !operation.equals("ping")) {
       latencies.recordValue(Math.min(nanos / 1000, HIGHEST_MICROS));
     }
     if (nanos > slowNanos) {
       log.warn("{} took {} ms: {}", operation, millis(nanos), outcome);
     }
+  }
+
+  private DistributionDataPoint requestsOf(Kind kind) {
+    return requests.labelValues(kind.operation, kind.client ? "client" : "node", kind.outcome);
   }
 
   @Override
@@ -167,9 +183,9 @@ public final class Metrics implements Telemetry {
 
   @Override
   public void committed(int commands, long queued, long replicated, long applied) {
-    commits.labelValues("queue").observe(queued / 1e9);
-    commits.labelValues("replicate").observe(replicated / 1e9);
-    commits.labelValues("apply").observe(applied / 1e9);
+    queueing.observe(queued / 1e9);
+    replicating.observe(replicated / 1e9);
+    applying.observe(applied / 1e9);
     batches.observe(commands);
     if (queued + replicated + applied > slowNanos) {
       log.warn(

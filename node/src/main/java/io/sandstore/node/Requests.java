@@ -23,6 +23,8 @@ import io.sandstore.wire.StoreBlock;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,6 +35,9 @@ final class Requests implements RpcServer.Handler {
 
   /** Longest command: log entries must fit into one frame with others. */
   private static final int COMMAND_BYTES_MAX = 256 << 10;
+
+  /** Names of operations in metrics, made once. */
+  private static final Map<Enum<?>, String> OPERATIONS = new ConcurrentHashMap<>();
 
   private final Node node;
   private final Host host;
@@ -88,7 +93,7 @@ final class Requests implements RpcServer.Handler {
           case ASK -> request.getAsk().getQuery().getOpCase();
           default -> request.getBodyCase();
         };
-    return name.name().toLowerCase(Locale.ROOT);
+    return OPERATIONS.computeIfAbsent(name, n -> n.name().toLowerCase(Locale.ROOT));
   }
 
   private static boolean isFromClient(Header request) {
