@@ -30,6 +30,11 @@ public final class BufferPool {
     this.permits = new Semaphore(buffers, true);
   }
 
+  /** Buffers in all. */
+  public int size() {
+    return buffers;
+  }
+
   /** Buffers on loan. */
   public int used() {
     return buffers - permits.availablePermits();

@@ -4,6 +4,7 @@ import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.WritableByteChannel;
 
 /** An open file with positional reads and writes. */
 public interface DiskFile extends Closeable {
@@ -23,6 +24,16 @@ public interface DiskFile extends Closeable {
 
   @Override
   void close() throws IOException;
+
+  /**
+   * Moves bytes to a channel without a copy in this process.
+   *
+   * @return how many; 0 if the channel has no room now, the file ends, or there is no such way
+   */
+  default long transferTo(long position, long count, WritableByteChannel target)
+      throws IOException {
+    return 0;
+  }
 
   /** Fills the buffer or throws {@link EOFException}. */
   default void readFully(ByteBuffer into, long position) throws IOException {

@@ -4,9 +4,13 @@ import io.sandstore.host.Frame;
 import io.sandstore.wire.Header;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.zip.CRC32C;
 
-/** The checksum that travels beside every payload. */
+/**
+ * The checksum that travels beside every payload: the sender's over all of it, or those of the
+ * chunks of a block as they lie on its disk.
+ */
 final class Payloads {
 
   private Payloads() {}
@@ -22,8 +26,33 @@ final class Payloads {
   }
 
   static void verify(Frame frame, String remote) throws IOException {
-    if (frame.payload().hasRemaining() && crc(frame.payload()) != frame.header().getPayloadCrc()) {
-      throw new IOException("payload from " + remote + " was corrupted on the way");
+    ByteBuffer payload = frame.payload();
+    if (!payload.hasRemaining()) {
+      return;
     }
+    int chunkBytes = frame.header().getReadBlockReply().getChunkBytes();
+    boolean whole =
+        chunkBytes == 0
+            ? crc(payload) == frame.header().getPayloadCrc()
+            : areWhole(payload, chunkBytes, frame.header().getReadBlockReply().getChunkCrcsList());
+    if (!whole) {
+      throw new DamagedException("payload from " + remote + " is damaged");
+    }
+  }
+
+  private static boolean areWhole(ByteBuffer payload, int chunkBytes, List<Integer> crcs) {
+    int length = payload.remaining();
+    if (chunkBytes < 0 || crcs.size() != (length - 1) / chunkBytes + 1) {
+      return false;
+    }
+    int at = payload.position();
+    for (int crc : crcs) {
+      int part = Math.min(chunkBytes, payload.limit() - at);
+      if (crc(payload.slice(at, part)) != crc) {
+        return false;
+      }
+      at += part;
+    }
+    return true;
   }
 }

@@ -11,6 +11,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -84,8 +85,13 @@ public final class Peer implements Closeable {
    */
   public Frame call(int lane, Header.Builder request, ByteBuffer payload, Deadline deadline)
       throws IOException, InterruptedException {
-    Connection connection = lanes[lane].connection(deadline);
-    return connection.call(request, payload, deadline);
+    return begin(lane, request, payload, deadline).await();
+  }
+
+  /** Sends a request, whose answer must be waited for or given up. Fails as {@link #call} does. */
+  public Call begin(int lane, Header.Builder request, ByteBuffer payload, Deadline deadline)
+      throws IOException, InterruptedException {
+    return lanes[lane].connection(deadline).begin(request, payload, deadline);
   }
 
   public Frame call(Header.Builder request, Deadline deadline)
@@ -96,6 +102,15 @@ public final class Peer implements Closeable {
   /** Sends a frame that has no answer. */
   public void cast(int lane, Header header) throws IOException, InterruptedException {
     lanes[lane].connection(host.clock().deadline(DIAL_LIMIT)).link.send(Frame.of(header));
+  }
+
+  /** Sends a frame that has no answer if the link is open already; false if it is not. */
+  public boolean castIfOpen(int lane, Header header) throws IOException {
+    Optional<Connection> open = lanes[lane].open();
+    if (open.isPresent()) {
+      open.get().link.send(Frame.of(header));
+    }
+    return open.isPresent();
   }
 
   /** Opens the control link, if it is not open, to learn who is there. */
@@ -211,70 +226,56 @@ public final class Peer implements Closeable {
     }
 
     void drop() {
-      CompletableFuture<Connection> open;
+      open().ifPresent(connection -> connection.link.close());
+    }
+
+    Optional<Connection> open() {
+      CompletableFuture<Connection> attempt;
       synchronized (this) {
-        open = current;
+        attempt = current;
       }
-      if (open != null && open.isDone() && !open.isCompletedExceptionally()) {
-        open.join().link.close();
-      }
+      return Optional.ofNullable(attempt)
+          .filter(dialed -> dialed.state() == Future.State.SUCCESS)
+          .map(Future::resultNow);
     }
   }
 
-  private final class Connection {
+  /** A request that was sent. */
+  public final class Call {
 
-    final Link link;
-    HelloReply greeting = HelloReply.getDefaultInstance();
-    private final Lane lane;
-    private final CompletableFuture<Connection> ready;
-    private final ConcurrentHashMap<Long, CompletableFuture<Frame>> pending =
-        new ConcurrentHashMap<>();
-    private final AtomicLong nextId = new AtomicLong();
-    private volatile @Nullable IOException broken;
+    private final Connection connection;
+    private final long id;
+    private final Deadline deadline;
+    private final CompletableFuture<Frame> answer = new CompletableFuture<>();
 
-    Connection(Link link, Lane lane, CompletableFuture<Connection> ready) {
-      this.link = link;
-      this.lane = lane;
-      this.ready = ready;
+    private Call(Connection connection, long id, Deadline deadline) {
+      this.connection = connection;
+      this.id = id;
+      this.deadline = deadline;
     }
 
-    Frame call(Header.Builder request, ByteBuffer payload, Deadline deadline)
-        throws IOException, InterruptedException {
-      long id = nextId.incrementAndGet();
-      CompletableFuture<Frame> answer = new CompletableFuture<>();
-      pending.put(id, answer);
+    /** Waits for the answer, once, until the request's deadline. Fails as {@link #call} does. */
+    public Frame await() throws IOException, InterruptedException {
       try {
-        IOException gone = broken;
-        if (gone != null) {
-          throw new LostException("link to " + address + " broke: " + gone.getMessage(), gone);
-        }
-        Duration left = deadline.left();
-        request.setId(id).setDeadlineMs((int) Math.min(Integer.MAX_VALUE, left.toMillis()));
-        try {
-          link.send(Frame.of(Payloads.seal(request, payload).build(), payload));
-        } catch (IOException e) {
-          throw new LostException("link to " + address + " broke: " + e.getMessage(), e);
-        }
-        return checked(await(answer, left));
-      } finally {
-        pending.remove(id);
-      }
-    }
-
-    private Frame await(CompletableFuture<Frame> answer, Duration left)
-        throws IOException, InterruptedException {
-      try {
-        Frame frame = host.clock().await(answer, left);
-        return new Frame(frame.header(), frame.payload(), frame.release());
+        Frame frame = host.clock().await(answer, deadline.left());
+        return checked(new Frame(frame.header(), frame.payload(), frame.release()));
       } catch (ExecutionException e) {
         throw new LostException("link to " + address + " broke: " + reason(e), e);
       } catch (TimeoutException e) {
-        discard(answer);
+        discard();
         throw new LostException("no answer from " + address + " in time", e);
       } catch (InterruptedException e) {
-        discard(answer);
+        discard();
         throw e;
+      } finally {
+        connection.pending.remove(id);
       }
+    }
+
+    /** Takes no answer any more. */
+    public void giveUp() {
+      connection.pending.remove(id);
+      discard();
     }
 
     private Frame checked(Frame frame) throws IOException {
@@ -291,9 +292,44 @@ public final class Peer implements Closeable {
     }
 
     /** An answer that came while its caller gave up still holds a buffer; a later one must not. */
-    private void discard(CompletableFuture<Frame> answer) {
+    private void discard() {
       if (!answer.cancel(false) && answer.state() == Future.State.SUCCESS) {
         answer.resultNow().close();
+      }
+    }
+  }
+
+  private final class Connection {
+
+    final Link link;
+    HelloReply greeting = HelloReply.getDefaultInstance();
+    private final Lane lane;
+    private final CompletableFuture<Connection> ready;
+    final ConcurrentHashMap<Long, CompletableFuture<Frame>> pending = new ConcurrentHashMap<>();
+    private final AtomicLong nextId = new AtomicLong();
+    private volatile @Nullable IOException broken;
+
+    Connection(Link link, Lane lane, CompletableFuture<Connection> ready) {
+      this.link = link;
+      this.lane = lane;
+      this.ready = ready;
+    }
+
+    Call begin(Header.Builder request, ByteBuffer payload, Deadline deadline) throws LostException {
+      Call call = new Call(this, nextId.incrementAndGet(), deadline);
+      pending.put(call.id, call.answer);
+      try {
+        IOException gone = broken;
+        if (gone != null) {
+          throw gone;
+        }
+        long leftMs = deadline.left().toMillis();
+        request.setId(call.id).setDeadlineMs((int) Math.min(Integer.MAX_VALUE, leftMs));
+        link.send(Frame.of(Payloads.seal(request, payload).build(), payload));
+        return call;
+      } catch (IOException e) {
+        call.giveUp();
+        throw new LostException("link to " + address + " broke: " + e.getMessage(), e);
       }
     }
 

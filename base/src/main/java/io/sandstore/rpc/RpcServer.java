@@ -176,8 +176,8 @@ public final class RpcServer implements Closeable {
     try (request;
         Frame answer = handle(link, request)) {
       Header.Builder header = answer.header().toBuilder().setId(id);
-      link.send(
-          new Frame(Payloads.seal(header, answer.payload()).build(), answer.payload(), () -> {}));
+      Header sealed = Payloads.seal(header, answer.payload()).build();
+      link.send(new Frame(sealed, answer.payload(), answer.region(), () -> {}));
     } catch (IOException e) {
       log.debug("answer to {} not sent: {}", link.remote(), e.toString());
     }

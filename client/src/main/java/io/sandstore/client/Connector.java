@@ -4,6 +4,7 @@ import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
+import io.sandstore.rpc.DamagedException;
 import io.sandstore.rpc.LostException;
 import io.sandstore.rpc.Peer;
 import io.sandstore.rpc.PosixException;
@@ -11,6 +12,7 @@ import io.sandstore.wire.Errno;
 import io.sandstore.wire.Header;
 import io.sandstore.wire.Hello;
 import io.sandstore.wire.HelloReply;
+import io.sandstore.wire.ReadBlock;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -87,10 +89,46 @@ final class Connector implements Closeable {
     }
   }
 
-  /** A block to read: from a holder if one is known. The caller releases the frame. */
-  Frame fetch(Header.Builder request, List<String> holders, Deadline deadline)
+  /**
+   * A part of a block: from a holder if one is known. Bytes that are damaged are asked for again,
+   * to be checked by the node, which mends its block or gets them from another one.
+   *
+   * @return whose {@link #asked} bytes are what was asked for; the caller releases it
+   */
+  Frame fetch(ReadBlock part, List<String> holders, Deadline deadline)
       throws IOException, InterruptedException {
-    return call(request, Frame.NO_PAYLOAD, deadline, holder(holders), true);
+    int first = holder(holders);
+    Header.Builder request = Header.newBuilder().setReadBlock(part);
+    Frame answer;
+    try {
+      answer = call(request, Frame.NO_PAYLOAD, deadline, first, true);
+    } catch (DamagedException e) {
+      request.getReadBlockBuilder().clearUnchecked();
+      answer = call(request, Frame.NO_PAYLOAD, deadline, first, true);
+    }
+    if (asked(answer, part).remaining() != part.getLength()) {
+      answer.close();
+      throw new PosixException(Errno.EIO, "short read of block " + part.getBlock());
+    }
+    return answer;
+  }
+
+  /** Asks a holder for a part of a block, to be waited for later; if it fails: {@link #fetch}. */
+  Peer.Call begin(ReadBlock part, List<String> holders, Deadline deadline)
+      throws IOException, InterruptedException {
+    Peer peer = peers.get(holder(holders));
+    Deadline limit = clock.deadline(deadline.leftAtMost(ATTEMPT_LIMIT));
+    Header.Builder request = Header.newBuilder().setReadBlock(part);
+    return peer.begin(peer.bulkLane(), request, Frame.NO_PAYLOAD, limit);
+  }
+
+  /** The bytes of an answer that were asked for: it may hold whole chunks around them. */
+  static ByteBuffer asked(Frame answer, ReadBlock part) {
+    ByteBuffer payload = answer.payload();
+    int chunkBytes = answer.header().getReadBlockReply().getChunkBytes();
+    int before = chunkBytes == 0 ? 0 : part.getOffset() % chunkBytes;
+    int from = Math.min(before, payload.remaining());
+    return payload.slice(from, Math.min(part.getLength(), payload.remaining() - from));
   }
 
   /** A known node that holds the block, or any. */
@@ -123,6 +161,11 @@ final class Connector implements Closeable {
         return answer;
       } catch (PosixException e) {
         if (!isTransient(e.errno())) {
+          throw e;
+        }
+        last = e;
+      } catch (DamagedException e) {
+        if (request.getReadBlock().getUnchecked()) {
           throw e;
         }
         last = e;

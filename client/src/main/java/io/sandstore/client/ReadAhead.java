@@ -2,26 +2,24 @@ package io.sandstore.client;
 
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
-import io.sandstore.rpc.PosixException;
-import io.sandstore.wire.Errno;
+import io.sandstore.rpc.Peer;
 import io.sandstore.wire.Extent;
-import io.sandstore.wire.Header;
 import io.sandstore.wire.ReadBlock;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Fetches what a sequential reader of one file will ask for next, some chunks at a time. Blocks
- * never change, so bytes that were fetched early are as good as bytes fetched late; which blocks a
- * file consists of is asked anew at every read, so that no acknowledged write is missed.
+ * Asks for what a sequential reader of one file will want next, some chunks at a time. Blocks never
+ * change, so bytes that were fetched early are as good as bytes fetched late; which blocks a file
+ * consists of is asked anew at every read, so that no acknowledged write is missed.
  *
- * <p>Holds at most {@link #WINDOW_BYTES}. Not thread-safe: the file's lock guards it.
+ * <p>Looks {@link #WINDOW_BYTES} ahead, if the client's {@link SandstoreClient#aheads} allow: what
+ * has arrived waits in a buffer of the link's, and others need some too. Not thread-safe: the
+ * file's lock guards it.
  */
 final class ReadAhead {
 
@@ -31,17 +29,27 @@ final class ReadAhead {
   private static final int CHUNK_BYTES = 1 << 20;
 
   /** A part of a block that is fetched as one. */
-  private record Chunk(long block, int from, int to) {}
+  private record Chunk(long block, int from, int to) {
+
+    ReadBlock request() {
+      return ReadBlock.newBuilder()
+          .setBlock(block)
+          .setOffset(from)
+          .setLength(to - from)
+          .setUnchecked(true)
+          .build();
+    }
+  }
 
   private final SandstoreClient client;
-  private final Map<Chunk, CompletableFuture<ByteBuffer>> chunks = new LinkedHashMap<>();
+  private final Map<Chunk, Part> parts = new LinkedHashMap<>();
 
   ReadAhead(SandstoreClient client) {
     this.client = client;
   }
 
   /**
-   * Copies a part of an extent's block, and begins to fetch what follows.
+   * Copies a part of an extent's block, and asks for what follows.
    *
    * @param following the file's extents behind this one, as far as they are known
    * @throws IOException if a chunk could not be fetched; nothing was copied of it
@@ -50,21 +58,30 @@ final class ReadAhead {
       ByteBuffer into, Extent extent, int from, int to, List<Extent> following, Deadline deadline)
       throws IOException {
     for (int at = from; at < to; ) {
-      fetchAhead(extent, at, following, deadline);
+      lookAhead(extent, at, following, deadline);
       Chunk chunk = chunk(extent, at);
-      ByteBuffer bytes = await(chunk, deadline);
+      Part part = parts.computeIfAbsent(chunk, c -> new Part(c, null));
+      ByteBuffer bytes = part.bytes(extent.getHoldersList(), deadline);
       int count = Math.min(to, chunk.to) - at;
       into.put(bytes.slice(at - chunk.from, count));
       at += count;
       if (at == chunk.to) {
-        chunks.remove(chunk);
+        drop(chunk);
       }
     }
   }
 
   /** Forgets everything: the reader went elsewhere. */
   void clear() {
-    chunks.clear();
+    parts.values().forEach(Part::close);
+    parts.clear();
+  }
+
+  private void drop(Chunk chunk) {
+    Part part = parts.remove(chunk);
+    if (part != null) {
+      part.close();
+    }
   }
 
   private static Chunk chunk(Extent extent, int at) {
@@ -76,26 +93,23 @@ final class ReadAhead {
         Math.min(start + CHUNK_BYTES, end));
   }
 
-  private void fetchAhead(Extent extent, int at, List<Extent> following, Deadline deadline) {
-    int left = fetch(extent, at, WINDOW_BYTES, deadline);
+  private void lookAhead(Extent extent, int at, List<Extent> following, Deadline deadline)
+      throws IOException {
+    int left = ask(extent, at, WINDOW_BYTES, deadline);
     for (Extent next : following) {
-      left = fetch(next, next.getBlockOffset(), left, deadline);
+      left = ask(next, next.getBlockOffset(), left, deadline);
     }
   }
 
-  /** What is left of the window behind this extent. */
-  private int fetch(Extent extent, int from, int window, Deadline deadline) {
+  /** What is left of the window behind this extent; 0 if no more can be asked for now. */
+  private int ask(Extent extent, int from, int window, Deadline deadline) throws IOException {
     int end = extent.getBlockOffset() + extent.getLength();
     int at = from;
     int left = window;
     while (at < end && left > 0) {
       Chunk chunk = chunk(extent, at);
-      if (!chunks.containsKey(chunk)) {
-        // What a reader jumped over is still held: the oldest makes room.
-        if (chunks.size() > WINDOW_BYTES / CHUNK_BYTES) {
-          chunks.remove(chunks.keySet().iterator().next());
-        }
-        chunks.put(chunk, start(chunk, extent.getHoldersList(), deadline));
+      if (!parts.containsKey(chunk) && !ask(chunk, extent.getHoldersList(), deadline)) {
+        return 0;
       }
       left -= chunk.to - chunk.from;
       at = chunk.to;
@@ -103,62 +117,98 @@ final class ReadAhead {
     return left;
   }
 
-  private CompletableFuture<ByteBuffer> start(
-      Chunk chunk, List<String> holders, Deadline deadline) {
-    CompletableFuture<ByteBuffer> bytes = new CompletableFuture<>();
-    client
-        .host()
-        .threads()
-        .start(
-            "read ahead",
-            () -> {
-              try {
-                bytes.complete(load(chunk, holders, deadline));
-              } catch (IOException | RuntimeException e) {
-                bytes.completeExceptionally(e);
-              } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                bytes.completeExceptionally(e);
-              }
-            });
-    return bytes;
-  }
-
-  /** Copied, so that the link's buffers are free again however long the reader takes. */
-  private ByteBuffer load(Chunk chunk, List<String> holders, Deadline deadline)
-      throws IOException, InterruptedException {
-    int length = chunk.to - chunk.from;
-    try (Frame answer =
-        client.connector().fetch(request(chunk.block, chunk.from, length), holders, deadline)) {
-      if (answer.payload().remaining() != length) {
-        throw new PosixException(Errno.EIO, "short read of block " + chunk.block);
-      }
-      return ByteBuffer.allocate(length).put(answer.payload()).flip();
+  private boolean ask(Chunk chunk, List<String> holders, Deadline deadline) throws IOException {
+    // What a reader jumped over is still held: the oldest makes room.
+    if (parts.size() > WINDOW_BYTES / CHUNK_BYTES) {
+      drop(parts.keySet().iterator().next());
     }
-  }
-
-  static Header.Builder request(long block, int offset, int length) {
-    return Header.newBuilder()
-        .setReadBlock(ReadBlock.newBuilder().setBlock(block).setOffset(offset).setLength(length));
-  }
-
-  private ByteBuffer await(Chunk chunk, Deadline deadline) throws IOException {
-    CompletableFuture<ByteBuffer> bytes = chunks.get(chunk);
-    if (bytes == null) {
-      throw new IllegalStateException("not asked for: " + chunk);
+    if (!client.aheads().tryAcquire()) {
+      return false;
     }
     try {
-      return client.clock().await(bytes, deadline.left());
-    } catch (ExecutionException e) {
-      chunks.remove(chunk);
-      if (e.getCause() instanceof PosixException refused) {
-        throw PosixException.of(refused.fault());
-      }
-      throw new IOException("a block could not be read", e);
-    } catch (TimeoutException e) {
-      throw new PosixException(Errno.ETIMEDOUT, "a block was not read in time");
+      parts.put(
+          chunk, new Part(chunk, client.connector().begin(chunk.request(), holders, deadline)));
+      return true;
+    } catch (IOException e) {
+      client.aheads().release();
+      return false; // the reader will see it, when it gets there
     } catch (InterruptedException e) {
+      client.aheads().release();
       throw SandstoreClient.interrupted(e);
+    }
+  }
+
+  /** A chunk that was asked for ahead, and its bytes when somebody has waited for them. */
+  private final class Part {
+    private final Chunk chunk;
+    private Peer.@Nullable Call call;
+    private @Nullable Frame answer;
+    private @Nullable ByteBuffer bytes;
+
+    /**
+     * @param call under way, for which an "ahead" was taken; null: none
+     */
+    Part(Chunk chunk, Peer.@Nullable Call call) {
+      this.chunk = chunk;
+      this.call = call;
+    }
+
+    ByteBuffer bytes(List<String> holders, Deadline deadline) throws IOException {
+      ByteBuffer known = bytes;
+      if (known != null) {
+        return known;
+      }
+      try {
+        ByteBuffer fetched = awaited();
+        fetched = fetched == null ? fetched(holders, deadline) : fetched;
+        bytes = fetched;
+        return fetched;
+      } catch (InterruptedException e) {
+        throw SandstoreClient.interrupted(e);
+      }
+    }
+
+    /** What was asked for ahead; null if that did not work. */
+    private @Nullable ByteBuffer awaited() throws InterruptedException {
+      Peer.Call begun = call;
+      if (begun == null) {
+        return null;
+      }
+      try {
+        Frame came = begun.await();
+        call = null;
+        answer = came;
+        ByteBuffer asked = Connector.asked(came, chunk.request());
+        return asked.remaining() == chunk.to - chunk.from ? asked : null;
+      } catch (IOException e) {
+        return null; // asked for once more, with all that can be done about it
+      }
+    }
+
+    /** Copied, so that the link's buffer is free again however long the reader takes. */
+    private ByteBuffer fetched(List<String> holders, Deadline deadline)
+        throws IOException, InterruptedException {
+      close();
+      ReadBlock request = chunk.request();
+      try (Frame came = client.connector().fetch(request, holders, deadline)) {
+        return ByteBuffer.allocate(request.getLength()).put(Connector.asked(came, request)).flip();
+      }
+    }
+
+    void close() {
+      Peer.Call begun = call;
+      Frame came = answer;
+      call = null;
+      answer = null;
+      if (begun != null) {
+        begun.giveUp();
+      }
+      if (came != null) {
+        came.close();
+      }
+      if (begun != null || came != null) {
+        client.aheads().release();
+      }
     }
   }
 }

@@ -14,6 +14,7 @@ import io.sandstore.wire.Lookup;
 import io.sandstore.wire.NewExtent;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.Query;
+import io.sandstore.wire.ReadBlock;
 import io.sandstore.wire.SetAttributes;
 import io.sandstore.wire.Write;
 import io.sandstore.wire.WriteBlock;
@@ -43,6 +44,9 @@ public final class SandFile implements Closeable {
 
   /** Writes begin in a buffer of this size; most files never need more. */
   private static final int SMALL_BYTES = 64 << 10;
+
+  /** Reads from this size on are checked here, by the checksums that lie with the block. */
+  private static final int UNCHECKED_BYTES = 256 << 10;
 
   /** A block on its way. */
   private record Flying(long offset, int length, CompletableFuture<WriteBlockReply> reply) {}
@@ -389,12 +393,16 @@ public final class SandFile implements Closeable {
 
   private void readBlock(ByteBuffer into, Extent extent, int offset, int length, Deadline deadline)
       throws IOException {
-    Header.Builder request = ReadAhead.request(extent.getBlock(), offset, length);
-    try (Frame answer = client.connector().fetch(request, extent.getHoldersList(), deadline)) {
-      if (answer.payload().remaining() != length) {
-        throw new PosixException(Errno.EIO, "short read of block " + extent.getBlock());
-      }
-      into.put(answer.payload());
+    // A node checks small parts itself: whole chunks around them would be more to send.
+    ReadBlock part =
+        ReadBlock.newBuilder()
+            .setBlock(extent.getBlock())
+            .setOffset(offset)
+            .setLength(length)
+            .setUnchecked(length >= UNCHECKED_BYTES)
+            .build();
+    try (Frame answer = client.connector().fetch(part, extent.getHoldersList(), deadline)) {
+      into.put(Connector.asked(answer, part));
     } catch (InterruptedException e) {
       throw SandstoreClient.interrupted(e);
     }

@@ -42,6 +42,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -62,6 +63,10 @@ public final class SandstoreClient implements Closeable {
   private final Session session;
   private final Set<SandFile> open = ConcurrentHashMap.newKeySet();
   private final ArrayBlockingQueue<ByteBuffer> spare = new ArrayBlockingQueue<>(SPARE_BUFFERS);
+
+  /** Chunks to be asked for ahead, of all files; half of a link's buffers stay for the rest. */
+  private final Semaphore aheads;
+
   private final AtomicBoolean retaining = new AtomicBoolean();
   private volatile boolean closed;
 
@@ -75,6 +80,7 @@ public final class SandstoreClient implements Closeable {
     this.config = config;
     this.connector = new Connector(host, config.seeds());
     this.session = new Session(host, connector);
+    this.aheads = new Semaphore(host.buffers().size() / 2);
   }
 
   // --- Files ---
@@ -330,6 +336,10 @@ public final class SandstoreClient implements Closeable {
 
   Connector connector() {
     return connector;
+  }
+
+  Semaphore aheads() {
+    return aheads;
   }
 
   Deadline deadline() {

@@ -3,6 +3,7 @@ package io.sandstore.block;
 import io.sandstore.host.BufferPool;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
+import io.sandstore.host.DiskFile;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.host.Telemetry;
@@ -16,6 +17,7 @@ import io.sandstore.wire.Member;
 import io.sandstore.wire.ReadBlock;
 import io.sandstore.wire.ReadBlockReply;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -63,6 +65,9 @@ public final class BlockReader {
     long begin = clock.nanos();
     try {
       boolean inMemory = store.isStaged(request.getBlock());
+      if (request.getUnchecked() && !inMemory) {
+        return find(request, begin);
+      }
       BufferPool.Lease bytes =
           store.read(request.getBlock(), request.getOffset(), request.getLength());
       telemetry.blockRead(inMemory ? "memory" : "disk", clock.nanos() - begin);
@@ -83,6 +88,32 @@ public final class BlockReader {
     Frame answer = fetch(request.getBlock(), request.getOffset(), request.getLength(), deadline);
     telemetry.blockRead("node", clock.nanos() - begin);
     return answer;
+  }
+
+  /** The file's bytes go to the client as they are, past this process's memory. */
+  private Frame find(ReadBlock request, long begin) throws IOException {
+    BlockStore.Chunks chunks =
+        store.find(request.getBlock(), request.getOffset(), request.getLength());
+    ReadBlockReply.Builder reply =
+        ReadBlockReply.newBuilder()
+            .setChunkBytes(BlockStore.CHUNK_BYTES)
+            .addAllChunkCrcs(chunks.crcs());
+    return new Frame(
+        Header.newBuilder().setReadBlockReply(reply).build(),
+        Frame.NO_PAYLOAD,
+        chunks.region(),
+        () -> {
+          close(chunks.region().file());
+          telemetry.blockRead("disk", clock.nanos() - begin);
+        });
+  }
+
+  private static void close(DiskFile file) {
+    try {
+      file.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e); // it was only read
+    }
   }
 
   /** The asked bytes from another node. */

@@ -3,6 +3,8 @@ package io.sandstore.block;
 import io.sandstore.host.BufferPool;
 import io.sandstore.host.Disk;
 import io.sandstore.host.DiskFile;
+import io.sandstore.host.FileRegion;
+import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.namespace.BlockSink;
 import io.sandstore.rpc.PosixException;
@@ -35,7 +37,9 @@ public final class BlockStore implements BlockSink {
   public static final int VERSION = 1;
   private static final long MAGIC = 0x53414E44424C4B31L; // SANDBLK1
   private static final int HEADER_BYTES = 32;
-  private static final int CHUNK_BYTES = 64 << 10;
+  static final int CHUNK_BYTES = 64 << 10;
+  private static final int HEADER_BYTES_MAX =
+      HEADER_BYTES + 4 * (Frame.PAYLOAD_BYTES_MAX / CHUNK_BYTES);
   private static final String DIRECTORY = "blocks";
 
   private final Host host;
@@ -235,10 +239,51 @@ public final class BlockStore implements BlockSink {
       checkRange(id, offset, length, small.length);
       return new BufferPool.Lease(ByteBuffer.wrap(small, offset, length).slice(), () -> {});
     }
-    try (DiskFile file = disk.open(path(id), false)) {
+    try (DiskFile file = open(id)) {
       ByteBuffer header = readHeader(file, id);
       checkRange(id, offset, length, header.getInt(12));
       return readChunks(file, header, offset, length);
+    }
+  }
+
+  /**
+   * Whole chunks of a block as they lie on the disk, for a reader who checks them.
+   *
+   * @param region chunks that hold the asked bytes; its file is to be closed by the caller
+   * @param crcs of each chunk
+   */
+  record Chunks(FileRegion region, List<Integer> crcs) {}
+
+  /**
+   * Finds a part of a block without reading it.
+   *
+   * @throws PosixException ENOENT if the block has no file here
+   * @throws CorruptBlockException if its header is damaged
+   */
+  Chunks find(long id, int offset, int length) throws IOException {
+    DiskFile file = open(id);
+    try {
+      ByteBuffer header = readHeader(file, id);
+      int blockLength = header.getInt(12);
+      checkRange(id, offset, length, blockLength);
+      int first = offset / CHUNK_BYTES;
+      int behind = chunks(offset + length);
+      int start = first * CHUNK_BYTES;
+      int end = Math.min(blockLength, behind * CHUNK_BYTES);
+      List<Integer> crcs = new ArrayList<>(behind - first);
+      for (int chunk = first; chunk < behind; chunk++) {
+        crcs.add(header.getInt(HEADER_BYTES + 4 * chunk));
+      }
+      return new Chunks(new FileRegion(file, header.limit() + (long) start, end - start), crcs);
+    } catch (IOException | RuntimeException e) {
+      file.close();
+      throw e;
+    }
+  }
+
+  private DiskFile open(long id) throws IOException {
+    try {
+      return disk.open(path(id), false);
     } catch (NoSuchFileException e) {
       throw new PosixException(Errno.ENOENT, "block " + id + " is not on this node");
     }
@@ -254,22 +299,21 @@ public final class BlockStore implements BlockSink {
 
   private static ByteBuffer readHeader(DiskFile file, long id) throws IOException {
     long size = file.size();
-    ByteBuffer fixed = ByteBuffer.allocate(HEADER_BYTES);
     if (size < HEADER_BYTES) {
       throw new CorruptBlockException("block " + id + " is cut short");
     }
-    file.readFully(fixed, 0);
-    int length = fixed.getInt(12);
-    boolean sane = fixed.getLong(0) == MAGIC && fixed.getLong(16) == id && length > 0;
-    if (!sane
-        || fixed.getInt(24) != CHUNK_BYTES
-        || size != HEADER_BYTES + 4L * chunks(length) + length) {
-      throw new CorruptBlockException("block " + id + " has a damaged header");
-    }
-    ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES + 4 * chunks(length));
+    ByteBuffer header = ByteBuffer.allocate((int) Math.min(size, HEADER_BYTES_MAX));
     file.readFully(header, 0);
-    header.flip();
-    if (headerCrc(header) != header.getInt(28)) {
+    int length = header.getInt(12);
+    long headerBytes = HEADER_BYTES + 4L * chunks(length);
+    boolean sane =
+        header.getLong(0) == MAGIC
+            && header.getLong(16) == id
+            && header.getInt(24) == CHUNK_BYTES
+            && length > 0
+            && headerBytes <= header.position()
+            && size == headerBytes + length;
+    if (!sane || headerCrc(header.flip().limit((int) headerBytes)) != header.getInt(28)) {
       throw new CorruptBlockException("block " + id + " has a damaged header");
     }
     if (header.getInt(8) != VERSION) {

@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -61,6 +62,31 @@ class BlockStoreTest {
       assertThat(read(5, at, length)).isEqualTo(Arrays.copyOfRange(data, at, at + length));
     }
     assertThat(store.count()).isEqualTo(1);
+  }
+
+  @Test
+  void aReaderWhoChecksGetsWholeChunksAndTheirChecksums() throws IOException {
+    byte[] data = content(1, 1_000_003);
+    store.put(5, ByteBuffer.wrap(data));
+    for (int[] range : new int[][] {{0, 1}, {65_535, 2}, {131_072, 65_536}, {999_999, 4}}) {
+      int start = range[0] / BlockStore.CHUNK_BYTES * BlockStore.CHUNK_BYTES;
+      BlockStore.Chunks chunks = store.find(5, range[0], range[1]);
+      ByteBuffer bytes = chunks.region().read();
+      chunks.region().file().close();
+      assertThat(start + bytes.remaining()).isGreaterThanOrEqualTo(range[0] + range[1]);
+      assertThat(bytes).isEqualTo(ByteBuffer.wrap(data, start, bytes.remaining()));
+      int at = 0;
+      for (int crc : chunks.crcs()) {
+        CRC32C expected = new CRC32C();
+        int part = Math.min(BlockStore.CHUNK_BYTES, bytes.remaining() - at);
+        expected.update(bytes.slice(at, part));
+        assertThat(crc).isEqualTo((int) expected.getValue());
+        at += part;
+      }
+      assertThat(at).isEqualTo(bytes.remaining());
+    }
+    assertThatThrownBy(() -> store.find(5, 0, 1_000_004)).isInstanceOf(PosixException.class);
+    assertThatThrownBy(() -> store.find(6, 0, 1)).isInstanceOf(PosixException.class);
   }
 
   @Test

@@ -1,6 +1,7 @@
 package io.sandstore.sim;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import io.sandstore.host.FileRegion;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Link;
 import io.sandstore.host.Network;
@@ -136,7 +137,8 @@ final class SimNetwork {
       if (closed || broken) {
         throw new IOException("link to " + peer.name + " is closed");
       }
-      ByteBuffer payload = frame.payload().duplicate();
+      FileRegion region = frame.region();
+      ByteBuffer payload = region == null ? frame.payload().duplicate() : region.read();
       byte[] bytes = new byte[payload.remaining()];
       payload.get(bytes);
       Packet packet = new Packet(frame.header().toByteArray(), bytes);

@@ -4,10 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.sandstore.host.Deadline;
+import io.sandstore.host.Disk;
+import io.sandstore.host.DiskFile;
+import io.sandstore.host.FileRegion;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.host.Link;
 import io.sandstore.host.Mailbox;
+import io.sandstore.rpc.DamagedException;
 import io.sandstore.rpc.LostException;
 import io.sandstore.rpc.Peer;
 import io.sandstore.rpc.PosixException;
@@ -19,6 +23,7 @@ import io.sandstore.wire.Header;
 import io.sandstore.wire.Hello;
 import io.sandstore.wire.HelloReply;
 import io.sandstore.wire.Probe;
+import io.sandstore.wire.ReadBlock;
 import io.sandstore.wire.ReadBlockReply;
 import io.sandstore.wire.StatusRequest;
 import io.sandstore.wire.WriteBlock;
@@ -28,9 +33,12 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeoutException;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** What clock, threads and network of every {@link Host} promise, and the rpc on top of them. */
@@ -39,6 +47,8 @@ abstract class HostContract {
   abstract void with(Simulated.Task task) throws Exception;
 
   abstract String address();
+
+  abstract Disk disk() throws IOException;
 
   @Test
   void waitingEndsWithTheResultOrTheLimit() throws Exception {
@@ -143,6 +153,10 @@ abstract class HostContract {
     final Host host;
     int served;
 
+    private @Nullable FileRegion region;
+    private ReadBlockReply checksums = ReadBlockReply.getDefaultInstance();
+    private int released;
+
     Server(Host host) {
       this.host = host;
     }
@@ -166,6 +180,14 @@ abstract class HostContract {
           yield Frame.of(
               Header.newBuilder().setReadBlockReply(ReadBlockReply.getDefaultInstance()).build(),
               ByteBuffer.wrap(echo));
+        }
+        case READ_BLOCK -> {
+          FileRegion part = Objects.requireNonNull(region);
+          yield new Frame(
+              Header.newBuilder().setReadBlockReply(checksums).build(),
+              Frame.NO_PAYLOAD,
+              part,
+              () -> released++);
         }
         case PROBE -> throw new PosixException(Errno.ENOSPC, "full");
         case STATUS_REQUEST -> {
@@ -221,6 +243,55 @@ abstract class HostContract {
                           host.clock().deadline(Duration.ofSeconds(2))))
               .isInstanceOf(IOException.class);
           peer.close();
+        });
+  }
+
+  @Test
+  void partsOfAFileComeWithTheirChecksums() throws Exception {
+    byte[] content = new byte[3_000_000];
+    new Random(3).nextBytes(content);
+    int from = 1000;
+    int chunkBytes = 64 << 10;
+    ByteBuffer part = ByteBuffer.wrap(content, from, content.length - from).slice();
+    ReadBlockReply.Builder checksums = ReadBlockReply.newBuilder().setChunkBytes(chunkBytes);
+    for (int at = 0; at < part.limit(); at += chunkBytes) {
+      CRC32C crc = new CRC32C();
+      crc.update(part.slice(at, Math.min(chunkBytes, part.limit() - at)));
+      checksums.addChunkCrcs((int) crc.getValue());
+    }
+    with(
+        host -> {
+          try (DiskFile file = disk().open("content", true)) {
+            file.write(ByteBuffer.wrap(content), 0);
+            Server handler = new Server(host);
+            handler.region = new FileRegion(file, from, part.limit());
+            RpcServer server = new RpcServer(host, address(), handler);
+            Peer peer = new Peer(host, address(), Hello::getDefaultInstance);
+            Deadline soon = host.clock().deadline(Duration.ofSeconds(60));
+            Header.Builder request =
+                Header.newBuilder().setReadBlock(ReadBlock.newBuilder().setUnchecked(true));
+
+            handler.checksums = checksums.build();
+            try (Frame answer =
+                peer.call(peer.bulkLane(), request.clone(), Frame.NO_PAYLOAD, soon)) {
+              assertThat(answer.payload()).isEqualTo(part);
+            }
+            for (ReadBlockReply wrong :
+                List.of(
+                    checksums.clone().setChunkCrcs(7, ~checksums.getChunkCrcs(7)).build(),
+                    checksums.clone().setChunkBytes(chunkBytes / 2).build(),
+                    checksums.clone().setChunkBytes(-1).build(),
+                    checksums.clone().clearChunkCrcs().build())) {
+              handler.checksums = wrong;
+              assertThatThrownBy(
+                      () -> peer.call(peer.bulkLane(), request.clone(), Frame.NO_PAYLOAD, soon))
+                  .isInstanceOf(DamagedException.class);
+            }
+            server.drain(soon);
+            assertThat(handler.released).isEqualTo(5);
+            peer.close();
+            server.close();
+          }
         });
   }
 

@@ -1,12 +1,17 @@
 package io.sandstore.contract;
 
+import io.sandstore.host.Disk;
+import io.sandstore.host.jvm.FileDisk;
 import io.sandstore.host.jvm.JvmHost;
 import io.sandstore.sim.Simulated;
 import java.io.IOException;
 import java.net.ServerSocket;
+import java.nio.file.Path;
+import org.junit.jupiter.api.io.TempDir;
 
 class JvmHostTest extends HostContract {
 
+  @TempDir Path directory;
   private final int port = free();
 
   private static int free() {
@@ -20,6 +25,11 @@ class JvmHostTest extends HostContract {
   @Override
   void with(Simulated.Task task) throws Exception {
     task.run(JvmHost.create(4));
+  }
+
+  @Override
+  Disk disk() throws IOException {
+    return new FileDisk(directory);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.sandstore.contract;
 
+import io.sandstore.host.Disk;
 import io.sandstore.sim.Simulated;
 
 class SimHostTest extends HostContract {
@@ -7,6 +8,11 @@ class SimHostTest extends HostContract {
   @Override
   void with(Simulated.Task task) throws Exception {
     Simulated.run(task);
+  }
+
+  @Override
+  Disk disk() {
+    return Simulated.disk(1);
   }
 
   @Override

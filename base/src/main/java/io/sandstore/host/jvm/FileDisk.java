@@ -5,6 +5,7 @@ import io.sandstore.host.DiskFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -123,6 +124,12 @@ public final class FileDisk implements Disk {
     @Override
     public int read(ByteBuffer into, long position) throws IOException {
       return channel.read(into, position);
+    }
+
+    @Override
+    public long transferTo(long position, long count, WritableByteChannel target)
+        throws IOException {
+      return channel.transferTo(position, count, target);
     }
 
     @Override

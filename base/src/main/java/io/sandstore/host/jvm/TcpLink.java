@@ -4,6 +4,7 @@ import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.CodedOutputStream;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.sandstore.host.BufferPool;
+import io.sandstore.host.FileRegion;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Link;
 import io.sandstore.host.Telemetry;
@@ -79,14 +80,16 @@ final class TcpLink implements Link {
   @Override
   public void send(Frame frame) throws IOException {
     int headerBytes = frame.header().getSerializedSize();
-    int payloadBytes = frame.payload().remaining();
+    int payloadBytes = frame.payloadBytes();
+    FileRegion region = frame.region();
     if (headerBytes > Frame.HEADER_BYTES_MAX || payloadBytes > Frame.PAYLOAD_BYTES_MAX) {
       throw new IllegalArgumentException("frame of " + headerBytes + " + " + payloadBytes);
     }
     senders.incrementAndGet();
     writing.lock();
     try {
-      int copied = 8 + headerBytes + (payloadBytes <= INLINE_BYTES ? payloadBytes : 0);
+      boolean inline = payloadBytes <= INLINE_BYTES && region == null;
+      int copied = 8 + headerBytes + (inline ? payloadBytes : 0);
       if (out.remaining() < copied) {
         flush();
       }
@@ -101,7 +104,10 @@ final class TcpLink implements Link {
         writeFully(large.flip());
       }
       ByteBuffer payload = frame.payload().duplicate();
-      if (payloadBytes <= out.remaining() && payloadBytes <= INLINE_BYTES) {
+      if (region != null) {
+        flush();
+        transfer(region);
+      } else if (inline && payloadBytes <= out.remaining()) {
         out.put(payload);
       } else if (payloadBytes > 0) {
         flush();
@@ -130,6 +136,23 @@ final class TcpLink implements Link {
       writeFully(out);
     } finally {
       out.clear();
+    }
+  }
+
+  /** From the file to the socket; when that is full, a piece goes by way of a buffer and waits. */
+  private void transfer(FileRegion region) throws IOException {
+    long end = region.position() + region.length();
+    for (long at = region.position(); at < end; ) {
+      long moved = region.file().transferTo(at, end - at, channel);
+      if (moved > 0) {
+        telemetry.network(moved, 0);
+      } else {
+        out.clear().limit((int) Math.min(out.capacity(), end - at));
+        region.file().readFully(out, at);
+        moved = out.position();
+        flush();
+      }
+      at += moved;
     }
   }
 
