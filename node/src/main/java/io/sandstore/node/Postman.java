@@ -1,5 +1,6 @@
 package io.sandstore.node;
 
+import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
@@ -13,26 +14,34 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sends the log's messages: a bounded queue and a thread for each other node, so that one that does
- * not read never holds up the log. What does not fit is dropped, which the log is made for.
+ * Sends the log's messages so that a node that does not read never holds up the log: a bounded
+ * queue and a thread for each other node. A small message to one that was just heard of goes at
+ * once, which saves waking that thread. What does not fit is dropped, which the log is made for.
  */
 final class Postman implements Profile.Traffic, Closeable {
 
   private static final Logger log = LoggerFactory.getLogger(Postman.class);
   private static final int QUEUE_MAX = 256;
+  private static final int SMALL_BYTES = 4 << 10;
+
+  /** Less than the smallest buffer that a kernel gives a socket, with room for its own overhead. */
+  private static final int ROOM_BYTES = 16 << 10;
+
   private static final Duration PING_EVERY = Duration.ofSeconds(1);
   private static final Duration PING_LIMIT = Duration.ofSeconds(3);
   private static final Duration CALL_LIMIT = Duration.ofSeconds(10);
 
   private final Host host;
   private final Peers peers;
-  private final Map<String, Mailbox<Header>> boxes = new ConcurrentHashMap<>();
+  private final Map<String, Box> boxes = new ConcurrentHashMap<>();
   private volatile boolean running = true;
 
   Postman(Host host, Peers peers) {
@@ -40,30 +49,79 @@ final class Postman implements Profile.Traffic, Closeable {
     this.peers = peers;
   }
 
-  @Override
-  public void cast(String to, Header message) {
-    boxes.computeIfAbsent(to, this::open).offer(message);
+  /** What waits for one node. */
+  private static final class Box {
+    final Mailbox<Header> queue;
+
+    /** Not yet sent, what the thread has taken from the queue included. */
+    final AtomicInteger waiting = new AtomicInteger();
+
+    /** Bytes that surely fit into the socket, whose buffer was empty when the node was heard of. */
+    final AtomicInteger room = new AtomicInteger();
+
+    Box(Clock clock) {
+      queue = new Mailbox<>(clock, QUEUE_MAX);
+    }
+
+    boolean takesAtOnce(int bytes) {
+      return bytes <= SMALL_BYTES && waiting.get() == 0 && room.addAndGet(-bytes) >= 0;
+    }
   }
 
-  private Mailbox<Header> open(String to) {
-    Mailbox<Header> box = new Mailbox<>(host.clock(), QUEUE_MAX);
+  @Override
+  public void cast(String to, Header message) {
+    Box box = boxes.computeIfAbsent(to, this::open);
+    try {
+      if (box.takesAtOnce(message.getSerializedSize())
+          && peers.get(to).castIfOpen(Peer.LOG, message)) {
+        return;
+      }
+    } catch (IOException e) {
+      log.debug("a message to {} is lost: {}", to, e.getMessage());
+      return;
+    }
+    box.waiting.incrementAndGet();
+    if (!box.queue.offer(message)) {
+      box.waiting.decrementAndGet();
+    }
+  }
+
+  @Override
+  public void heard(String from) {
+    Box box = boxes.get(from);
+    if (box != null) {
+      box.room.set(ROOM_BYTES);
+    }
+  }
+
+  private Box open(String to) {
+    Box box = new Box(host.clock());
     host.threads().startDedicated("log to " + to, () -> deliver(to, box));
     host.threads().start("ping " + to, () -> ping(to));
     return box;
   }
 
-  private void deliver(String to, Mailbox<Header> box) {
+  private void deliver(String to, Box box) {
     while (running) {
       try {
-        for (Header message : box.take(Duration.ofSeconds(5))) {
-          peers.get(to).cast(Peer.LOG, message);
-        }
+        deliver(to, box, box.queue.take(Duration.ofSeconds(5)));
       } catch (IOException e) {
         log.debug("messages to {} are lost: {}", to, e.getMessage());
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         return;
       }
+    }
+  }
+
+  private void deliver(String to, Box box, List<Header> messages)
+      throws IOException, InterruptedException {
+    try {
+      for (Header message : messages) {
+        peers.get(to).cast(Peer.LOG, message);
+      }
+    } finally {
+      box.waiting.addAndGet(-messages.size());
     }
   }
 

@@ -35,8 +35,11 @@ public interface Profile {
 
   /** Carries messages between nodes for a log. */
   interface Traffic {
-    /** Sends and forgets; may lose it. */
+    /** Sends and forgets; may lose it. Called by one thread. */
     void cast(String to, Header message);
+
+    /** A message came from there, so that whatever was sent there before is being read. */
+    void heard(String from);
 
     /** Sends and waits until it was taken. */
     void call(String to, Header.Builder request, ByteBuffer payload)

@@ -38,7 +38,7 @@ final class RaftProfile implements Profile {
             identity.getFounders(),
             namespace,
             new RaftTransport(config.name(), traffic));
-    return new Planes(log, new RaftReceiver(log), log::start, log, namespace, store);
+    return new Planes(log, new RaftReceiver(log, traffic), log::start, log, namespace, store);
   }
 
   private record RaftTransport(String self, Traffic traffic) implements Transport {
@@ -55,10 +55,11 @@ final class RaftProfile implements Profile {
     }
   }
 
-  private record RaftReceiver(RaftDriver log) implements Receiver {
+  private record RaftReceiver(RaftDriver log, Traffic traffic) implements Receiver {
     @Override
     public void receive(Header message) {
       if (message.hasRaft()) {
+        traffic.heard(message.getRaft().getFromName());
         log.receive(MessageCodec.decode(message.getRaft()), message.getRaft().getFromName());
       }
     }

@@ -16,6 +16,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
@@ -23,13 +24,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Drives the {@link StateMachine} with committed entries, on a thread of its own, and takes
- * snapshots of it: frozen between two entries, written out by another thread.
+ * Drives the {@link StateMachine} with committed entries, on a thread of its own, or, when that has
+ * nothing to do and they are few, on the log's, which saves waking another one. Takes snapshots:
+ * frozen between two entries, written out by another thread.
  */
 final class Applier {
 
   private static final Logger log = LoggerFactory.getLogger(Applier.class);
   private static final int ROUNDS_MAX = 16;
+
+  /** Entries up to this size are applied at once if nothing waits. */
+  private static final long AT_ONCE_BYTES_MAX = 4096;
 
   private sealed interface Work {}
 
@@ -47,6 +52,10 @@ final class Applier {
   private final LongConsumer onSnapshot;
   private final Runnable onRoom;
   private final Mailbox<Work> inbox;
+
+  /** Work that was given to the thread and is not done. Only the log's thread gives some. */
+  private final AtomicInteger undone = new AtomicInteger();
+
   private final AtomicLong taken = new AtomicLong();
   private final TreeMap<Long, CompletableFuture<Boolean>> waiting = new TreeMap<>();
   private final CompletableFuture<Boolean> ended = new CompletableFuture<>();
@@ -87,7 +96,7 @@ final class Applier {
 
   void close() {
     running = false;
-    inbox.put(new Stop());
+    put(new Stop());
     try {
       host.clock().await(ended, Duration.ofSeconds(5));
     } catch (InterruptedException | ExecutionException | TimeoutException e) {
@@ -104,12 +113,23 @@ final class Applier {
     return inbox.size();
   }
 
+  /** Applies committed entries, now or soon. Called by the log's thread. */
   void apply(List<Entry> committed) {
-    inbox.put(new Entries(committed));
+    boolean few = committed.stream().mapToLong(Entry::bytes).sum() <= AT_ONCE_BYTES_MAX;
+    if (few && undone.get() == 0) {
+      applyAll(committed);
+    } else {
+      put(new Entries(committed));
+    }
   }
 
   void restore(SnapshotMeta meta) {
-    inbox.put(new Restore(meta));
+    put(new Restore(meta));
+  }
+
+  private void put(Work work) {
+    undone.incrementAndGet();
+    inbox.put(work);
   }
 
   long applied() {
@@ -144,12 +164,11 @@ final class Applier {
       while (running) {
         for (Work work : inbox.take(Duration.ofSeconds(60))) {
           switch (work) {
-            case Entries(List<Entry> entries) -> entries.forEach(this::apply);
+            case Entries(List<Entry> entries) -> applyAll(entries);
             case Restore(SnapshotMeta meta) -> restoreFrom(meta);
             case Stop stop -> running = false;
           }
-          wake();
-          snapshotIfDue();
+          undone.decrementAndGet();
         }
         onRoom.run();
       }
@@ -160,6 +179,12 @@ final class Applier {
     } finally {
       ended.complete(true);
     }
+  }
+
+  private void applyAll(List<Entry> entries) {
+    entries.forEach(this::apply);
+    wake();
+    snapshotIfDue();
   }
 
   private void apply(Entry entry) {
@@ -208,6 +233,7 @@ final class Applier {
     applied = meta.getIndex();
     lastTerm = meta.getTerm();
     bytesSinceSnapshot = 0;
+    wake();
   }
 
   private void wake() {

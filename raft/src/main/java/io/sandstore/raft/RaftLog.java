@@ -18,7 +18,7 @@ final class RaftLog {
     List<Entry> read(long from, long to, int bytesMax);
   }
 
-  private static final long CACHE_BYTES_MAX = 16 << 20;
+  private static final long CACHE_BYTES_MAX = 8 << 20;
 
   private final Cold cold;
 
