@@ -7,6 +7,7 @@ import io.sandstore.host.Clock;
 import io.sandstore.host.Disk;
 import io.sandstore.host.Host;
 import io.sandstore.profile.Profile;
+import io.sandstore.raft.CommandLog;
 import io.sandstore.raft.CorruptLogException;
 import io.sandstore.rpc.RpcServer;
 import io.sandstore.wire.Hello;
@@ -195,10 +196,15 @@ public final class Node implements Closeable {
   }
 
   private void handLeadershipOver() throws InterruptedException {
+    if (parts.isEmpty()) {
+      return;
+    }
+    CommandLog commands = parts.get().planes().log();
+    boolean alone = commands.standing().members().getMembersCount() == 1;
     try {
-      if (parts.isPresent() && parts.get().planes().log().standing().leading()) {
+      if (commands.standing().leading() && !alone) {
         log.info("handing leadership over");
-        parts.get().planes().log().transferLeadership("", clock().deadline(HAND_OVER_LIMIT));
+        commands.transferLeadership("", clock().deadline(HAND_OVER_LIMIT));
       }
     } catch (IOException e) {
       log.warn("leadership was not handed over: {}", e.getMessage());
