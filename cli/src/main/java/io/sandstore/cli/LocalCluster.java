@@ -146,9 +146,11 @@ public final class LocalCluster {
 
   private static final List<String> NODE_OPTIONS =
       List.of(
-          "-Xmx256m",
+          "-Xmx364m",
+          "-XX:MaxNewSize=32m",
           "-XX:MaxDirectMemorySize=144m",
           "-XX:+UseSerialGC",
+          "-XX:+UseCompactObjectHeaders",
           "-XX:+ExitOnOutOfMemoryError",
           "-Xshare:auto",
           "-Djdk.virtualThreadScheduler.parallelism=8",

@@ -520,7 +520,7 @@ class KubernetesTest {
     Shell greedy = here.copyTo(temporary.resolve("greedy")).with("DEPLOY_TIMEOUT", "30");
     greedy.edit(
         "deploy/k8s/statefulset-sandstore.yaml",
-        "requests: {cpu: 250m, memory: 512Mi}\n            limits: {cpu: \"2\", memory: 512Mi}",
+        "requests: {cpu: 250m, memory: 640Mi}\n            limits: {cpu: \"2\", memory: 640Mi}",
         "requests: {cpu: \"900\", memory: 9000Gi}\n"
             + "            limits: {cpu: \"900\", memory: 9000Gi}");
     greedy

@@ -284,7 +284,7 @@ public final class Namespace implements StateMachine {
       replace(moved, to, replaced);
     }
     tree.dentries.remove(from.key());
-    tree.dentries.put(to.key(), moved.id());
+    tree.link(to.key(), moved.id());
     Inode result = moved.movedTo(to.directory().id(), nowMs);
     tree.inodes.put(moved.id(), result);
     int directory = moved.isDirectory() ? 1 : 0;

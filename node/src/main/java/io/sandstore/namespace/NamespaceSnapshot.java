@@ -212,7 +212,7 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
       }
       case DENTRY -> {
         DentryRecord r = record.getDentry();
-        namespace.tree.dentries.put(new Keys.Dentry(r.getParent(), r.getName()), r.getInode());
+        namespace.tree.link(new Keys.Dentry(r.getParent(), r.getName()), r.getInode());
       }
       case EXTENT -> {
         ExtentRecord r = record.getExtent();

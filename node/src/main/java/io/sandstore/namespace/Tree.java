@@ -155,10 +155,16 @@ final class Tree {
     Inode inode =
         Inode.create(nextInode++, type, mode, uid, gid, place.directory().id(), target, nowMs);
     inodes.put(inode.id(), inode);
-    dentries.put(place.key(), inode.id());
+    link(place.key(), inode.id());
     touch(place.directory().id(), inode.isDirectory() ? 1 : 0, nowMs);
     directories += inode.isDirectory() ? 1 : 0;
     return inode;
+  }
+
+  /** Names an inode that is there. Its own key is the value: with a million files that is 16 MB. */
+  void link(Keys.Dentry name, long inode) {
+    Long key = inodes.live.floorKey(inode);
+    dentries.put(name, key != null && key == inode ? key : Long.valueOf(inode));
   }
 
   void touch(long directory, int linkChange, long nowMs) {
