@@ -45,6 +45,15 @@ final class BenchCommand implements Callable<Integer> {
       description = "operations outstanding at once; several to measure each (default: 8)")
   List<Integer> concurrencies = List.of(8);
 
+  @Option(
+      names = "--files",
+      split = ",",
+      paramLabel = "N",
+      description =
+          "empty files that there are before the phases; several, growing, to measure with each "
+              + "(default: 0)")
+  List<Long> files = List.of(0L);
+
   @Option(names = "--duration", description = "seconds a phase (default: ${DEFAULT-VALUE})")
   int seconds = 10;
 
@@ -102,18 +111,10 @@ final class BenchCommand implements Callable<Integer> {
     Machine machine = Machine.measure(machineDirectory);
     System.out.print(MachineCommand.describe(machine));
     List<BenchResult> results = new ArrayList<>();
-    try (SandstoreClient client = target.connect();
-        SandstoreSubject subject = new SandstoreSubject(client, blockBytes)) {
-      Bench bench = new Bench(subject, blockBytes);
-      warmUp(bench);
-      System.out.println(BenchResult.HEADER);
-      for (int concurrency : concurrencies) {
-        Bench.Shape shape = shape(concurrency, seconds);
-        for (Bench.Phase phase : phases) {
-          BenchResult result = bench.run(phase, shape);
-          results.add(result);
-          System.out.println(result.row(machine));
-        }
+    try (SandstoreClient client = target.connect()) {
+      warmUp(client);
+      try (SandstoreSubject subject = new SandstoreSubject(client, blockBytes)) {
+        measure(subject, machine, results);
       }
     }
     if (csv.isPresent()) {
@@ -125,16 +126,38 @@ final class BenchCommand implements Callable<Integer> {
     return results.stream().allMatch(r -> r.errors() == 0) ? 0 : Main.DIFFERENT;
   }
 
+  private void measure(SandstoreSubject subject, Machine machine, List<BenchResult> results)
+      throws IOException, InterruptedException {
+    Bench bench = new Bench(subject, blockBytes);
+    System.out.println(BenchResult.HEADER);
+    for (long count : files) {
+      subject.fill(count);
+      for (int concurrency : concurrencies) {
+        Bench.Shape shape = shape(concurrency, seconds);
+        for (Bench.Phase phase : phases) {
+          BenchResult result = bench.run(phase, shape);
+          results.add(result);
+          System.out.println(result.row(machine));
+        }
+      }
+    }
+  }
+
   private Bench.Shape shape(int concurrency, double phaseSeconds) {
     Duration duration = Duration.ofMillis(Math.round(phaseSeconds * 1000));
     return new Bench.Shape(concurrency, duration, rate);
   }
 
-  private void warmUp(Bench bench) throws IOException, InterruptedException {
-    if (warmUpSeconds > 0) {
-      System.err.println("warming up for " + warmUpSeconds + " s");
-      Bench.Shape shape =
-          shape(concurrencies.getFirst(), Math.max(0.1, (double) warmUpSeconds / phases.size()));
+  /** With files of its own, which are gone before anything is measured. */
+  private void warmUp(SandstoreClient client) throws IOException, InterruptedException {
+    if (warmUpSeconds == 0) {
+      return;
+    }
+    System.err.println("warming up for " + warmUpSeconds + " s");
+    Bench.Shape shape =
+        shape(concurrencies.getFirst(), Math.max(0.1, (double) warmUpSeconds / phases.size()));
+    try (SandstoreSubject subject = new SandstoreSubject(client, blockBytes)) {
+      Bench bench = new Bench(subject, blockBytes);
       for (Bench.Phase phase : phases) {
         bench.run(phase, shape);
       }

@@ -431,10 +431,10 @@ final class FileCommands {
     }
   }
 
-  private static void await(List<Future<?>> removals) throws IOException {
+  static void await(List<Future<?>> tasks) throws IOException {
     try {
-      for (Future<?> removal : removals) {
-        removal.get();
+      for (Future<?> task : tasks) {
+        task.get();
       }
     } catch (ExecutionException e) {
       if (e.getCause() instanceof IOException refused) {

@@ -26,6 +26,8 @@ import java.util.Random;
  * @param forceMillis median of one such write
  * @param diskMegabytes sequential write of 512 MiB with one force at the end, MB/s
  * @param loopbackMegabytes TCP copy of 2 GiB in chunks of 1 MiB, MB/s
+ * @param cachedMegabytes the same of a cached file, by sendfile: nothing that reads files over TCP
+ *     can be faster
  * @param roundTrips 64 bytes there and back over TCP on loopback, a second, one after the other
  * @param roundTripMillis median of one such round trip
  */
@@ -39,6 +41,7 @@ public record Machine(
     double forceMillis,
     double diskMegabytes,
     double loopbackMegabytes,
+    double cachedMegabytes,
     double roundTrips,
     double roundTripMillis) {
 
@@ -46,6 +49,7 @@ public record Machine(
   private static final int CHUNK = 1 << 20;
   private static final int DISK_CHUNKS = 512;
   private static final int LOOPBACK_CHUNKS = 2048;
+  private static final int CACHED_CHUNKS = 64;
   private static final int MESSAGE = 64;
   private static final Duration SAMPLE = Duration.ofSeconds(2);
 
@@ -69,7 +73,8 @@ public record Machine(
         force.perSecond,
         force.medianMillis,
         disk(directory),
-        loopback(),
+        loopback(Machine::send),
+        cached(directory),
         trip.perSecond,
         trip.medianMillis);
   }
@@ -138,10 +143,35 @@ public record Machine(
     }
   }
 
-  private static double loopback() throws IOException {
+  private interface Sender {
+    void send(SocketChannel channel) throws IOException;
+  }
+
+  private static double cached(Path directory) throws IOException {
+    Path path = Files.createTempFile(directory, "cached", "");
+    try (FileChannel file = FileChannel.open(path, StandardOpenOption.WRITE)) {
+      ByteBuffer chunk = random(CHUNK);
+      for (int i = 0; i < CACHED_CHUNKS; i++) {
+        file.write(chunk.clear());
+      }
+      return loopback(channel -> send(path, channel));
+    } finally {
+      Files.delete(path);
+    }
+  }
+
+  private static double loopback(Sender chunks) throws IOException {
     try (ServerSocketChannel server = listen()) {
       Thread sender =
-          Thread.ofPlatform().start(() -> ignoringTheEnd(() -> send(server, random(CHUNK))));
+          Thread.ofPlatform()
+              .start(
+                  () ->
+                      ignoringTheEnd(
+                          () -> {
+                            try (SocketChannel channel = server.accept()) {
+                              chunks.send(channel);
+                            }
+                          }));
       try (SocketChannel channel = SocketChannel.open(server.getLocalAddress())) {
         ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK);
         read(channel, chunk); // connected, and both sides warm
@@ -156,12 +186,22 @@ public record Machine(
     }
   }
 
-  private static void send(ServerSocketChannel server, ByteBuffer chunk) throws IOException {
-    try (SocketChannel channel = server.accept()) {
+  private static void send(SocketChannel channel) throws IOException {
+    ByteBuffer chunk = random(CHUNK);
+    for (int i = 0; i < LOOPBACK_CHUNKS; i++) {
+      chunk.clear();
+      while (chunk.hasRemaining()) {
+        channel.write(chunk);
+      }
+    }
+  }
+
+  private static void send(Path path, SocketChannel channel) throws IOException {
+    try (FileChannel file = FileChannel.open(path)) {
       for (int i = 0; i < LOOPBACK_CHUNKS; i++) {
-        chunk.clear();
-        while (chunk.hasRemaining()) {
-          channel.write(chunk);
+        long begin = (long) CHUNK * (i % CACHED_CHUNKS);
+        for (long at = begin; at < begin + CHUNK; ) {
+          at += file.transferTo(at, begin + CHUNK - at, channel);
         }
       }
     }

@@ -39,7 +39,7 @@ final class MachineCommand implements Callable<Integer> {
         machine       %s, %d cores, %s, %s
         4 KiB + force %.0f/s, p50 %.3f ms (%s)
         disk write    %.0f MB/s
-        loopback      %.0f MB/s; %.0f round trips/s, p50 %.3f ms
+        loopback      %.0f MB/s, of a cached file %.0f MB/s; %.0f round trips/s, p50 %.3f ms
         """,
         m.cpu(),
         m.cores(),
@@ -50,6 +50,7 @@ final class MachineCommand implements Callable<Integer> {
         m.fileSystem(),
         m.diskMegabytes(),
         m.loopbackMegabytes(),
+        m.cachedMegabytes(),
         m.roundTrips(),
         m.roundTripMillis());
   }

@@ -5,9 +5,14 @@ import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -19,6 +24,7 @@ public final class SandstoreSubject implements Bench.Subject {
   private static final int READ_FILE_BLOCKS = 64;
   private static final long SEQUENTIAL_BYTES = 1L << 30;
   private static final int LISTED = 100;
+  private static final int MAKERS = 64;
 
   private final SandstoreClient client;
   private final int blockBytes;
@@ -62,6 +68,35 @@ public final class SandstoreSubject implements Bench.Subject {
       }
       streamable = true;
     }
+  }
+
+  /** Makes empty files until there are as many, and says how fast. */
+  void fill(long files) throws IOException {
+    long missing = files - names.get();
+    if (missing <= 0) {
+      return;
+    }
+    long begin = System.nanoTime();
+    List<Future<?>> makers = new ArrayList<>();
+    try (ExecutorService pool = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (int i = 0; i < MAKERS; i++) {
+        makers.add(
+            pool.submit(
+                () -> {
+                  for (long left; (left = files - names.get()) > 0; ) {
+                    create(0);
+                    if (left % 1000 == 0) {
+                      Bench.progress("%,d files to make".formatted(left));
+                    }
+                  }
+                  return null;
+                }));
+      }
+    }
+    Bench.progress("");
+    FileCommands.await(makers);
+    double seconds = (System.nanoTime() - begin) / 1e9;
+    System.out.printf("with %,d files, made at %,.0f/s:%n", files, missing / seconds);
   }
 
   @Override
