@@ -35,6 +35,8 @@ final class Postman implements Profile.Traffic, Closeable {
   /** Less than the smallest buffer that a kernel gives a socket, with room for its own overhead. */
   private static final int ROOM_BYTES = 16 << 10;
 
+  private static final int DEBT_BYTES_MAX = 1 << 20;
+
   private static final Duration PING_EVERY = Duration.ofSeconds(1);
   private static final Duration PING_LIMIT = Duration.ofSeconds(3);
   private static final Duration CALL_LIMIT = Duration.ofSeconds(10);
@@ -56,7 +58,10 @@ final class Postman implements Profile.Traffic, Closeable {
     /** Not yet sent, what the thread has taken from the queue included. */
     final AtomicInteger waiting = new AtomicInteger();
 
-    /** Bytes that surely fit into the socket, whose buffer was empty when the node was heard of. */
+    /**
+     * Bytes that surely fit into the socket. Whatever is sent takes some; each message from the
+     * node gives some back, since it came after the node had read what was sent long before.
+     */
     final AtomicInteger room = new AtomicInteger();
 
     Box(Clock clock) {
@@ -64,7 +69,8 @@ final class Postman implements Profile.Traffic, Closeable {
     }
 
     boolean takesAtOnce(int bytes) {
-      return bytes <= SMALL_BYTES && waiting.get() == 0 && room.addAndGet(-bytes) >= 0;
+      int left = room.updateAndGet(r -> Math.max(r - bytes, -DEBT_BYTES_MAX));
+      return bytes <= SMALL_BYTES && left >= 0 && waiting.get() == 0;
     }
   }
 
@@ -90,7 +96,7 @@ final class Postman implements Profile.Traffic, Closeable {
   public void heard(String from) {
     Box box = boxes.get(from);
     if (box != null) {
-      box.room.set(ROOM_BYTES);
+      box.room.updateAndGet(r -> Math.min(r + ROOM_BYTES, ROOM_BYTES));
     }
   }
 
