@@ -3,6 +3,7 @@ package io.sandstore.control;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sandstore.config.NodeConfig;
+import io.sandstore.etcd.EtcdClient;
 import io.sandstore.host.Host;
 import io.sandstore.host.jvm.FileDisk;
 import io.sandstore.host.jvm.JvmHost;
@@ -17,6 +18,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
@@ -154,9 +156,11 @@ class SurroundingsTest {
       // A wiped etcd does not make a node with data found another cluster.
       etcd.wipe();
       etcd.start();
-      try (Running node = new Running("a", environment)) {
+      try (Running node = new Running("a", environment);
+          EtcdClient client = new EtcdClient(List.of(etcd.endpoint()), LIMIT)) {
         node.awaitReady();
         assertThat(node.cluster()).isEqualTo(cluster);
+        await(() -> client.get("/sandstore/v1/cluster").isPresent());
       }
       // Nor do wiped disks, while etcd remembers.
       try (Running node = new Running("blank", environment)) {
