@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 class PlantedBugsTest {
 
-  private static final int SEEDS = 600;
+  private static final int SEEDS = 1000;
   private static final int STEPS = 10_000;
 
   private enum Bug {
