@@ -208,6 +208,7 @@ public final class EtcdClient implements Closeable {
         throw new LeaseLostException();
       }
     } catch (ExecutionException | TimeoutException e) {
+      channel.enterIdle();
       preferred = (preferred + 1) % channels.size();
       throw new IOException("etcd does not answer: " + reason(e), e);
     } catch (InterruptedException e) {
@@ -258,6 +259,9 @@ public final class EtcdClient implements Closeable {
         if (e.getStatus().getCode() == Status.Code.NOT_FOUND) {
           throw new LeaseLostException();
         }
+        // A server that vanished without a word leaves a connection that looks open for a quarter
+        // of an hour: the next call looks the name up and dials anew.
+        channel.enterIdle();
         last = e;
       }
     }

@@ -9,6 +9,7 @@ import io.sandstore.etcd.LeaseLostException;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.NodeStatus;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -90,6 +91,21 @@ class ControlPlaneTest {
         .hasMessageContaining("etcd does not answer");
     etcd.start();
     await(() -> answers());
+  }
+
+  @Test
+  void anEtcdThatVanishedWithoutAWordIsDialledAgain() throws Exception {
+    try (Relay relay = new Relay(URI.create(etcd.endpoint()).getPort());
+        EtcdClient far =
+            new EtcdClient(List.of("http://127.0.0.1:" + relay.port()), Duration.ofSeconds(1))) {
+      long lease = far.grant(Duration.ofSeconds(60));
+      relay.loseConnections();
+      assertThatThrownBy(() -> far.get("/a")).isInstanceOf(IOException.class);
+      assertThat(far.get("/a")).isEmpty();
+      relay.loseConnections();
+      assertThatThrownBy(() -> far.keepAlive(lease)).isInstanceOf(IOException.class);
+      far.keepAlive(lease);
+    }
   }
 
   private boolean answers() {
