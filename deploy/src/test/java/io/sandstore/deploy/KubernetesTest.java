@@ -289,6 +289,7 @@ class KubernetesTest {
     for (String pod : PODS) {
       assertThat(ready(pod)).isTrue();
     }
+    here.kubectl("exec", "etcd-cluster-0", "--", "etcdctl", "version");
     Shell.await(
         "the nodes are registered again",
         MINUTES,
