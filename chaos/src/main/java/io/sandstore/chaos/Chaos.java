@@ -112,6 +112,11 @@ public final class Chaos implements Callable<Integer> {
                 .toList();
         double end = seconds();
         lab.awaitHealthy(operator, RECOVERY_LIMIT);
+        if (hurt.isEmpty()) {
+          System.out.printf(
+              Locale.ROOT, "%6.1f s  %-18s not counted: nothing to damage yet%n", begin, fault);
+          continue;
+        }
         happened.add(new Timeline.Happened(fault, hurt, begin, end, seconds()));
         System.out.printf(
             Locale.ROOT,

@@ -58,7 +58,7 @@ enum Fault {
   /**
    * Makes it happen, and takes the cause away.
    *
-   * @return the machines it happened to
+   * @return the machines it happened to; none if there was nothing to damage yet
    */
   List<Lab.Machine> happen(Scene scene) throws IOException, InterruptedException {
     Lab lab = scene.lab;
@@ -145,14 +145,18 @@ enum Fault {
         Lab.Machine follower = scene.follower();
         follower.kill();
         List<Path> snapshots = files(follower.data().resolve("raft"), "snapshot-");
-        if (!snapshots.isEmpty()) {
-          Path snapshot = snapshots.getLast();
-          flip(snapshot, scene.random.nextLong(Files.size(snapshot)));
+        if (snapshots.isEmpty()) {
+          return List.of();
         }
+        Path snapshot = snapshots.getLast();
+        flip(snapshot, scene.random.nextLong(Files.size(snapshot)));
         return List.of(follower);
       }
       case CORRUPT_BLOCKS -> {
         List<Path> blocks = files(any.data().resolve("blocks"), "");
+        if (blocks.isEmpty()) {
+          return List.of();
+        }
         for (int i = 0; i < Math.min(20, blocks.size()); i++) {
           Path block = blocks.get(scene.random.nextInt(blocks.size()));
           corrupt(scene, block);
@@ -259,6 +263,9 @@ enum Fault {
 
   private static List<Path> files(Path directory, String prefix) throws IOException {
     List<Path> found = new ArrayList<>();
+    if (!Files.exists(directory)) {
+      return found; // made with the first file in it
+    }
     try (Stream<Path> all = Files.walk(directory)) {
       all.filter(p -> p.getFileName().toString().startsWith(prefix))
           .filter(p -> !p.toString().endsWith(".tmp"))
