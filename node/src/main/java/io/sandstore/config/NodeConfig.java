@@ -152,9 +152,6 @@ public record NodeConfig(
               "discovery by etcd needs SANDSTORE_ETCD, and SANDSTORE_ADDRESS or SANDSTORE_SERVICE");
     }
     require(
-        segmentBytes >= 4 << 20 && buffers >= 2,
-        "SANDSTORE_SEGMENT_MB must be at least 4 and SANDSTORE_BUFFERS at least 2");
-    require(
         operations.logFormat.equals("text") || operations.logFormat.equals("json"),
         "SANDSTORE_LOG_FORMAT must be text or json, not '" + operations.logFormat + "'");
     require(
@@ -207,14 +204,14 @@ public record NodeConfig(
         Duration.ofMillis(r.number("HEARTBEAT_MS", 1)),
         Duration.ofMillis(r.number("ELECTION_MS", 1)),
         r.number("SNAPSHOT_MB", 1) << 20,
-        (int) r.number("SEGMENT_MB", 1) << 20,
+        (int) r.number("SEGMENT_MB", 4, 1024) << 20,
         r.number("RESERVE_MB", 1) << 20,
         Duration.ofSeconds(r.number("ORPHAN_GRACE_S", 1)),
         Duration.ofSeconds(r.number("SESSION_TTL_S", 1)),
         Duration.ofSeconds(r.number("BLOCK_GRACE_S", 1)),
         Duration.ofMillis(r.number("SCRUB_MS", 1)),
         Duration.ofSeconds(r.number("COLLECT_S", 1)),
-        (int) r.number("BUFFERS", 1));
+        (int) r.number("BUFFERS", 2));
   }
 
   private record Reader(Map<String, String> values) {
@@ -229,17 +226,21 @@ public record NodeConfig(
     }
 
     long number(String key, long min) {
+      return number(key, min, (1 << 20) - 1);
+    }
+
+    long number(String key, long min, long max) {
       try {
         long value = Long.parseLong(text(key));
-        if (value >= min && value < 1 << 20) {
+        if (value >= min && value <= max) {
           return value;
         }
       } catch (NumberFormatException e) {
         // Said below.
       }
       throw new IllegalArgumentException(
-          "%s%s must be a number from %d to 1048575, not '%s'"
-              .formatted(PREFIX, key, min, text(key)));
+          "%s%s must be a number from %d to %d, not '%s'"
+              .formatted(PREFIX, key, min, max, text(key)));
     }
 
     boolean flag(String key) {

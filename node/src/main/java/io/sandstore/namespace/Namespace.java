@@ -1,5 +1,6 @@
 package io.sandstore.namespace;
 
+import com.google.protobuf.ByteString;
 import io.sandstore.raft.StateMachine;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Attributes;
@@ -528,6 +529,27 @@ public final class Namespace implements StateMachine {
           Inode found = n.tree.inodes.get(inode);
           return found == null ? Attributes.getDefaultInstance() : found.attributes();
         });
+  }
+
+  /** Equal for equal states. Takes time in proportion to the state. */
+  public long digest() {
+    return reading(NamespaceSnapshot::digest);
+  }
+
+  /** What a client's request came to, for as long as that is remembered. */
+  public interface Remembered {
+    void outcome(long session, long sequence, ByteString outcome);
+  }
+
+  /** Tells of every request whose outcome is remembered. */
+  public void forEachOutcome(Remembered remembered) {
+    lock.readLock().lock();
+    try {
+      sessions.outcomes.live.forEach(
+          (request, outcome) -> remembered.outcome(request.session(), request.sequence(), outcome));
+    } finally {
+      lock.readLock().unlock();
+    }
   }
 
   private <T> T reading(Function<Namespace, T> read) {

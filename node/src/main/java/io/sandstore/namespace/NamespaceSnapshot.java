@@ -15,10 +15,13 @@ import io.sandstore.wire.SnapshotRecord;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.BiFunction;
+import java.util.zip.CRC32C;
+import java.util.zip.CheckedOutputStream;
 
 /**
  * The namespace at one moment, as a stream of length-delimited records in key order: equal states
@@ -27,74 +30,101 @@ import java.util.function.BiFunction;
 final class NamespaceSnapshot implements StateMachine.Frozen {
 
   private static final int SLICE = 2048;
+  private static final int BUFFER_BYTES = 64 << 10;
 
-  private final Namespace namespace;
   private final ReentrantReadWriteLock lock;
   private final BlockSink sink;
   private final NamespaceHeader header;
+  private final List<Part<?, ?>> parts;
 
   /** Freezes the state; the caller holds the write lock. */
   NamespaceSnapshot(Namespace namespace, ReentrantReadWriteLock lock, BlockSink sink) {
-    this.namespace = namespace;
     this.lock = lock;
     this.sink = sink;
-    this.header =
-        NamespaceHeader.newBuilder()
-            .setNextInode(namespace.tree.nextInode)
-            .setNextBlock(namespace.blocks.next)
-            .setBlockFloor(namespace.blocks.floor)
-            .setNextSession(namespace.sessions.next)
-            .setTimeMs(namespace.nowMs)
-            .build();
-    for (FrozenMap<?, ?> map : maps()) {
-      map.freeze();
-    }
+    this.header = header(namespace);
+    this.parts = parts(namespace);
+    parts.forEach(part -> part.map.freeze());
   }
 
-  private List<FrozenMap<?, ?>> maps() {
+  private static NamespaceHeader header(Namespace namespace) {
+    return NamespaceHeader.newBuilder()
+        .setNextInode(namespace.tree.nextInode)
+        .setNextBlock(namespace.blocks.next)
+        .setBlockFloor(namespace.blocks.floor)
+        .setNextSession(namespace.sessions.next)
+        .setTimeMs(namespace.nowMs)
+        .build();
+  }
+
+  private static List<Part<?, ?>> parts(Namespace namespace) {
     return List.of(
-        namespace.tree.inodes,
-        namespace.tree.dentries,
-        namespace.extents.runs,
-        namespace.blocks.blocks,
-        namespace.sessions.sessions,
-        namespace.sessions.outcomes,
-        namespace.orphans);
+        new Part<>(namespace.tree.inodes, (id, inode) -> record(inode)),
+        new Part<>(namespace.tree.dentries, NamespaceSnapshot::record),
+        new Part<>(namespace.extents.runs, NamespaceSnapshot::record),
+        new Part<>(namespace.blocks.blocks, NamespaceSnapshot::record),
+        new Part<>(namespace.sessions.sessions, NamespaceSnapshot::record),
+        new Part<>(namespace.sessions.outcomes, NamespaceSnapshot::record),
+        new Part<>(namespace.orphans, NamespaceSnapshot::orphan));
+  }
+
+  /** A map, and the form of its entries. */
+  private record Part<K extends Comparable<K>, V>(
+      FrozenMap<K, V> map, BiFunction<K, V, SnapshotRecord> record) {
+
+    void writeFrozen(CodedOutputStream out, ReentrantReadWriteLock lock) throws IOException {
+      while (true) {
+        List<Map.Entry<K, V>> slice;
+        lock.writeLock().lock();
+        try {
+          slice = map.nextSlice(SLICE);
+        } finally {
+          lock.writeLock().unlock();
+        }
+        if (slice.isEmpty()) {
+          return;
+        }
+        write(out, slice);
+      }
+    }
+
+    void write(CodedOutputStream out, Iterable<Map.Entry<K, V>> entries) throws IOException {
+      for (Map.Entry<K, V> entry : entries) {
+        NamespaceSnapshot.write(out, record.apply(entry.getKey(), entry.getValue()));
+      }
+    }
+
+    void writeLive(CodedOutputStream out) throws IOException {
+      write(out, map.live.entrySet());
+    }
   }
 
   @Override
   public void writeTo(OutputStream out) throws IOException {
-    CodedOutputStream coded = CodedOutputStream.newInstance(out, 64 << 10);
+    CodedOutputStream coded = CodedOutputStream.newInstance(out, BUFFER_BYTES);
     write(coded, SnapshotRecord.newBuilder().setHeader(header).build());
-    writeMap(coded, namespace.tree.inodes, (id, inode) -> record(inode));
-    writeMap(coded, namespace.tree.dentries, NamespaceSnapshot::record);
-    writeMap(coded, namespace.extents.runs, NamespaceSnapshot::record);
-    writeMap(coded, namespace.blocks.blocks, NamespaceSnapshot::record);
-    writeMap(coded, namespace.sessions.sessions, NamespaceSnapshot::record);
-    writeMap(coded, namespace.sessions.outcomes, NamespaceSnapshot::record);
-    writeMap(coded, namespace.orphans, NamespaceSnapshot::orphan);
+    for (Part<?, ?> part : parts) {
+      part.writeFrozen(coded, lock);
+    }
     coded.flush();
     sink.force();
   }
 
-  private <K extends Comparable<K>, V> void writeMap(
-      CodedOutputStream out, FrozenMap<K, V> map, BiFunction<K, V, SnapshotRecord> record)
-      throws IOException {
-    while (true) {
-      List<Map.Entry<K, V>> slice;
-      lock.writeLock().lock();
-      try {
-        slice = map.nextSlice(SLICE);
-      } finally {
-        lock.writeLock().unlock();
+  /** A checksum of what a snapshot of this moment would hold; the caller holds a lock. */
+  static long digest(Namespace namespace) {
+    CRC32C crc = new CRC32C();
+    try {
+      CodedOutputStream coded =
+          CodedOutputStream.newInstance(
+              new CheckedOutputStream(OutputStream.nullOutputStream(), crc));
+      write(coded, SnapshotRecord.newBuilder().setHeader(header(namespace)).build());
+      for (Part<?, ?> part : parts(namespace)) {
+        part.writeLive(coded);
       }
-      if (slice.isEmpty()) {
-        return;
-      }
-      for (Map.Entry<K, V> entry : slice) {
-        write(out, record.apply(entry.getKey(), entry.getValue()));
-      }
+      coded.flush();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
+    return crc.getValue();
   }
 
   private static void write(CodedOutputStream out, SnapshotRecord record) throws IOException {
@@ -106,7 +136,7 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
   public void close() {
     lock.writeLock().lock();
     try {
-      maps().forEach(FrozenMap::thaw);
+      parts.forEach(part -> part.map.thaw());
     } finally {
       lock.writeLock().unlock();
     }

@@ -4,17 +4,13 @@ import io.sandstore.block.BlockStore;
 import io.sandstore.namespace.Namespace;
 import io.sandstore.raft.CommandLog;
 import io.sandstore.raft.Configurations;
-import io.sandstore.raft.StateMachine;
 import io.sandstore.wire.Member;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.zip.CRC32C;
-import java.util.zip.CheckedOutputStream;
 
 /** What a node holds, for comparing replicas. Costs time in proportion to the state. */
 public final class Inspection {
@@ -31,8 +27,22 @@ public final class Inspection {
     return parts.planes().log().standing();
   }
 
-  private Namespace namespace() {
+  public Namespace namespace() {
     return parts.planes().namespace();
+  }
+
+  public BlockStore store() {
+    return parts.planes().store();
+  }
+
+  public long term() {
+    return standing().term();
+  }
+
+  /** True if this member leads and has applied all that was acknowledged before its term. */
+  public boolean answers() {
+    CommandLog.Standing s = standing();
+    return s.leading() && s.termStart() <= s.appliedIndex();
   }
 
   public boolean ready() {
@@ -52,25 +62,13 @@ public final class Inspection {
     return standing().appliedIndex();
   }
 
-  /** Equal for equal states of the namespace. */
-  public String stateDigest() {
-    CRC32C crc = new CRC32C();
-    try (StateMachine.Frozen frozen = namespace().freeze();
-        OutputStream out = new CheckedOutputStream(OutputStream.nullOutputStream(), crc)) {
-      frozen.writeTo(out);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-    return Long.toHexString(crc.getValue());
-  }
-
   /** True if this disk has, whole, exactly the blocks that the namespace says it holds. */
   public boolean blocksAreAsReferenced() {
     Optional<Member> member = Configurations.byId(namespace().configuration(), self);
     if (member.isEmpty()) {
       return false;
     }
-    BlockStore store = parts.planes().store();
+    BlockStore store = store();
     Set<Long> here = new HashSet<>();
     try {
       for (int shard = 0; shard < 256; shard++) {

@@ -103,7 +103,8 @@ class NodeConfigTest {
     assertThatThrownBy(() -> with("SANDSTORE_ETCD", "e:2379")).hasMessageContaining("http://host");
     assertThatThrownBy(() -> with("SANDSTORE_LOG_LEVEL", "loud")).hasMessageContaining("DEBUG");
     assertThatThrownBy(() -> with("SANDSTORE_ELECTION_MS", "-1")).hasMessageContaining("number");
-    assertThatThrownBy(() -> with("SANDSTORE_SEGMENT_MB", "1")).hasMessageContaining("at least 4");
+    assertThatThrownBy(() -> with("SANDSTORE_SEGMENT_MB", "1")).hasMessageContaining("from 4");
+    assertThatThrownBy(() -> with("SANDSTORE_SEGMENT_MB", "2048")).hasMessageContaining("to 1024");
     assertThatThrownBy(() -> NodeConfig.of(Map.of())).hasMessageContaining("set SANDSTORE_NAME");
   }
 }

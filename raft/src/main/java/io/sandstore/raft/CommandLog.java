@@ -50,6 +50,7 @@ public interface CommandLog {
    * A member's view of the log.
    *
    * @param leader name of the leader, empty if none is known
+   * @param termStart for the leader: index of the first entry of its own term
    * @param behind for the leader: how many entries each other member is behind its log
    */
   record Standing(
@@ -57,6 +58,7 @@ public interface CommandLog {
       long term,
       String leader,
       boolean leading,
+      long termStart,
       long firstIndex,
       long lastIndex,
       long commitIndex,
@@ -71,6 +73,7 @@ public interface CommandLog {
           term,
           leader,
           leading,
+          termStart,
           firstIndex,
           lastIndex,
           commitIndex,

@@ -50,6 +50,7 @@ final class LogStore implements Closeable {
   private final Disk disk;
   private final RandomGenerator random;
   private final int segmentBytes;
+  private final int frameBytesMax;
 
   private final TreeMap<Long, Segment> segments = new TreeMap<>();
 
@@ -82,6 +83,7 @@ final class LogStore implements Closeable {
     this.disk = disk;
     this.random = random;
     this.segmentBytes = segmentBytes;
+    this.frameBytesMax = Math.min(FRAME_BYTES_MAX, segmentBytes / 4);
   }
 
   /**
@@ -114,7 +116,7 @@ final class LogStore implements Closeable {
     int bytes = 0;
     for (int to = 0; to < entries.size(); to++) {
       int size = ENTRY_OVERHEAD + entries.get(to).data().length;
-      if (to > from && bytes + size > FRAME_BYTES_MAX) {
+      if (to > from && bytes + size > frameBytesMax) {
         appendFrame(state, entries.subList(from, to), bytes);
         state = Optional.empty();
         from = to;

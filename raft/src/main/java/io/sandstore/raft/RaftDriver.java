@@ -50,19 +50,25 @@ public final class RaftDriver implements CommandLog, Closeable {
   private static final int BATCH_COMMANDS_MAX = 512;
   private static final int BATCH_BYTES_MAX = 1 << 20;
 
-  /** Entries kept behind a snapshot, so that a short absence does not take a snapshot to mend. */
-  private static final long ENTRIES_KEPT = 4096;
-
   /** A learner this close to the leader's log becomes a voter. */
   private static final long PROMOTION_LAG_MAX = 64;
 
   /**
    * Sizes.
    *
-   * @param segmentBytes one file of the log
+   * @param segmentBytes one file of the log; an entry must fit into a quarter of it
    * @param snapshotBytes log applied since the last snapshot that makes another one due
    */
   public record Sizes(int segmentBytes, long snapshotBytes) {
+
+    private static final long ENTRIES_KEPT_MAX = 4096;
+    private static final int ENTRY_BYTES = 512;
+
+    /** Kept behind a snapshot, so that a short absence does not take a snapshot to mend. */
+    long entriesKept() {
+      return Math.min(ENTRIES_KEPT_MAX, snapshotBytes / ENTRY_BYTES);
+    }
+
     public static Sizes standard() {
       return new Sizes(16 << 20, 64L << 20);
     }
@@ -91,6 +97,7 @@ public final class RaftDriver implements CommandLog, Closeable {
   private final Clock clock;
   private final long self;
   private final Transport transport;
+  private final Sizes sizes;
   private final LogStore store;
   private final SnapshotStore snapshots;
   private final SnapshotReceiver receiver;
@@ -130,6 +137,7 @@ public final class RaftDriver implements CommandLog, Closeable {
     this.clock = host.clock();
     this.self = self;
     this.transport = transport;
+    this.sizes = sizes;
     this.snapshots = new SnapshotStore(disk);
     this.inbox = new Mailbox<>(clock, INBOX_MAX);
 
@@ -373,6 +381,7 @@ public final class RaftDriver implements CommandLog, Closeable {
         core.term(),
         Configurations.byId(members, core.leader()).map(Member::getName).orElse(""),
         core.role() == RaftCore.Role.LEADER,
+        core.termStart(),
         core.firstIndex(),
         core.lastIndex(),
         core.commit(),
@@ -406,7 +415,7 @@ public final class RaftDriver implements CommandLog, Closeable {
         new Task(
             "compact",
             at -> {
-              core.compactTo(Math.max(0, index - ENTRIES_KEPT));
+              core.compactTo(Math.max(0, index - sizes.entriesKept()));
               store.compactTo(core.firstIndex() - 1);
             }));
   }

@@ -16,13 +16,17 @@ import java.util.zip.CRC32C;
  * is whole and durable.
  *
  * <pre>
- *   magic 8 | version 4 | meta length 4 | meta crc 4 | meta | chunks: length 4, crc 4, bytes | 0 4
+ *   magic 8 | version 4 | meta length 4 | crc 4 | meta | chunks: length 4, crc 4, bytes | 0 4 | end
  * </pre>
+ *
+ * <p>The header's crc covers version, length and meta, in every version from 2 on, so that a
+ * damaged version is not taken for another one. In version 1 it covered the meta alone.
  */
 final class SnapshotStore {
 
-  static final int VERSION = 1;
+  static final int VERSION = 2;
   private static final long MAGIC = 0x53414E44534E5031L; // SANDSNP1
+  private static final int HEADER_BYTES = 20;
   private static final int CHUNK_BYTES = 256 << 10;
   private static final int META_BYTES_MAX = 1 << 20;
   private static final String DIRECTORY = "raft";
@@ -83,9 +87,9 @@ final class SnapshotStore {
     private Writer(DiskFile file, SnapshotMeta meta) throws IOException {
       this.file = file;
       byte[] bytes = meta.toByteArray();
-      ByteBuffer header = ByteBuffer.allocate(20 + bytes.length);
+      ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES + bytes.length);
       header.putLong(MAGIC).putInt(VERSION).putInt(bytes.length);
-      header.putInt(crc(ByteBuffer.wrap(bytes))).put(bytes).flip();
+      header.putInt(headerCrc(VERSION, ByteBuffer.wrap(bytes))).put(bytes).flip();
       put(header);
     }
 
@@ -153,24 +157,25 @@ final class SnapshotStore {
     private Reader(String path, DiskFile file) throws IOException {
       this.path = path;
       this.file = file;
-      ByteBuffer header = take(20);
+      ByteBuffer header = take(HEADER_BYTES);
       if (header.getLong() != MAGIC) {
         throw new CorruptLogException(path + " is not a snapshot");
       }
       int version = header.getInt();
-      if (version != VERSION) {
-        throw new IOException(
-            "%s has format version %d; this release reads version %d. Use the release that wrote it."
-                .formatted(path, version, VERSION));
-      }
       int length = header.getInt();
       if (length < 0 || length > META_BYTES_MAX) {
         throw new CorruptLogException(path + " has a damaged header");
       }
       int crc = header.getInt();
       ByteBuffer bytes = take(length);
-      if (crc(bytes) != crc) {
+      boolean first = version == 1 && crc == crc(bytes);
+      if (!first && crc != headerCrc(version, bytes)) {
         throw new CorruptLogException(path + " has a damaged header");
+      }
+      if (!first && version != VERSION) {
+        throw new IOException(
+            "%s has format version %d; this release reads versions 1 and %d. Use the release that wrote it."
+                .formatted(path, version, VERSION));
       }
       try {
         meta = SnapshotMeta.parseFrom(bytes);
@@ -199,6 +204,9 @@ final class SnapshotStore {
       }
       int length = take(4).getInt();
       if (length == 0) {
+        if (position != file.size()) {
+          throw new CorruptLogException(path + " ends before its end");
+        }
         ended = true;
         return false;
       }
@@ -241,6 +249,13 @@ final class SnapshotStore {
     public void close() throws IOException {
       file.close();
     }
+  }
+
+  private static int headerCrc(int version, ByteBuffer meta) {
+    CRC32C crc = new CRC32C();
+    crc.update(ByteBuffer.allocate(8).putInt(version).putInt(meta.remaining()).flip());
+    crc.update(meta.duplicate());
+    return (int) crc.getValue();
   }
 
   private static int crc(ByteBuffer bytes) {

@@ -20,6 +20,8 @@ import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The log on a real disk: what is durable comes back, what is torn goes, what is damaged is
@@ -297,10 +299,11 @@ class LogStoreTest {
         .hasMessageContaining("version 2");
   }
 
-  @Test
-  void version1OfASnapshotIsRead() throws IOException {
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void everyVersionOfASnapshotIsRead(int version) throws IOException {
     Files.createDirectories(directory.resolve("raft"));
-    try (InputStream in = getClass().getResourceAsStream("/formats/snapshot-v1")) {
+    try (InputStream in = getClass().getResourceAsStream("/formats/snapshot-v" + version)) {
       Files.write(directory.resolve("raft/snapshot-000000000000002a"), in.readAllBytes());
     }
     SnapshotStore snapshots = new SnapshotStore(disk);
@@ -312,14 +315,28 @@ class LogStoreTest {
     }
   }
 
+  @Test
+  void aSnapshotOfALaterVersionIsRefused() throws IOException {
+    Path file = snapshot();
+    ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file));
+    bytes.putInt(8, 3);
+    java.util.zip.CRC32C crc = new java.util.zip.CRC32C();
+    crc.update(bytes.slice(8, 8));
+    crc.update(bytes.slice(20, bytes.getInt(12)));
+    bytes.putInt(16, (int) crc.getValue());
+    Files.write(file, bytes.array());
+    assertThatThrownBy(() -> verify(new SnapshotStore(disk)))
+        .isNotInstanceOf(CorruptLogException.class)
+        .hasMessageContaining("version 3");
+  }
+
   private static byte[] content() {
     byte[] content = new byte[1000];
     new Random(5).nextBytes(content);
     return content;
   }
 
-  @Test
-  void aDamagedOrShortSnapshotIsNoticed() throws IOException {
+  private Path snapshot() throws IOException {
     SnapshotStore snapshots = new SnapshotStore(disk);
     try (SnapshotStore.Writer writer =
         snapshots.write("raft/s.tmp", SnapshotMeta.newBuilder().setIndex(42).setTerm(3).build())) {
@@ -327,13 +344,22 @@ class LogStoreTest {
       writer.finish();
     }
     snapshots.publish("raft/s.tmp", 42);
-    Path file = directory.resolve(snapshots.newest().orElseThrow().path());
+    return directory.resolve(snapshots.newest().orElseThrow().path());
+  }
+
+  /** Each bit: one that is taken for another version or an early end would stop or empty a node. */
+  @Test
+  void aDamagedOrShortSnapshotIsNoticed() throws IOException {
+    Path file = snapshot();
+    SnapshotStore snapshots = new SnapshotStore(disk);
     byte[] whole = Files.readAllBytes(file);
-    for (int at : new int[] {0, 9, 21, 60, 500, whole.length - 6}) {
+    for (int bit = 0; bit < 8 * whole.length; bit++) {
       byte[] damaged = whole.clone();
-      damaged[at] ^= 1;
+      damaged[bit / 8] ^= (byte) (1 << bit % 8);
       Files.write(file, damaged);
-      assertThatThrownBy(() -> verify(snapshots)).isInstanceOf(IOException.class);
+      assertThatThrownBy(() -> verify(snapshots))
+          .as("bit %d of byte %d", bit % 8, bit / 8)
+          .isInstanceOf(CorruptLogException.class);
     }
     Files.write(file, java.util.Arrays.copyOf(whole, whole.length - 4));
     assertThatThrownBy(() -> verify(snapshots)).isInstanceOf(CorruptLogException.class);

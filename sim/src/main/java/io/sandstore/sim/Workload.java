@@ -30,6 +30,12 @@ final class Workload {
   /** What a name may hold; null stands for nothing. More than one only after a missing answer. */
   private final TreeMap<String, Set<@Nullable Content>> model = new TreeMap<>();
 
+  /** Names whose content is being changed. */
+  private Set<String> changing = Set.of();
+
+  /** Names of which something was heard since somebody looked. */
+  private final Set<String> heardOf = new TreeSet<>();
+
   @SuppressWarnings("ArrayRecordComponent") // compared by what is in it
   private record Content(byte[] bytes) {
     @Override
@@ -82,6 +88,32 @@ final class Workload {
 
   private static Set<@Nullable Content> possible(@Nullable Content... contents) {
     return new LinkedHashSet<>(Arrays.asList(contents));
+  }
+
+  String path(String name) {
+    return dir + "/" + name;
+  }
+
+  /** Names whose content is known, but for those that are being changed. */
+  Set<String> namesToCheck(boolean all) {
+    Set<String> names = new TreeSet<>(all ? model.keySet() : heardOf);
+    names.removeAll(changing);
+    heardOf.removeAll(names);
+    return names;
+  }
+
+  /**
+   * Checks what is at a name.
+   *
+   * @throws Simulation.Violation if it contradicts what this client was told
+   */
+  void mustBePossible(String name, byte @Nullable [] found) {
+    @Nullable Content content = found == null ? null : new Content(found);
+    if (!of(name).contains(content)) {
+      throw simulation.violation(
+          "AcknowledgedReadable: %s holds %s, but should hold one of %s"
+              .formatted(path(name), content, of(name)));
+    }
   }
 
   int acknowledged() {
@@ -161,7 +193,18 @@ final class Workload {
     void run() throws IOException;
   }
 
-  /** Runs an action; its effect on the model depends on what came back. */
+  /** Runs an action that changes names; its effect on the model depends on what came back. */
+  private void change(Set<String> names, Action action, Runnable ifDone, Runnable ifUnknown)
+      throws IOException {
+    changing = names;
+    try {
+      attempt(action, ifDone, ifUnknown);
+    } finally {
+      changing = Set.of();
+      heardOf.addAll(names);
+    }
+  }
+
   private void attempt(Action action, Runnable ifDone, Runnable ifUnknown) throws IOException {
     try {
       action.run();
@@ -205,9 +248,10 @@ final class Workload {
     if (bytes.length > 64 << 10) {
       halfway.add(new Content(Arrays.copyOf(bytes, 64 << 10)));
     }
-    attempt(
+    change(
+        Set.of(name),
         () -> {
-          try (SandFile file = client.open(dir + "/" + name, flags, 0644)) {
+          try (SandFile file = client.open(path(name), flags, 0644)) {
             file.write(ByteBuffer.wrap(bytes));
           }
         },
@@ -224,10 +268,11 @@ final class Workload {
     random.nextBytes(more);
     byte[] all = Arrays.copyOf(known.bytes, known.bytes.length + more.length);
     System.arraycopy(more, 0, all, known.bytes.length, more.length);
-    attempt(
+    change(
+        Set.of(name),
         () -> {
           try (SandFile file =
-              client.open(dir + "/" + name, EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_APPEND), 0)) {
+              client.open(path(name), EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_APPEND), 0)) {
             file.write(ByteBuffer.wrap(more));
           }
         },
@@ -245,9 +290,10 @@ final class Workload {
     random.nextBytes(patch);
     byte[] all = Arrays.copyOf(known.bytes, Math.max(known.bytes.length, at + patch.length));
     System.arraycopy(patch, 0, all, at, patch.length);
-    attempt(
+    change(
+        Set.of(name),
         () -> {
-          try (SandFile file = client.open(dir + "/" + name, EnumSet.of(OpenFlag.O_WRONLY), 0)) {
+          try (SandFile file = client.open(path(name), EnumSet.of(OpenFlag.O_WRONLY), 0)) {
             file.write(ByteBuffer.wrap(patch), at);
           }
         },
@@ -262,8 +308,9 @@ final class Workload {
     }
     int size = random.nextInt(known.bytes.length + 1000);
     Content cut = new Content(Arrays.copyOf(known.bytes, size));
-    attempt(
-        () -> client.truncate(dir + "/" + name, size),
+    change(
+        Set.of(name),
+        () -> client.truncate(path(name), size),
         () -> model.put(name, possible(cut)),
         () -> model.put(name, possible(known, cut)));
   }
@@ -279,8 +326,9 @@ final class Workload {
       return;
     }
     Content known = certain(name);
-    attempt(
-        () -> client.unlink(dir + "/" + name),
+    change(
+        Set.of(name),
+        () -> client.unlink(path(name)),
         () -> model.put(name, possible((Content) null)),
         () -> model.put(name, possible(known, null)));
   }
@@ -291,8 +339,9 @@ final class Workload {
       return;
     }
     Content replaced = certain(to);
-    attempt(
-        () -> client.rename(dir + "/" + from, dir + "/" + to),
+    change(
+        Set.of(from, to),
+        () -> client.rename(path(from), path(to)),
         () -> {
           model.put(to, possible(known));
           model.put(from, possible((Content) null));
@@ -328,7 +377,8 @@ final class Workload {
           Content found = got[0];
           if (!of(name).contains(found)) {
             throw simulation.violation(
-                "%s/%s holds %s, but should hold one of %s".formatted(dir, name, found, of(name)));
+                "%s was read as %s, but should hold one of %s"
+                    .formatted(path(name), found, of(name)));
           }
           model.put(name, possible(found)); // and from now on there is no doubt
         },
@@ -338,7 +388,7 @@ final class Workload {
   private @Nullable Content readAll(String name) throws IOException {
     SandstoreClient reader =
         finishing || random.nextBoolean() ? client : readers.get(random.nextInt(readers.size()));
-    try (SandFile file = reader.open(dir + "/" + name, EnumSet.of(OpenFlag.O_RDONLY), 0)) {
+    try (SandFile file = reader.open(path(name), EnumSet.of(OpenFlag.O_RDONLY), 0)) {
       ByteBuffer all = ByteBuffer.allocate(Math.toIntExact(file.stat().size()));
       while (all.hasRemaining() && file.read(all) > 0) {
         // Until all is there.

@@ -65,7 +65,7 @@ class RaftFuzzTest {
   }
 
   static Stream<Arguments> snapshots() throws IOException {
-    return Seeds.mutated(Seeds.fixture("raft", "snapshot-v1"));
+    return Seeds.mutated(Seeds.fixture("raft", "snapshot-v2"));
   }
 
   @FuzzTest

@@ -1,0 +1,216 @@
+package io.sandstore.sim;
+
+import com.google.protobuf.ByteString;
+import io.sandstore.host.BufferPool;
+import io.sandstore.namespace.Namespace;
+import io.sandstore.node.Inspection;
+import io.sandstore.wire.Answer;
+import io.sandstore.wire.Extent;
+import io.sandstore.wire.Layout;
+import io.sandstore.wire.Location;
+import io.sandstore.wire.Lookup;
+import io.sandstore.wire.Query;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What must hold after every step of a simulation, by name:
+ *
+ * <ul>
+ *   <li><b>ReplicasAgree</b>: replicas that have applied the same entries are in the same state.
+ *   <li><b>OneOutcome</b>: a request id has one outcome, on every replica and for ever.
+ *   <li><b>BlocksPresent</b>: a referenced block is missing on a minority of the members at most.
+ *   <li><b>AcknowledgedReadable</b>: what a client was told is there, with the right bytes, at the
+ *       leader that would be asked for it.
+ * </ul>
+ *
+ * <p>Each looks when the step can have changed what it is about: a replica applied something, an
+ * answer arrived, a process came or went. That no garbage stays for ever can only be said in the
+ * end; {@link Simulation} does.
+ */
+final class Invariants {
+
+  /** A running member. Every start makes another one. */
+  record Replica(String name, Inspection inspection) {
+    long applied() {
+      return inspection.appliedIndex();
+    }
+
+    Namespace namespace() {
+      return inspection.namespace();
+    }
+  }
+
+  private record Request(long session, long sequence) {}
+
+  private record State(String replica, long digest) {}
+
+  private final Simulation simulation;
+  private final int members;
+  private final Map<Long, State> states = new HashMap<>();
+  private final Map<Request, ByteString> outcomes = new HashMap<>();
+
+  /** How far each running member had got when it was last looked at. */
+  private Map<Replica, Long> seen = Map.of();
+
+  /** Blocks of which a copy was damaged: no fault more is promised to be survived. */
+  private final Set<Long> damaged = new HashSet<>();
+
+  private long furthest;
+  private long newestTerm;
+
+  Invariants(Simulation simulation, int members) {
+    this.simulation = simulation;
+    this.members = members;
+  }
+
+  /** Says that a copy of a block was damaged on purpose. */
+  void damaged(String path) {
+    damaged.add(Long.parseUnsignedLong(path.substring(path.lastIndexOf('/') + 1), 16));
+  }
+
+  /**
+   * Checks all.
+   *
+   * @throws Simulation.Violation with the name of what does not hold
+   */
+  void check(List<Replica> replicas, List<Workload> workloads) {
+    Map<Replica, Long> now = new HashMap<>();
+    for (Replica replica : replicas) {
+      long applied = replica.applied();
+      now.put(replica, applied);
+      if (applied > 0 && !Long.valueOf(applied).equals(seen.get(replica))) {
+        replicasAgree(replica, applied);
+        oneOutcome(replica);
+      }
+    }
+    boolean cameOrWent = !now.keySet().equals(seen.keySet());
+    if (!now.equals(seen)) {
+      seen = now;
+      blocksPresent(replicas);
+    }
+    acknowledgedReadable(replicas, workloads, cameOrWent);
+  }
+
+  private void replicasAgree(Replica replica, long applied) {
+    long digest = replica.namespace().digest();
+    State before = states.putIfAbsent(applied, new State(replica.name, digest));
+    if (before != null && before.digest != digest) {
+      throw simulation.violation(
+          "ReplicasAgree: %s and %s differ after entry %d"
+              .formatted(before.replica, replica.name, applied));
+    }
+  }
+
+  private void oneOutcome(Replica replica) {
+    replica
+        .namespace()
+        .forEachOutcome(
+            (session, sequence, outcome) -> {
+              ByteString before = outcomes.putIfAbsent(new Request(session, sequence), outcome);
+              if (before != null && !before.equals(outcome)) {
+                throw simulation.violation(
+                    "OneOutcome: request %d of session %d has another one on %s"
+                        .formatted(sequence, session, replica.name));
+              }
+            });
+  }
+
+  private void blocksPresent(List<Replica> replicas) {
+    // Those that are down may have a block. Those that are behind may have removed one before they
+    // restarted, which they still refer to while they apply the log again.
+    replicas.forEach(replica -> furthest = Math.max(furthest, replica.applied()));
+    List<Replica> abreast = replicas.stream().filter(r -> r.applied() == furthest).toList();
+    int minority = (members - 1) / 2;
+    if (abreast.size() <= minority) {
+      return;
+    }
+    for (long block : abreast.getFirst().namespace().blocksAfter(0, Integer.MAX_VALUE)) {
+      List<String> lacking =
+          abreast.stream()
+              .filter(replica -> !replica.inspection.store().has(block))
+              .map(Replica::name)
+              .toList();
+      if (lacking.size() > minority && !damaged.contains(block)) {
+        throw simulation.violation(
+            "BlocksPresent: block %d is missing on %s".formatted(block, lacking));
+      }
+    }
+  }
+
+  private void acknowledgedReadable(
+      List<Replica> replicas, List<Workload> workloads, boolean cameOrWent) {
+    Optional<Replica> newest =
+        replicas.stream()
+            .filter(replica -> replica.inspection.answers())
+            .max(Comparator.comparingLong(replica -> replica.inspection.term()));
+    if (newest.isEmpty() || newest.get().inspection.term() < newestTerm) {
+      return; // nobody leads, or somebody who does not know yet that another does
+    }
+    boolean all = cameOrWent || newest.get().inspection.term() > newestTerm;
+    newestTerm = newest.get().inspection.term();
+    for (Workload workload : workloads) {
+      for (String name : workload.namesToCheck(all)) {
+        acknowledgedReadable(newest.get(), replicas, workload, name);
+      }
+    }
+  }
+
+  private void acknowledgedReadable(
+      Replica leader, List<Replica> replicas, Workload workload, String name) {
+    String path = workload.path(name);
+    Query lookup =
+        Query.newBuilder()
+            .setLookup(Lookup.newBuilder().setLocation(Location.newBuilder().setPath(path)))
+            .build();
+    Answer file = leader.namespace().ask(lookup);
+    if (file.hasFault()) {
+      workload.mustBePossible(name, null);
+      return;
+    }
+    long inode = file.getAttributes().getInode();
+    long size = file.getAttributes().getSize();
+    Query layout =
+        Query.newBuilder().setLayout(Layout.newBuilder().setInode(inode).setLength(size)).build();
+    ByteBuffer content = ByteBuffer.allocate(Math.toIntExact(size));
+    for (Extent extent : leader.namespace().ask(layout).getExtentsList()) {
+      if (!copy(extent, content, replicas)) {
+        if (replicas.size() == members && !damaged.contains(extent.getBlock())) {
+          throw simulation.violation(
+              "AcknowledgedReadable: block %d of %s on no member"
+                  .formatted(extent.getBlock(), path));
+        }
+        return;
+      }
+    }
+    workload.mustBePossible(name, content.array());
+  }
+
+  /** True if some member has the extent's bytes whole. */
+  private static boolean copy(Extent extent, ByteBuffer content, List<Replica> replicas) {
+    for (Replica replica : replicas) {
+      try (BufferPool.Lease bytes =
+          replica
+              .inspection
+              .store()
+              .read(extent.getBlock(), extent.getBlockOffset(), extent.getLength())) {
+        content.put(
+            (int) extent.getOffset(),
+            bytes.buffer(),
+            bytes.buffer().position(),
+            extent.getLength());
+        return true;
+      } catch (IOException e) {
+        // Not here, or damaged here.
+      }
+    }
+    return false;
+  }
+}
