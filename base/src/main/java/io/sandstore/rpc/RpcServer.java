@@ -29,6 +29,10 @@ public final class RpcServer implements Closeable {
 
   private static final Logger log = LoggerFactory.getLogger(RpcServer.class);
   private static final int IN_FLIGHT_PER_LINK = 256;
+
+  /** Links of clients with a thread of their own; the others, of which there may be many, share. */
+  private static final int CLIENT_THREADS_MAX = 64;
+
   private static final Duration DEADLINE_MAX = Duration.ofMinutes(5);
   private static final Duration DRAIN_PAUSE = Duration.ofMillis(5);
 
@@ -51,6 +55,7 @@ public final class RpcServer implements Closeable {
   private final Closeable listener;
   private final Set<Link> links = ConcurrentHashMap.newKeySet();
   private final AtomicInteger answering = new AtomicInteger();
+  private final Semaphore ownThreads = new Semaphore(CLIENT_THREADS_MAX);
   private volatile boolean draining;
   private volatile boolean closed;
 
@@ -90,13 +95,31 @@ public final class RpcServer implements Closeable {
     } catch (IOException | RuntimeException e) {
       log.debug("link {} was not greeted: {}", link.remote(), e.toString());
     }
+    // A thread of its own is woken once for a message, a virtual one that waits for a socket twice.
     switch (greeted) {
       case NOBODY -> end(link);
-      case CLIENT -> serveRequests(link);
-      // Few, and a wake-up less for each message than a virtual thread that waits for a socket.
-      case NODE ->
-          host.threads().startDedicated("link " + link.remote(), () -> serveRequests(link));
+      case NODE -> serveOnOwnThread(link, () -> {});
+      case CLIENT -> {
+        if (ownThreads.tryAcquire()) {
+          serveOnOwnThread(link, ownThreads::release);
+        } else {
+          serveRequests(link);
+        }
+      }
     }
+  }
+
+  private void serveOnOwnThread(Link link, Runnable onEnd) {
+    host.threads()
+        .startDedicated(
+            "link " + link.remote(),
+            () -> {
+              try {
+                serveRequests(link);
+              } finally {
+                onEnd.run();
+              }
+            });
   }
 
   private void end(Link link) {
