@@ -9,6 +9,20 @@ import java.nio.channels.WritableByteChannel;
 /** An open file with positional reads and writes. */
 public interface DiskFile extends Closeable {
 
+  /** No disk or file system that is known writes larger units. */
+  int BLOCK_BYTES = 4096;
+
+  /**
+   * Zeroed memory to write whole blocks from: multiples of {@link #BLOCK_BYTES} at positions, in
+   * memory and in the file, that are multiples of it too.
+   */
+  static ByteBuffer wholeBlocks(int bytes) {
+    return ByteBuffer.allocateDirect(bytes + 2 * BLOCK_BYTES)
+        .alignedSlice(BLOCK_BYTES)
+        .limit((bytes + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES)
+        .slice();
+  }
+
   /** Reads into the buffer at a position; the number of bytes, or -1 at the end of the file. */
   int read(ByteBuffer into, long position) throws IOException;
 

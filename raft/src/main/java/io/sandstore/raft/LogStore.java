@@ -20,7 +20,8 @@ import java.util.zip.CRC32C;
 /**
  * The log on disk: numbered segments of a fixed size, filled with zeros in advance so that an
  * append changes no file-system metadata. What one {@link #append} writes is one frame with one
- * checksum, made durable by one force; term and vote travel in the same frames.
+ * checksum, made durable by one force; term and vote travel in the same frames. Whole blocks are
+ * written, past the system's cache: the first one repeats what it held, as the cache would.
  *
  * <pre>
  *   segment  magic 8 | version 4 | crc 4 | number 8 | salt 8 | first frame's sequence 8 | frames
@@ -46,6 +47,7 @@ final class LogStore implements Closeable {
   private static final byte HARD_STATE = 2;
   private static final int SPARES_MAX = 2;
   private static final String DIRECTORY = "raft";
+  private static final byte[] ZEROS = new byte[DiskFile.BLOCK_BYTES];
 
   private final Disk disk;
   private final RandomGenerator random;
@@ -59,7 +61,14 @@ final class LogStore implements Closeable {
 
   private HardState hardState = HardState.getDefaultInstance();
   private long nextSequence = 1;
-  private ByteBuffer frame = ByteBuffer.allocateDirect(256 << 10);
+
+  /**
+   * What is written next: whole blocks, the first of which begins with the {@link #tail} bytes of
+   * the newest segment that it holds already.
+   */
+  private ByteBuffer blocks = DiskFile.wholeBlocks(256 << 10);
+
+  private int tail;
 
   private record Position(Segment segment, long offset) {}
 
@@ -68,7 +77,7 @@ final class LogStore implements Closeable {
     final long salt;
     final DiskFile file;
     final long size;
-    long end = HEADER_BYTES;
+    long end;
     long lastIndex;
 
     Segment(long number, long salt, DiskFile file, long size) {
@@ -158,38 +167,49 @@ final class LogStore implements Closeable {
   }
 
   private void beginFrame(int bytes) {
-    if (frame.capacity() < bytes) {
-      frame = ByteBuffer.allocateDirect(Integer.highestOneBit(bytes) * 2);
+    if (blocks.capacity() < tail + bytes) {
+      ByteBuffer larger = DiskFile.wholeBlocks(Integer.highestOneBit(tail + bytes) * 2);
+      blocks = larger.put(0, blocks, 0, tail);
     }
-    frame.clear().position(FRAME_HEADER_BYTES);
+    blocks.clear().position(tail + FRAME_HEADER_BYTES);
   }
 
   private void putHardState(HardState state) {
     byte[] bytes = state.toByteArray();
-    frame.put(HARD_STATE).putInt(bytes.length).put(bytes);
+    blocks.put(HARD_STATE).putInt(bytes.length).put(bytes);
   }
 
   private void putEntry(Entry entry) {
-    frame.put(ENTRY).putInt(17 + entry.data().length);
-    frame.putLong(entry.term()).putLong(entry.index()).put((byte) entry.kind().code());
-    frame.put(entry.data());
+    blocks.put(ENTRY).putInt(17 + entry.data().length);
+    blocks.putLong(entry.term()).putLong(entry.index()).put((byte) entry.kind().code());
+    blocks.put(entry.data());
   }
 
   private void writeFrame(Segment segment) throws IOException {
-    frame.flip();
-    int length = frame.limit() - FRAME_HEADER_BYTES;
-    ByteBuffer payload = frame.slice(FRAME_HEADER_BYTES, length);
-    frame.putInt(0, length);
-    frame.putInt(4, crc(segment.salt, nextSequence, payload));
-    frame.putLong(8, nextSequence);
-    segment.file.write(frame, segment.end);
-    segment.file.force();
+    int length = blocks.position() - tail - FRAME_HEADER_BYTES;
+    ByteBuffer payload = blocks.slice(tail + FRAME_HEADER_BYTES, length);
+    blocks.putInt(tail, length);
+    blocks.putInt(tail + 4, crc(segment.salt, nextSequence, payload));
+    blocks.putLong(tail + 8, nextSequence);
+    writeBlocks(segment, padded(FRAME_HEADER_BYTES + length));
     nextSequence++;
-    segment.end += padded(FRAME_HEADER_BYTES + length);
   }
 
-  private static long padded(int bytes) {
-    return (bytes + 7L) & ~7L;
+  /**
+   * Writes and forces so many bytes behind the tail, in whole blocks: the rest of them is zeros.
+   */
+  private void writeBlocks(Segment segment, int bytes) throws IOException {
+    int end = tail + bytes;
+    blocks.put(ZEROS, 0, -blocks.position() & DiskFile.BLOCK_BYTES - 1);
+    segment.file.write(blocks.flip(), segment.end - tail);
+    segment.file.force();
+    segment.end += bytes;
+    tail = end % DiskFile.BLOCK_BYTES;
+    blocks.put(0, blocks, end - tail, tail);
+  }
+
+  private static int padded(int bytes) {
+    return (bytes + 7) & ~7;
   }
 
   private static int crc(long salt, long sequence, ByteBuffer payload) {
@@ -207,14 +227,14 @@ final class LogStore implements Closeable {
     if (!spares.isEmpty()) {
       disk.rename(DIRECTORY + "/" + spares.getFirst(), path);
     }
-    DiskFile file = disk.open(path, true);
+    DiskFile file = disk.openDirect(path, true);
     if (file.size() < segmentBytes) {
       fillWithZeros(file);
     }
     Segment segment = new Segment(number, random.nextLong(), file, segmentBytes);
-    ByteBuffer header = header(segment, nextSequence);
-    file.write(header, 0);
-    file.force();
+    tail = 0;
+    blocks.clear().put(header(segment, nextSequence));
+    writeBlocks(segment, HEADER_BYTES);
     disk.forceDirectory(DIRECTORY);
     segments.put(number, segment);
     beginFrame(FRAME_HEADER_BYTES + 64);
@@ -224,7 +244,7 @@ final class LogStore implements Closeable {
   }
 
   private void fillWithZeros(DiskFile file) throws IOException {
-    ByteBuffer zeros = ByteBuffer.allocateDirect(Math.min(segmentBytes, 1 << 20));
+    ByteBuffer zeros = DiskFile.wholeBlocks(Math.min(segmentBytes, 1 << 20));
     for (long at = file.size(); at < segmentBytes; at += zeros.limit()) {
       zeros.clear().limit((int) Math.min(zeros.capacity(), segmentBytes - at));
       file.write(zeros, at);
@@ -401,13 +421,17 @@ final class LogStore implements Closeable {
     }
     if (torn) {
       roll();
+    } else if (!segments.isEmpty()) {
+      Segment newest = segments.lastEntry().getValue();
+      tail = (int) (newest.end % DiskFile.BLOCK_BYTES);
+      newest.file.readFully(blocks.clear().limit(tail), newest.end - tail);
     }
   }
 
   /** Returns true if the segment ends in a torn frame. */
   private boolean recoverSegment(long number, boolean last, boolean first, Consumer<Entry> entries)
       throws IOException {
-    DiskFile file = disk.open(path(number), false);
+    DiskFile file = disk.openDirect(path(number), false);
     ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
     boolean whole = file.size() >= HEADER_BYTES;
     if (whole) {
@@ -438,6 +462,7 @@ final class LogStore implements Closeable {
           "log records %d to %d are damaged or gone".formatted(nextSequence, header.getLong(32)));
     }
     Segment segment = new Segment(number, header.getLong(24), file, file.size());
+    segment.end = HEADER_BYTES;
     segments.put(number, segment);
     return recoverFrames(segment, entries);
   }

@@ -74,6 +74,11 @@ final class SimDisk implements Disk {
   }
 
   @Override
+  public DiskFile openDirect(String path, boolean create) throws IOException {
+    return open(path, create);
+  }
+
+  @Override
   public List<String> list(String directory) {
     String prefix = directory.isEmpty() ? "" : directory + "/";
     TreeSet<String> found = new TreeSet<>();

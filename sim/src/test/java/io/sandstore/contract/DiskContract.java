@@ -38,6 +38,27 @@ abstract class DiskContract {
     }
   }
 
+  /** Whole blocks and other bytes, in the cache or past it: one content. */
+  @Test
+  void directWritesAreSeenByReadsAndTheOtherWayRound() throws IOException {
+    try (DiskFile file = disk().openDirect("direct/file", true)) {
+      ByteBuffer blocks = DiskFile.wholeBlocks(3 * DiskFile.BLOCK_BYTES - 1);
+      assertThat(blocks.capacity()).isEqualTo(3 * DiskFile.BLOCK_BYTES);
+      for (int round = 1; round <= 3; round++) {
+        blocks.put(0, (byte) round).put(blocks.capacity() - 1, (byte) -round);
+        file.write(blocks.rewind(), DiskFile.BLOCK_BYTES);
+        file.force();
+        file.write(bytes(7 + round), 2 * DiskFile.BLOCK_BYTES + 1);
+        ByteBuffer all = ByteBuffer.allocate(4 * DiskFile.BLOCK_BYTES);
+        file.readFully(all, 0);
+        assertThat(all.get(DiskFile.BLOCK_BYTES)).isEqualTo((byte) round);
+        assertThat(all.get(2 * DiskFile.BLOCK_BYTES + 1)).isEqualTo((byte) (7 + round));
+        assertThat(all.get(all.capacity() - 1)).isEqualTo((byte) -round);
+      }
+      file.force();
+    }
+  }
+
   @Test
   void aMissingFileIsSaidSo() throws IOException {
     Disk disk = disk();

@@ -26,10 +26,7 @@ class PlantedBugsTest {
 
   private enum Bug {
     LOG_NOT_FORCED(
-        "raft",
-        "raft/LogStore",
-        "    segment.file.force();\n    nextSequence++",
-        "    nextSequence++"),
+        "raft", "raft/LogStore", "    segment.file.force();\n    segment.end", "    segment.end"),
     BLOCK_NOT_FORCED(
         "node", "block/BlockStore", "      if (durable) {\n", "      if (durable && id < 0) {\n"),
     ENTRY_ACKNOWLEDGED_BEFORE_THE_MAJORITY(
@@ -52,8 +49,8 @@ class PlantedBugsTest {
     FAILED_FORCE_RETRIED(
         "raft",
         "raft/LogStore",
-        "    segment.file.force();\n    nextSequence++",
-        "    try { segment.file.force(); } catch (IOException e) { segment.file.force(); }\n    nextSequence++"),
+        "    segment.file.force();\n    segment.end",
+        "    try { segment.file.force(); } catch (IOException e) { segment.file.force(); }\n    segment.end"),
     RETRY_APPLIED_TWICE(
         "node",
         "namespace/Sessions",
@@ -62,8 +59,8 @@ class PlantedBugsTest {
     RENAME_WITHOUT_FORCING_THE_DIRECTORY(
         "raft",
         "raft/LogStore",
-        "    file.force();\n    disk.forceDirectory(DIRECTORY);\n    segments",
-        "    file.force();\n    segments"),
+        "    writeBlocks(segment, HEADER_BYTES);\n    disk.forceDirectory(DIRECTORY);\n    segments",
+        "    writeBlocks(segment, HEADER_BYTES);\n    segments"),
     BLOCK_IN_FLIGHT_COLLECTED("node", "block/Repair", "if (block < floor && ", "if (");
 
     private final Path source;

@@ -7,18 +7,29 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.FileStore;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** A directory of the machine's file system. */
 public final class FileDisk implements Disk {
+
+  private static final Logger log = LoggerFactory.getLogger(FileDisk.class);
+
+  /** In the JDK's jdk.unsupported module, which javac warns of and a runtime may lack. */
+  private static final Optional<OpenOption> DIRECT = direct();
 
   private final Path root;
   private final FileStore store;
@@ -30,17 +41,55 @@ public final class FileDisk implements Disk {
     this.store = Files.getFileStore(this.root);
   }
 
+  private static Optional<OpenOption> direct() {
+    try {
+      Object[] options = Class.forName("com.sun.nio.file.ExtendedOpenOption").getEnumConstants();
+      return Arrays.stream(options)
+          .filter(option -> option.toString().equals("DIRECT"))
+          .map(OpenOption.class::cast)
+          .findFirst();
+    } catch (ClassNotFoundException e) {
+      return Optional.empty();
+    }
+  }
+
   @Override
   public DiskFile open(String path, boolean create) throws IOException {
+    return new ChannelFile(channel(path, create), Optional.empty());
+  }
+
+  @Override
+  public DiskFile openDirect(String path, boolean create) throws IOException {
+    FileChannel cached = channel(path, create);
+    try {
+      return new ChannelFile(cached, pastTheCache(path));
+    } catch (IOException | RuntimeException e) {
+      cached.close();
+      throw e;
+    }
+  }
+
+  private FileChannel channel(String path, boolean create) throws IOException {
     Path file = root.resolve(path);
     if (!create) {
-      return new ChannelFile(
-          FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE));
+      return FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
     }
     makeDirectory(path);
-    return new ChannelFile(
-        FileChannel.open(
-            file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE));
+    return FileChannel.open(
+        file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE);
+  }
+
+  /** Some file systems cannot, and some want larger blocks. */
+  private Optional<FileChannel> pastTheCache(String path) throws IOException {
+    try {
+      if (DIRECT.isPresent() && DiskFile.BLOCK_BYTES % store.getBlockSize() == 0) {
+        Path file = root.resolve(path);
+        return Optional.of(FileChannel.open(file, StandardOpenOption.WRITE, DIRECT.get()));
+      }
+    } catch (FileSystemException | UnsupportedOperationException e) {
+      log.info("{}: writes go through the system's cache: {}", path, e.toString());
+    }
+    return Optional.empty();
   }
 
   /** A directory that is made must itself be durable in its parent before anything in it is. */
@@ -120,7 +169,12 @@ public final class FileDisk implements Disk {
     return store.getTotalSpace();
   }
 
-  private record ChannelFile(FileChannel channel) implements DiskFile {
+  /**
+   * @param direct the same file, for whole blocks; what it writes is dropped from the cache that
+   *     {@code channel} reads by way of
+   */
+  private record ChannelFile(FileChannel channel, Optional<FileChannel> direct)
+      implements DiskFile {
     @Override
     public int read(ByteBuffer into, long position) throws IOException {
       return channel.read(into, position);
@@ -134,9 +188,17 @@ public final class FileDisk implements Disk {
 
     @Override
     public void write(ByteBuffer from, long position) throws IOException {
+      FileChannel to = isWhole(from, position) ? direct.orElse(channel) : channel;
       while (from.hasRemaining()) {
-        position += channel.write(from, position);
+        position += to.write(from, position);
       }
+    }
+
+    private static boolean isWhole(ByteBuffer from, long position) {
+      return from.isDirect()
+          && position % BLOCK_BYTES == 0
+          && from.remaining() % BLOCK_BYTES == 0
+          && from.alignmentOffset(from.position(), BLOCK_BYTES) == 0;
     }
 
     @Override
@@ -156,7 +218,11 @@ public final class FileDisk implements Disk {
 
     @Override
     public void close() throws IOException {
-      channel.close();
+      try (channel) {
+        if (direct.isPresent()) {
+          direct.get().close();
+        }
+      }
     }
   }
 }
