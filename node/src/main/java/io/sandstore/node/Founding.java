@@ -66,7 +66,7 @@ final class Founding {
     return waiting;
   }
 
-  private synchronized boolean belongs() {
+  synchronized boolean belongs() {
     return !identity.getClusterId().isEmpty();
   }
 

@@ -15,6 +15,7 @@ import io.sandstore.wire.Identity;
 import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,6 +30,7 @@ public final class Node implements Closeable {
   public static final String VERSION = "0.1.0";
 
   private static final Logger log = LoggerFactory.getLogger(Node.class);
+  private static final String ASIDE = "raft.damaged";
   private static final Duration HAND_OVER_LIMIT = Duration.ofSeconds(5);
   private static final Duration ANSWER_LIMIT = Duration.ofSeconds(5);
 
@@ -79,6 +81,9 @@ public final class Node implements Closeable {
 
   /** Gets into a cluster and serves; returns when requests are answered. */
   public void start() throws IOException, InterruptedException {
+    if (!founding.belongs()) {
+      setLogAside(); // the process may have ended after it forgot its cluster and before this
+    }
     founding.await();
     Profile.Planes planes = wire();
     Router router =
@@ -111,19 +116,26 @@ public final class Node implements Closeable {
       // It may have voted for, or acknowledged, what it cannot find any more: it comes back as
       // somebody who never promised anything, and keeps its blocks.
       log.error("the log is damaged and set aside; rejoining as a new member: {}", e.getMessage());
+      founding.startOver(); // first: under its old name a part of the log would pass for all of it
       setLogAside();
-      founding.startOver();
       founding.await();
       return profile.wire(host, disk, config, founding.identity(), postman);
     }
   }
 
+  /** For somebody to look at, until the next time: a bad disk must not fill itself. */
   private void setLogAside() throws IOException {
-    String aside = "raft.damaged-%016x".formatted(founding.identity().getMemberId());
-    for (String name : disk.list("raft")) {
-      disk.rename("raft/" + name, aside + "/" + name);
+    List<String> files = disk.list("raft");
+    if (files.isEmpty()) {
+      return;
     }
-    disk.forceDirectory(aside);
+    for (String earlier : disk.list(ASIDE)) {
+      disk.delete(ASIDE + "/" + earlier);
+    }
+    for (String name : files) {
+      disk.rename("raft/" + name, ASIDE + "/" + name);
+    }
+    disk.forceDirectory(ASIDE);
     disk.forceDirectory("raft");
   }
 
