@@ -123,12 +123,26 @@ pending_report() {
   printf '       check that the SSD has room for the claims (df -h on the node), and the requests in deploy/k8s/statefulset-sandstore.yaml\n' >&2
 }
 
+# last_words POD: the log of a pod's dead container. Between two crashes the kubelet names one for some
+# seconds that is gone already, and kubectl says so on standard output, with exit code 0.
+last_words() {
+  local attempt words
+  for attempt in 1 2 3 4 5 6 7 8 9 10; do
+    words=$(kube logs "$1" --previous) || return
+    case $words in
+    'unable to retrieve container logs'*) [ "$attempt" = 10 ] || sleep 1 ;;
+    *) printf '%s\n' "$words" && return ;;
+    esac
+  done
+  return 1
+}
+
 # save_crash POD: the last words of a pod's dead container, kept where a rollback cannot lose them.
 save_crash() {
   local file
   file=target/k8s/crash-$1-$(date +%Y%m%d-%H%M%S).log
   mkdir -p target/k8s
-  { kube logs "$1" --previous 2>/dev/null || kube logs "$1" 2>/dev/null || true; } >"$file"
+  { last_words "$1" 2>/dev/null || kube logs "$1" 2>/dev/null || true; } >"$file"
   [ -s "$file" ] || kube describe pod "$1" >"$file" 2>&1 || true
   printf '%s' "$file"
 }

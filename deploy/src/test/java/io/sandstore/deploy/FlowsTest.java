@@ -272,6 +272,15 @@ class FlowsTest {
         .contains("\"partition\":3");
   }
 
+  /** The kubelet names a dead container for some seconds that it has removed already. */
+  @Test
+  void lastWordsAreAskedForAgainWhileTheirContainerIsGone() throws Exception {
+    say("gone", "1");
+    Result result = make("k8s-logs-crash", "POD=sandstore-2");
+    assertThat(result.code()).as(result.output()).isZero();
+    assertThat(result.output()).contains("last words").doesNotContain("unable to retrieve");
+  }
+
   @Test
   void updateNeedsAHealthyClusterOfThisProfile() throws Exception {
     logIn();

@@ -445,8 +445,7 @@ class KubernetesTest {
           "sandstore-2 crashed again",
           MINUTES,
           () -> here.tryKubectl("logs", "sandstore-2", "--previous").code() == 0);
-      here.make("k8s-logs-crash", "POD=sandstore-2").succeeds();
-      assertThat(here.kubectl("logs", "sandstore-2", "--previous"))
+      assertThat(here.make("k8s-logs-crash", "POD=sandstore-2").succeeds().output())
           .contains("IllegalStateException: planted by the test", "NodeCommand.run");
 
       here.make("k8s-update").fails("is not Ready", "k8s-rollback");
