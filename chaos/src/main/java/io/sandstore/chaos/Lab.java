@@ -88,7 +88,7 @@ final class Lab implements AutoCloseable {
       environment.put("SANDSTORE_DATA_DIR", data().toString());
       environment.put("SANDSTORE_MEMBERS", members());
       environment.put("SANDSTORE_RESERVE_MB", "16");
-      environment.put("SANDSTORE_SNAPSHOT_MB", "4");
+      environment.put("SANDSTORE_SNAPSHOT_MB", "1");
       environment.put("SANDSTORE_SEGMENT_MB", "4");
       environment.put("SANDSTORE_ORPHAN_GRACE_S", "5");
       environment.put("SANDSTORE_BLOCK_GRACE_S", "120");
