@@ -33,6 +33,13 @@ class FaultsTest {
     cluster.close();
   }
 
+  private static String otherThan(String... names) {
+    return cluster.nodes.names().stream()
+        .filter(name -> !List.of(names).contains(name))
+        .findFirst()
+        .orElseThrow();
+  }
+
   @Test
   void killingEachNodeInTurnLosesNothing() throws Exception {
     try (Cluster.Writer writer = cluster.new Writer("/each")) {
@@ -92,8 +99,7 @@ class FaultsTest {
   @Test
   void aWipedFollowerRejoinsAndIsRefilled() throws Exception {
     String leader = cluster.awaitAll();
-    String follower =
-        cluster.nodes.names().stream().filter(n -> !n.equals(leader)).findFirst().orElseThrow();
+    String follower = otherThan(leader);
     try (Cluster.Writer writer = cluster.new Writer("/wiped");
         SandstoreClient client = cluster.client()) {
       writer.awaitMore(60);
@@ -108,11 +114,7 @@ class FaultsTest {
       assertThat(status(client, follower).getMemberId()).isNotEqualTo(before);
       assertThat(status(client, follower).getBlocks()).isGreaterThan(60);
       // And it can stand in for another that is lost.
-      String third =
-          cluster.nodes.names().stream()
-              .filter(n -> !n.equals(leader) && !n.equals(follower))
-              .findFirst()
-              .orElseThrow();
+      String third = otherThan(leader, follower);
       cluster.nodes.kill(third);
       writer.verify();
       cluster.nodes.start(third);
@@ -151,9 +153,7 @@ class FaultsTest {
 
   @Test
   void aDamagedLogMakesTheNodeRejoinInsteadOfForgetting() throws Exception {
-    String leader = cluster.awaitAll();
-    String follower =
-        cluster.nodes.names().stream().filter(n -> !n.equals(leader)).findFirst().orElseThrow();
+    String follower = otherThan(cluster.awaitAll());
     try (Cluster.Writer writer = cluster.new Writer("/log");
         SandstoreClient client = cluster.client()) {
       writer.awaitMore(40);
@@ -171,9 +171,7 @@ class FaultsTest {
   /** As after a crash in the middle of setting a damaged log aside. */
   @Test
   void aLogWithoutAnIdentityIsNobodysLog() throws Exception {
-    String leader = cluster.awaitAll();
-    String follower =
-        cluster.nodes.names().stream().filter(n -> !n.equals(leader)).findFirst().orElseThrow();
+    String follower = otherThan(cluster.awaitAll());
     try (Cluster.Writer writer = cluster.new Writer("/nobody");
         SandstoreClient client = cluster.client()) {
       writer.awaitMore(40);
@@ -191,9 +189,7 @@ class FaultsTest {
 
   @Test
   void aTornLogTailIsDroppedAndTheNodeGoesOn() throws Exception {
-    String leader = cluster.awaitAll();
-    String follower =
-        cluster.nodes.names().stream().filter(n -> !n.equals(leader)).findFirst().orElseThrow();
+    String follower = otherThan(cluster.awaitAll());
     try (Cluster.Writer writer = cluster.new Writer("/torn");
         SandstoreClient client = cluster.client()) {
       writer.awaitMore(20);
