@@ -38,8 +38,8 @@ cli/target/lib/.built: $(SOURCES) | jdk tools
 	@rm -f cli/target/sandstore.jsa; bin/sandstore node --check-profile raft >/dev/null 2>&1 || true
 	@touch $@
 
-test: | jdk tools ## all tests: formatting, lint, unit, contract, simulation, real processes
-	$(MVN) verify
+test: | jdk tools ## all tests, or some: MODULE=raft TEST=LogStoreTest
+	$(MVN) verify $(if $(MODULE),-pl $(MODULE) -am) $(if $(TEST),-Dtest='$(TEST)' -Dsurefire.failIfNoSpecifiedTests=false)
 
 sim: build ## replay one simulation: make sim SEED=42 STEPS=2000
 	@$(JAVA_HOME)/bin/java --add-opens java.base/java.lang=ALL-UNNAMED -XX:+UseSerialGC -cp 'sim/target/classes:cli/target/lib/*' io.sandstore.sim.Replay $(or $(SEED),1) $(or $(STEPS),2000)
