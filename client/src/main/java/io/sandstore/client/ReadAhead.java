@@ -1,8 +1,9 @@
 package io.sandstore.client;
 
-import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.rpc.Peer;
+import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.Errno;
 import io.sandstore.wire.Extent;
 import io.sandstore.wire.ReadBlock;
 import java.io.IOException;
@@ -55,14 +56,13 @@ final class ReadAhead {
    * @param following the file's extents behind this one, as far as they are known
    * @throws IOException if a chunk could not be fetched; nothing was copied of it
    */
-  void read(
-      ByteBuffer into, Extent extent, int from, int to, List<Extent> following, Deadline deadline)
+  void read(ByteBuffer into, Extent extent, int from, int to, List<Extent> following)
       throws IOException {
     for (int at = from; at < to; ) {
-      lookAhead(extent, at, following, deadline);
+      lookAhead(extent, at, following);
       Chunk chunk = chunk(extent, at);
       Part part = parts.computeIfAbsent(chunk, c -> new Part(c, null));
-      ByteBuffer bytes = part.bytes(extent.getHoldersList(), deadline);
+      ByteBuffer bytes = part.bytes(extent.getHoldersList());
       int count = Math.min(to, chunk.to) - at;
       into.put(bytes.slice(at - chunk.from, count));
       at += count;
@@ -94,22 +94,21 @@ final class ReadAhead {
         Math.min(start + CHUNK_BYTES, end));
   }
 
-  private void lookAhead(Extent extent, int at, List<Extent> following, Deadline deadline)
-      throws IOException {
-    int left = ask(extent, at, WINDOW_BYTES, deadline);
+  private void lookAhead(Extent extent, int at, List<Extent> following) throws IOException {
+    int left = ask(extent, at, WINDOW_BYTES);
     for (Extent next : following) {
-      left = ask(next, next.getBlockOffset(), left, deadline);
+      left = ask(next, next.getBlockOffset(), left);
     }
   }
 
   /** What is left of the window behind this extent; 0 if no more can be asked for now. */
-  private int ask(Extent extent, int from, int window, Deadline deadline) throws IOException {
+  private int ask(Extent extent, int from, int window) throws IOException {
     int end = extent.getBlockOffset() + extent.getLength();
     int at = from;
     int left = window;
     while (at < end && left > 0) {
       Chunk chunk = chunk(extent, at);
-      if (!parts.containsKey(chunk) && !ask(chunk, extent.getHoldersList(), deadline)) {
+      if (!parts.containsKey(chunk) && !ask(chunk, extent.getHoldersList())) {
         return 0;
       }
       left -= chunk.to - chunk.from;
@@ -118,7 +117,7 @@ final class ReadAhead {
     return left;
   }
 
-  private boolean ask(Chunk chunk, List<String> holders, Deadline deadline) throws IOException {
+  private boolean ask(Chunk chunk, List<String> holders) throws IOException {
     // What a reader jumped over is still held: the oldest makes room.
     if (parts.size() > WINDOW_BYTES / CHUNK_BYTES) {
       drop(parts.keySet().iterator().next());
@@ -128,7 +127,8 @@ final class ReadAhead {
     }
     try {
       parts.put(
-          chunk, new Part(chunk, client.connector().begin(chunk.request(), holders, deadline)));
+          chunk,
+          new Part(chunk, client.connector().begin(chunk.request(), holders, client.deadline())));
       return true;
     } catch (IOException e) {
       client.aheads().release();
@@ -154,14 +154,14 @@ final class ReadAhead {
       this.call = call;
     }
 
-    ByteBuffer bytes(List<String> holders, Deadline deadline) throws IOException {
+    ByteBuffer bytes(List<String> holders) throws IOException {
       ByteBuffer known = bytes;
       if (known != null) {
         return known;
       }
       try {
         ByteBuffer fetched = awaited();
-        fetched = fetched == null ? fetched(holders, deadline) : fetched;
+        fetched = fetched == null ? fetched(holders) : fetched;
         bytes = fetched;
         return fetched;
       } catch (InterruptedException e) {
@@ -170,7 +170,7 @@ final class ReadAhead {
     }
 
     /** What was asked for ahead; null if that did not work. */
-    private @Nullable ByteBuffer awaited() throws InterruptedException {
+    private @Nullable ByteBuffer awaited() throws IOException, InterruptedException {
       Peer.Call begun = call;
       if (begun == null) {
         return null;
@@ -181,17 +181,21 @@ final class ReadAhead {
         answer = came;
         ByteBuffer asked = Connector.asked(came, chunk.request());
         return asked.remaining() == chunk.to - chunk.from ? asked : null;
+      } catch (PosixException e) {
+        if (e.errno() == Errno.ENOENT) {
+          throw e; // and nobody else has it
+        }
+        return null;
       } catch (IOException e) {
         return null; // asked for once more, with all that can be done about it
       }
     }
 
     /** Copied, so that the link's buffer is free again however long the reader takes. */
-    private ByteBuffer fetched(List<String> holders, Deadline deadline)
-        throws IOException, InterruptedException {
+    private ByteBuffer fetched(List<String> holders) throws IOException, InterruptedException {
       close();
       ReadBlock request = chunk.request();
-      try (Frame came = client.connector().fetch(request, holders, deadline)) {
+      try (Frame came = client.connector().fetch(request, holders, client.deadline())) {
         return ByteBuffer.allocate(request.getLength()).put(Connector.asked(came, request)).flip();
       }
     }

@@ -36,11 +36,24 @@ import org.jspecify.annotations.Nullable;
  * and {@link #close} return when everything is durable and visible. Reads see this handle's own
  * writes.
  *
+ * <p>With O_APPEND a call of {@link #write} is one record: it becomes visible whole and without
+ * gaps, however many blocks it takes, up to {@value #RECORD_BLOCKS_MAX} of them (256 MiB even in
+ * the smallest blocks; a longer one is several records). The handle's position is the end of what
+ * it appended.
+ *
+ * <p>One read shows the file as it was at one moment. If blocks of that moment are gone before they
+ * were fetched, because the file was overwritten meanwhile, the read ends behind the bytes that
+ * were copied, and the next one goes on from there. Time limits are for each block, not for the
+ * whole of a call.
+ *
  * <p>Thread-safe: calls on one handle follow one another.
  */
 public final class SandFile implements Closeable {
 
   private static final int EXTENTS_PER_COMMAND = 500;
+
+  /** Blocks of one record: their extents are one command, which has at most 256 KiB. */
+  private static final int RECORD_BLOCKS_MAX = 4096;
 
   /** Writes begin in a buffer of this size; most files never need more. */
   private static final int SMALL_BYTES = 64 << 10;
@@ -48,8 +61,13 @@ public final class SandFile implements Closeable {
   /** Reads from this size on are checked here, by the checksums that lie with the block. */
   private static final int UNCHECKED_BYTES = 256 << 10;
 
-  /** A block on its way. */
-  private record Flying(long offset, int length, CompletableFuture<WriteBlockReply> reply) {}
+  /**
+   * A block on its way.
+   *
+   * @param endsRecord what is behind it need not become visible together with it
+   */
+  private record Flying(
+      long offset, int length, boolean endsRecord, CompletableFuture<WriteBlockReply> reply) {}
 
   private final SandstoreClient client;
   private final long inode;
@@ -68,6 +86,16 @@ public final class SandFile implements Closeable {
   private long expected = -1;
 
   private long position;
+
+  // Of O_APPEND, whose place in the file is known once the file has it: bytes that were taken, how
+  // many of them were when the last write that moves the position ended, and how many are there.
+  private long taken;
+  private long takenForPosition;
+  private long appended;
+
+  /** Blocks that left since the last end of a record. */
+  private int recordBlocks;
+
   private boolean closed;
 
   SandFile(
@@ -91,14 +119,15 @@ public final class SandFile implements Closeable {
     lock.lock();
     try {
       int count = put(from, position);
-      position += count;
+      position += append ? 0 : count;
+      takenForPosition = taken;
       return count;
     } finally {
       lock.unlock();
     }
   }
 
-  /** Writes at an offset; with O_APPEND at the end all the same, as Linux does. */
+  /** Writes at an offset; with O_APPEND at the end all the same, as Linux does. Moves nothing. */
   public int write(ByteBuffer from, long offset) throws IOException {
     lock.lock();
     try {
@@ -114,19 +143,23 @@ public final class SandFile implements Closeable {
       throw new PosixException(Errno.EINVAL, "negative offset");
     }
     int count = from.remaining();
+    if (append && buffer != null && buffer.position() + count > client.config().blockBytes()) {
+      ship(true); // a record shares a block with earlier ones or has blocks of its own
+    }
     while (from.hasRemaining()) {
       long at = offset + count - from.remaining();
       if (buffer != null && !append && at != bufferStart + buffer.position()) {
-        ship();
+        ship(true);
       }
       ByteBuffer room = room(at);
       int part = Math.min(from.remaining(), room.remaining());
       room.put(from.slice(from.position(), part));
       from.position(from.position() + part);
       if (room.position() == client.config().blockBytes()) {
-        ship();
+        ship(!append || !from.hasRemaining());
       }
     }
+    taken += count;
     return count;
   }
 
@@ -143,16 +176,22 @@ public final class SandFile implements Closeable {
     return current;
   }
 
-  /** Sends the buffer away as a block, and commits older ones if there are too many. */
-  private void ship() throws IOException {
+  /**
+   * Sends the buffer away as a block; if there are too many, waits for older ones and makes them
+   * part of the file.
+   */
+  private void ship(boolean endsRecord) throws IOException {
     ByteBuffer full = buffer;
     if (full == null) {
       return;
     }
     buffer = null;
     full.flip();
+    recordBlocks++;
+    boolean ends = endsRecord || recordBlocks == RECORD_BLOCKS_MAX;
+    recordBlocks = ends ? 0 : recordBlocks;
     CompletableFuture<WriteBlockReply> reply = new CompletableFuture<>();
-    flying.addLast(new Flying(bufferStart, full.remaining(), reply));
+    flying.addLast(new Flying(bufferStart, full.remaining(), ends, reply));
     Deadline deadline = client.deadline();
     client.host().threads().start("block", () -> send(full, reply, deadline));
     if (flying.size() >= client.config().blocksInFlight()) {
@@ -174,43 +213,53 @@ public final class SandFile implements Closeable {
     }
   }
 
-  /** Waits for the oldest blocks and makes them part of the file, in order. */
+  /** Waits for the oldest blocks; those that end whole records become part of the file. */
   private void settle(int count) throws IOException {
-    Write.Builder write = Write.newBuilder().setInode(inode).setAppend(append);
-    long appended = 0;
-    for (int i = 0; i < count && !flying.isEmpty(); i++) {
-      Flying flight = flying.pollFirst();
-      WriteBlockReply stored;
+    List<Flying> oldest = flying.stream().limit(count).toList();
+    int whole = 0;
+    for (int i = 0; i < oldest.size(); i++) {
       try {
-        stored = await(flight.reply);
+        await(oldest.get(i).reply);
       } catch (IOException e) {
         fail(e);
         throw e;
       }
+      whole = oldest.get(i).endsRecord ? i + 1 : whole;
+    }
+    Write.Builder write = newWrite();
+    long bytes = 0;
+    for (Flying flight : oldest.subList(0, whole)) {
+      flying.removeFirst();
+      WriteBlockReply stored = flight.reply.resultNow();
       write.addExtents(
           NewExtent.newBuilder()
-              .setOffset(append ? appended : flight.offset)
+              .setOffset(append ? bytes : flight.offset)
               .setLength(flight.length)
               .setBlock(stored.getBlock())
               .setHolders(stored.getHolders()));
-      appended += flight.length;
-      if (write.getExtentsCount() == EXTENTS_PER_COMMAND) {
-        commit(write);
-        write = Write.newBuilder().setInode(inode).setAppend(append);
-        appended = 0;
+      bytes += flight.length;
+      if (flight.endsRecord && write.getExtentsCount() >= EXTENTS_PER_COMMAND) {
+        commit(write, bytes);
+        write = newWrite();
+        bytes = 0;
       }
     }
     if (write.getExtentsCount() > 0) {
-      commit(write);
+      commit(write, bytes);
     }
   }
 
-  private void commit(Write.Builder write) throws IOException {
+  private Write.Builder newWrite() {
+    return Write.newBuilder().setInode(inode).setAppend(append);
+  }
+
+  private void commit(Write.Builder write, long bytes) throws IOException {
     try {
       Outcome outcome = client.mutate(Command.newBuilder().setWrite(write));
-      if (append) {
-        position = outcome.getAttributes().getSize();
+      if (append && takenForPosition > appended) {
+        position = outcome.getValue() + Math.min(bytes, takenForPosition - appended);
       }
+      appended += bytes;
     } catch (IOException e) {
       fail(e);
       throw e;
@@ -236,6 +285,7 @@ public final class SandFile implements Closeable {
   private void fail(IOException cause) {
     failed = cause;
     flying.clear();
+    recordBlocks = 0;
   }
 
   /** Makes everything written so far durable and visible. */
@@ -246,6 +296,16 @@ public final class SandFile implements Closeable {
       flush();
     } finally {
       lock.unlock();
+    }
+  }
+
+  private boolean isPending() {
+    return buffer != null || !flying.isEmpty();
+  }
+
+  private void flushIfPending() throws IOException {
+    if (isPending()) {
+      flush();
     }
   }
 
@@ -260,14 +320,14 @@ public final class SandFile implements Closeable {
     ByteBuffer rest = buffer;
     if (rest != null && flying.isEmpty() && rest.position() <= client.config().inlineBytes()) {
       buffer = null;
+      int bytes = rest.position();
       commit(
-          Write.newBuilder()
-              .setInode(inode)
-              .setAppend(append)
+          newWrite()
               .setInlineOffset(append ? 0 : bufferStart)
-              .setInlineData(ByteString.copyFrom(rest.flip())));
+              .setInlineData(ByteString.copyFrom(rest.flip())),
+          bytes);
     } else {
-      ship();
+      ship(true);
       settle(flying.size());
     }
   }
@@ -278,6 +338,8 @@ public final class SandFile implements Closeable {
   public int read(ByteBuffer into) throws IOException {
     lock.lock();
     try {
+      checkOpen(readable);
+      flushIfPending(); // which says where the position of O_APPEND is
       int count = get(into, position);
       position += Math.max(0, count);
       return count;
@@ -301,13 +363,11 @@ public final class SandFile implements Closeable {
     if (offset < 0) {
       throw new PosixException(Errno.EINVAL, "negative offset");
     }
-    if (buffer != null || !flying.isEmpty()) {
-      flush();
-    }
+    flushIfPending();
     if (!into.hasRemaining()) {
       return 0;
     }
-    boolean sequential = offset == expected;
+    boolean sequential = offset == expected || into.remaining() >= ReadAhead.WINDOW_BYTES;
     if (!sequential) {
       ahead.clear();
     }
@@ -322,16 +382,21 @@ public final class SandFile implements Closeable {
       int length = (int) Math.min(into.remaining(), end(layout, size) - offset);
       int mark = into.position();
       try {
-        fill(into, offset, length, layout, sequential, deadline);
+        fill(into, offset, length, layout, sequential);
         expected = offset + length;
         return length;
       } catch (PosixException e) {
         // The file changed after its layout was read, and the old block is gone.
         ahead.clear();
+        int copied = into.position() - mark;
+        if (e.errno() == Errno.ENOENT && copied > 0) {
+          expected = offset + copied;
+          return copied; // what follows belongs to another moment of the file
+        }
         if (e.errno() != Errno.ENOENT || deadline.passed()) {
           throw e;
         }
-        into.position(mark);
+        sequential = false; // block by block: the first must be had before it is overwritten, too
       }
     }
   }
@@ -353,13 +418,7 @@ public final class SandFile implements Closeable {
   }
 
   /** Copies extents into the buffer; what no extent covers is zeros. */
-  private void fill(
-      ByteBuffer into,
-      long offset,
-      int length,
-      Answer layout,
-      boolean sequential,
-      Deadline deadline)
+  private void fill(ByteBuffer into, long offset, int length, Answer layout, boolean sequential)
       throws IOException {
     long end = offset + length;
     long at = offset;
@@ -376,9 +435,9 @@ public final class SandFile implements Closeable {
       int count = (int) (stop - start);
       if (sequential) {
         List<Extent> following = extents.subList(i + 1, extents.size());
-        ahead.read(into, extent, from, from + count, following, deadline);
+        ahead.read(into, extent, from, from + count, following);
       } else {
-        readBlock(into, extent, from, count, deadline);
+        readBlock(into, extent, from, count);
       }
       at = stop;
     }
@@ -391,7 +450,7 @@ public final class SandFile implements Closeable {
     }
   }
 
-  private void readBlock(ByteBuffer into, Extent extent, int offset, int length, Deadline deadline)
+  private void readBlock(ByteBuffer into, Extent extent, int offset, int length)
       throws IOException {
     // A node checks small parts itself: whole chunks around them would be more to send.
     ReadBlock part =
@@ -401,7 +460,8 @@ public final class SandFile implements Closeable {
             .setLength(length)
             .setUnchecked(length >= UNCHECKED_BYTES)
             .build();
-    try (Frame answer = client.connector().fetch(part, extent.getHoldersList(), deadline)) {
+    try (Frame answer =
+        client.connector().fetch(part, extent.getHoldersList(), client.deadline())) {
       into.put(Connector.asked(answer, part));
     } catch (InterruptedException e) {
       throw SandstoreClient.interrupted(e);
@@ -410,8 +470,17 @@ public final class SandFile implements Closeable {
 
   // --- The rest ---
 
-  public long position() {
-    return position;
+  /** Where the next read begins. With O_APPEND this flushes: only then the end is known. */
+  public long position() throws IOException {
+    lock.lock();
+    try {
+      if (append) {
+        flushIfPending();
+      }
+      return position;
+    } finally {
+      lock.unlock();
+    }
   }
 
   public void seek(long newPosition) throws IOException {
@@ -420,6 +489,9 @@ public final class SandFile implements Closeable {
     }
     lock.lock();
     try {
+      if (append) {
+        flushIfPending();
+      }
       position = newPosition;
     } finally {
       lock.unlock();
@@ -431,9 +503,7 @@ public final class SandFile implements Closeable {
     lock.lock();
     try {
       checkOpen(true);
-      if (buffer != null || !flying.isEmpty()) {
-        flush();
-      }
+      flushIfPending();
       return client.lookup(Lookup.newBuilder().setInode(inode));
     } finally {
       lock.unlock();
@@ -485,7 +555,7 @@ public final class SandFile implements Closeable {
         return;
       }
       try {
-        if (failed != null || buffer != null || !flying.isEmpty()) {
+        if (failed != null || isPending()) {
           flush();
         }
       } finally {
