@@ -9,6 +9,9 @@ import java.util.List;
  * <p>Durability is explicit, as on POSIX: bytes are durable after {@link DiskFile#force}, and the
  * names in a directory (creation, removal, rename) after {@link #forceDirectory}. A failed force
  * leaves the disk in an unknown state: the caller must end the process, never try again.
+ *
+ * <p>What makes something new (a file, a directory, more bytes) throws {@link NoRoomException} when
+ * that runs out; reading, overwriting and removing what is there needs no room but a descriptor.
  */
 public interface Disk {
 
@@ -41,4 +44,9 @@ public interface Disk {
   long freeBytes() throws IOException;
 
   long totalBytes() throws IOException;
+
+  /** How many files more there may be; {@link Long#MAX_VALUE} where nobody counts. */
+  default long freeFiles() throws IOException {
+    return Long.MAX_VALUE;
+  }
 }

@@ -1,13 +1,18 @@
 package io.sandstore.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.sandstore.client.DirectoryPage;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
+import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -64,6 +69,75 @@ class DiskFullTest {
       if (mounted) {
         run("umount", "-l", small.toString());
       }
+    }
+  }
+
+  /** A file system with few inodes; somebody else takes the last ones, those in reserve too. */
+  @Test
+  void aDiskWithoutInodesServesReadersAndRemovalThroughRestarts(@TempDir Path directory)
+      throws Exception {
+    Path small = Files.createDirectory(directory.resolve("small"));
+    String options = "size=400m,nr_inodes=3000";
+    assumeThat(run("mount", "-t", "tmpfs", "-o", options, "tmpfs", small.toString()))
+        .as("a tmpfs may be mounted here")
+        .isZero();
+    try (Cluster cluster = new Cluster(small, Map.of());
+        SandstoreClient client = cluster.client()) {
+      byte[] data = Cluster.content(1, 1000);
+      List<String> written = new ArrayList<>();
+      Errno errno = Errno.OK;
+      while (errno == Errno.OK && written.size() < 5000) {
+        try {
+          // Blocks of every size: some come with the log, some beside it.
+          String path = "/" + written.size();
+          Cluster.write(client, path, written.size() % 4 == 3 ? Cluster.content(2, 70_000) : data);
+          written.add(path);
+        } catch (PosixException e) {
+          errno = e.errno();
+        }
+      }
+      assertThat(errno).isEqualTo(Errno.ENOSPC);
+      assertThat(written).isNotEmpty();
+      List<Path> eaten = eatInodes(small.resolve("outsider"));
+      for (String node : cluster.nodes.names()) {
+        cluster.nodes.kill(node);
+      }
+      cluster.nodes.startAll();
+      cluster.awaitAll();
+      for (int i = 0; i < written.size(); i++) {
+        assertThat(Cluster.read(client, written.get(i)))
+            .isEqualTo(i % 4 == 3 ? Cluster.content(2, 70_000) : data);
+      }
+      for (String path : written) {
+        client.unlink(path);
+      }
+      for (Path path : eaten) {
+        Files.delete(path);
+      }
+      FaultsTest.await(
+          () -> {
+            try {
+              Cluster.write(client, "/again", data);
+              return true;
+            } catch (PosixException e) {
+              return false;
+            }
+          });
+      assertThat(Cluster.read(client, "/again")).isEqualTo(data);
+    } finally {
+      run("umount", "-l", small.toString());
+    }
+  }
+
+  private static List<Path> eatInodes(Path directory) throws IOException {
+    List<Path> eaten = new ArrayList<>();
+    try {
+      Files.createDirectory(directory);
+      while (true) {
+        eaten.add(Files.createFile(directory.resolve(Integer.toString(eaten.size()))));
+      }
+    } catch (FileSystemException e) {
+      return eaten; // no more of them
     }
   }
 

@@ -6,20 +6,25 @@ import io.sandstore.host.DiskFile;
 import io.sandstore.host.FileRegion;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
+import io.sandstore.host.NoRoomException;
 import io.sandstore.namespace.BlockSink;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.zip.CRC32C;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Blocks on this member's disk, a file each, named by their id alone.
@@ -34,6 +39,8 @@ import java.util.zip.CRC32C;
  */
 public final class BlockStore implements BlockSink {
 
+  private static final Logger log = LoggerFactory.getLogger(BlockStore.class);
+
   public static final int VERSION = 1;
   private static final long MAGIC = 0x53414E44424C4B31L; // SANDBLK1
   private static final int HEADER_BYTES = 32;
@@ -47,8 +54,36 @@ public final class BlockStore implements BlockSink {
   private final long reserveBytes;
   private final AtomicLong count = new AtomicLong();
 
-  /** Small blocks on their way from the log to a file. */
+  /**
+   * Inodes that no block takes, so that the log, snapshots and what is applied have some. A few
+   * commands may be under way after the last was admitted.
+   */
+  public static final int RESERVE_FILES = 256;
+
+  /** What is kept in memory while there is no room on the disk. */
+  public static final int STAGED_BYTES_MAX = 16 << 20;
+
+  /** How old an answer to "how much is free" may be. */
+  private static final long SAMPLE_NANOS = 20_000_000;
+
+  private static final Duration QUIET = Duration.ofSeconds(60);
+
+  /** Small blocks on their way from the log to a file, or waiting for room. */
   private final Map<Long, byte[]> staged = new ConcurrentHashMap<>();
+
+  /** Small blocks that this memory has no room for either: the log has them, and other members. */
+  private final Set<Long> owed = ConcurrentHashMap.newKeySet();
+
+  private final AtomicLong stagedBytes = new AtomicLong();
+
+  /** Whoever applies and whoever repairs write what is staged, one at a time. */
+  private final ReentrantLock writing = new ReentrantLock();
+
+  /** Why blocks wait for room; empty if none do. */
+  private volatile String waiting = "";
+
+  private volatile Free free = new Free(0, 0, 0);
+  private long quietUntil;
 
   private final Set<Long> inProgress = ConcurrentHashMap.newKeySet();
 
@@ -97,7 +132,27 @@ public final class BlockStore implements BlockSink {
 
   /** True if there is room for data beyond the reserve. */
   public boolean hasRoom(long bytes) throws IOException {
-    return disk.freeBytes() - bytes >= reserveBytes;
+    return disk.freeBytes() - bytes >= reserveBytes && disk.freeFiles() > RESERVE_FILES;
+  }
+
+  /** How much was free a moment ago. */
+  private record Free(long atNanos, long bytes, long files) {}
+
+  /**
+   * What is too little to take a command that adds something: half the reserve is for those that
+   * were taken already. Empty: nothing.
+   */
+  public String lacks() throws IOException {
+    long now = host.clock().nanos();
+    Free known = free;
+    if (known.atNanos == 0 || now - known.atNanos > SAMPLE_NANOS) {
+      known = new Free(now, disk.freeBytes(), disk.freeFiles());
+      free = known;
+    }
+    if (known.bytes < reserveBytes / 2) {
+      return "no space left";
+    }
+    return known.files < RESERVE_FILES / 2 ? "no inodes left" : waiting;
   }
 
   // --- Writing ---
@@ -123,7 +178,10 @@ public final class BlockStore implements BlockSink {
         disk.delete(path(id));
       }
       write(id, data, true);
+      owed.remove(id);
       count.addAndGet(there ? 0 : 1);
+    } catch (NoRoomException e) {
+      throw new PosixException(Errno.ENOSPC, "no room on this node's disk: " + e.getMessage());
     } finally {
       inProgress.remove(id);
     }
@@ -141,9 +199,6 @@ public final class BlockStore implements BlockSink {
       }
     } catch (IOException e) {
       disk.delete(path);
-      if (String.valueOf(e.getMessage()).contains("No space left")) {
-        throw new PosixException(Errno.ENOSPC, "no space left on this node's disk");
-      }
       throw e;
     }
   }
@@ -195,22 +250,76 @@ public final class BlockStore implements BlockSink {
 
   @Override
   public void stage(long block, byte[] data) {
-    staged.put(block, data);
+    byte[] before = staged.put(block, data);
+    stagedBytes.addAndGet(data.length - (before == null ? 0 : before.length));
+    owed.remove(block);
   }
 
   @Override
   public void writeStaged() throws IOException {
-    for (Map.Entry<Long, byte[]> entry : List.copyOf(staged.entrySet())) {
-      long id = entry.getKey();
-      boolean there = disk.exists(path(id));
-      write(id, ByteBuffer.wrap(entry.getValue()), false);
-      count.addAndGet(there ? 0 : 1);
-      staged.remove(id);
+    writing.lock();
+    try {
+      String why = "";
+      for (Map.Entry<Long, byte[]> entry : staged.entrySet()) {
+        long id = entry.getKey();
+        if (why.isEmpty()) {
+          try {
+            writeSmall(id, entry.getValue());
+            unstage(id);
+            continue;
+          } catch (NoRoomException e) {
+            why = "small blocks wait for room: " + e.getMessage();
+          }
+        }
+        if (stagedBytes.get() > STAGED_BYTES_MAX) {
+          owed.add(id);
+          unstage(id);
+        }
+      }
+      if (!why.isEmpty() && host.clock().nanos() - quietUntil >= 0) {
+        quietUntil = host.clock().nanos() + QUIET.toNanos();
+        log.warn("{} of them, {} not in memory; the log has them", staged.size(), owed.size());
+      }
+      waiting = why;
+    } finally {
+      writing.unlock();
     }
+  }
+
+  /** A replayed log gives again what mostly is there. */
+  private void writeSmall(long id, byte[] data) throws IOException {
+    boolean there = disk.exists(path(id));
+    if (there && verify(id)) {
+      return;
+    }
+    write(id, ByteBuffer.wrap(data), false);
+    count.addAndGet(there ? 0 : 1);
+  }
+
+  private void unstage(long id) {
+    byte[] data = staged.remove(id);
+    if (data != null) {
+      stagedBytes.addAndGet(-data.length);
+    }
+  }
+
+  /** True if blocks wait in memory for room, or are not even there. */
+  boolean waitsForRoom() {
+    return !waiting.isEmpty() || !owed.isEmpty();
+  }
+
+  /** True if some block came with the log and had to be let go. */
+  boolean owesBlocks() {
+    return !owed.isEmpty();
   }
 
   @Override
   public void force() throws IOException {
+    writeStaged();
+    owed.removeIf(this::has);
+    if (waitsForRoom()) {
+      throw new NoRoomException(waiting.isEmpty() ? "blocks are missing here" : waiting);
+    }
     disk.forceAll();
   }
 
@@ -381,6 +490,8 @@ public final class BlockStore implements BlockSink {
   // --- Removing ---
 
   public void delete(long id) throws IOException {
+    unstage(id);
+    owed.remove(id);
     if (disk.exists(path(id))) {
       disk.delete(path(id));
       count.decrementAndGet();
@@ -395,6 +506,11 @@ public final class BlockStore implements BlockSink {
         ids.add(Long.parseUnsignedLong(name, 16));
       } catch (NumberFormatException e) {
         // Not ours: leave it to whoever put it there.
+      }
+    }
+    for (long id : staged.keySet()) {
+      if ((id & 0xff) == shard && !disk.exists(path(id))) {
+        ids.add(id);
       }
     }
     return ids;

@@ -71,6 +71,7 @@ public final class Repair {
   private final AtomicLong repaired = new AtomicLong();
   private volatile boolean running = true;
   private volatile boolean checkPresence = true;
+  private long saidMissing;
   private long scrubbed;
   private int shard;
 
@@ -135,7 +136,10 @@ public final class Repair {
         for (long block : damaged.take(pace.shortest())) {
           replace(block);
         }
-        if (checkPresence) {
+        if (store.waitsForRoom()) {
+          store.writeStaged();
+        }
+        if (checkPresence || store.owesBlocks()) {
           checkPresence();
         }
         if (clock.nanos() >= nextLook) {
@@ -181,7 +185,10 @@ public final class Repair {
       at = page.getLast();
       List<Long> missing = page.stream().filter(b -> isHolder(b, slot) && !store.has(b)).toList();
       if (!missing.isEmpty()) {
-        log.info("{} blocks from {} are missing here", missing.size(), missing.getFirst());
+        if (missing.getFirst() != saidMissing) { // and not again while it cannot be had
+          saidMissing = missing.getFirst();
+          log.info("{} blocks from {} are missing here", missing.size(), saidMissing);
+        }
         if (obtain(missing).size() < missing.size()) {
           checkPresence = true;
         }

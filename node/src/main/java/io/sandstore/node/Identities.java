@@ -3,6 +3,7 @@ package io.sandstore.node;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.sandstore.host.Disk;
 import io.sandstore.host.DiskFile;
+import io.sandstore.host.NoRoomException;
 import io.sandstore.wire.Identity;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -51,7 +52,11 @@ final class Identities {
         Node.VERSION,
         identity.getRelease().isEmpty() ? "an older one" : identity.getRelease());
     Identity updated = identity.toBuilder().setRelease(Node.VERSION).build();
-    save(disk, updated);
+    try {
+      save(disk, updated);
+    } catch (NoRoomException e) {
+      log.info("the next start says so again: {}", e.getMessage());
+    }
     return updated;
   }
 

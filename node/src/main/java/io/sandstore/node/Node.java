@@ -145,8 +145,8 @@ public final class Node implements Closeable {
       return "no memory left for more files on the leader: give the nodes a larger heap";
     }
     try {
-      boolean room = planes.store().freeBytes() >= config.reserveBytes() / 2;
-      return room ? "" : "no space left on the leader's disk";
+      String lacking = planes.store().lacks();
+      return lacking.isEmpty() ? "" : "the leader's disk: " + lacking;
     } catch (IOException e) {
       return "the leader's disk does not say how much is free: " + e.getMessage();
     }

@@ -3,6 +3,7 @@ package io.sandstore.raft;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Host;
 import io.sandstore.host.Mailbox;
+import io.sandstore.host.NoRoomException;
 import io.sandstore.rpc.LostException;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.Configuration;
@@ -18,7 +19,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,6 +36,15 @@ final class Applier {
   /** Entries up to this size are applied at once if nothing waits. */
   private static final long AT_ONCE_BYTES_MAX = 4096;
 
+  /** How long to wait before a snapshot that found no room is tried again. */
+  private static final Duration POSTPONED = Duration.ofSeconds(30);
+
+  /** Is told the index of a snapshot that is durable. */
+  @FunctionalInterface
+  interface OnSnapshot {
+    void taken(long index) throws IOException;
+  }
+
   private sealed interface Work {}
 
   private record Entries(List<Entry> entries) implements Work {}
@@ -49,7 +58,7 @@ final class Applier {
   private final SnapshotStore snapshots;
   private final long snapshotBytes;
   private final Map<Long, RaftDriver.Pending> pending;
-  private final LongConsumer onSnapshot;
+  private final OnSnapshot onSnapshot;
   private final Runnable onRoom;
   private final Mailbox<Work> inbox;
 
@@ -65,6 +74,11 @@ final class Applier {
   /** Log behind the last snapshot; what a restart replays counts again. */
   private long bytesSinceSnapshot;
 
+  /** The last snapshot found no room; the log keeps what it would have covered. */
+  private volatile boolean postponed;
+
+  private volatile long postponedUntilNanos;
+
   private volatile long applied;
   private volatile boolean snapshotting;
   private volatile boolean running = true;
@@ -76,7 +90,7 @@ final class Applier {
       long snapshotBytes,
       SnapshotMeta base,
       Map<Long, RaftDriver.Pending> pending,
-      LongConsumer onSnapshot,
+      OnSnapshot onSnapshot,
       Runnable onRoom) {
     this.host = host;
     this.machine = machine;
@@ -245,7 +259,7 @@ final class Applier {
   }
 
   private void snapshotIfDue() {
-    if (snapshotting || bytesSinceSnapshot < snapshotBytes) {
+    if (snapshotting || !snapshotDue()) {
       return;
     }
     snapshotting = true;
@@ -260,16 +274,31 @@ final class Applier {
     host.threads().start("snapshot", () -> write(meta, frozen));
   }
 
+  private boolean snapshotDue() {
+    return postponed
+        ? host.clock().nanos() - postponedUntilNanos >= 0
+        : bytesSinceSnapshot >= snapshotBytes;
+  }
+
   private void write(SnapshotMeta meta, StateMachine.Frozen frozen) {
     String temporary = SnapshotStore.temporary("own");
-    try (frozen;
-        SnapshotStore.Writer writer = snapshots.write(temporary, meta)) {
-      frozen.writeTo(writer);
-      writer.finish();
-      snapshots.publish(temporary, meta.getIndex());
+    try {
+      try (frozen;
+          SnapshotStore.Writer writer = snapshots.write(temporary, meta)) {
+        frozen.writeTo(writer);
+        writer.finish();
+        snapshots.publish(temporary, meta.getIndex());
+      } catch (NoRoomException e) {
+        log.warn("the snapshot at {} is postponed: {}", meta.getIndex(), e.getMessage());
+        postponedUntilNanos = host.clock().nanos() + POSTPONED.toNanos();
+        postponed = true;
+        snapshots.discard(temporary);
+        return;
+      }
+      postponed = false;
       taken.incrementAndGet();
       log.info("snapshot at {} is durable", meta.getIndex());
-      onSnapshot.accept(meta.getIndex());
+      onSnapshot.taken(meta.getIndex());
     } catch (IOException e) {
       // A force that failed may have lost blocks that only the log still has.
       host.halt().halt("no snapshot can be written: " + e.getMessage(), e);

@@ -98,6 +98,7 @@ public final class RaftDriver implements CommandLog, Closeable {
   private final long self;
   private final Transport transport;
   private final Sizes sizes;
+  private final LogReserve reserve;
   private final LogStore store;
   private final SnapshotStore snapshots;
   private final SnapshotReceiver receiver;
@@ -152,7 +153,8 @@ public final class RaftDriver implements CommandLog, Closeable {
       }
     }
     Recovery recovery = new Recovery(base);
-    this.store = LogStore.open(disk, host.random(), sizes.segmentBytes(), recovery::accept);
+    this.reserve = new LogReserve(host, disk, sizes.segmentBytes());
+    this.store = LogStore.open(reserve, host.random(), sizes.segmentBytes(), recovery::accept);
     this.core =
         new RaftCore(
             self,
@@ -410,7 +412,8 @@ public final class RaftDriver implements CommandLog, Closeable {
   // --- Snapshots ---
 
   /** Called when a snapshot at this index is durable. */
-  private void compact(long index) {
+  private void compact(long index) throws IOException {
+    reserve.refill();
     inbox.put(
         new Task(
             "compact",

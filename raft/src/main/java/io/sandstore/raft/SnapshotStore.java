@@ -72,6 +72,11 @@ final class SnapshotStore {
     }
   }
 
+  /** Removes what was not finished: on a full disk it takes room from others. */
+  void discard(String temporary) throws IOException {
+    disk.delete(temporary);
+  }
+
   /** Writes a file: the meta now, the content as it comes, durable when closed. */
   Writer write(String path, SnapshotMeta meta) throws IOException {
     disk.delete(path);

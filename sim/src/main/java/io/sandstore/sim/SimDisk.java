@@ -2,6 +2,7 @@ package io.sandstore.sim;
 
 import io.sandstore.host.Disk;
 import io.sandstore.host.DiskFile;
+import io.sandstore.host.NoRoomException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
@@ -42,6 +43,10 @@ final class SimDisk implements Disk {
   private final TreeMap<String, Data> names = new TreeMap<>();
   private final TreeMap<String, Data> durableNames = new TreeMap<>();
   long capacityBytes = Long.MAX_VALUE;
+
+  /** How many files there may be: the disk's inodes. */
+  long capacityFiles = Long.MAX_VALUE;
+
   private long created;
 
   /** Run before every write and force; may kill the process that asked. */
@@ -67,6 +72,9 @@ final class SimDisk implements Disk {
         throw new NoSuchFileException(path);
       }
       beforeChange.run();
+      if (freeFiles() == 0) {
+        throw new NoRoomException("No space left on device for " + path + " (simulated)");
+      }
       data = new Data(created++);
       names.put(path, data);
     }
@@ -170,6 +178,18 @@ final class SimDisk implements Disk {
     return capacityBytes == Long.MAX_VALUE ? 1L << 40 : capacityBytes;
   }
 
+  @Override
+  public long freeFiles() {
+    return capacityFiles == Long.MAX_VALUE
+        ? Long.MAX_VALUE
+        : Math.max(0, capacityFiles - names.size());
+  }
+
+  /** How many files there are. */
+  long files() {
+    return names.size();
+  }
+
   /** Power goes: unforced writes and names survive by chance. */
   void loseUnforced() {
     Map<Data, Boolean> torn = new HashMap<>();
@@ -264,7 +284,7 @@ final class SimDisk implements Disk {
       int count = from.remaining();
       int at = (int) position;
       if (at + count > data.size && at + count - data.size > freeBytes()) {
-        throw new IOException("No space left on device (simulated)");
+        throw new NoRoomException("No space left on device (simulated)");
       }
       if (at + count > data.current.length) {
         int grown = Math.max(at + count, Math.min(2 * data.current.length, 8 << 20));

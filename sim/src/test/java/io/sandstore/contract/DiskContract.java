@@ -124,5 +124,6 @@ abstract class DiskContract {
     disk.forceDirectory("x");
     disk.forceAll();
     assertThat(disk.freeBytes()).isPositive().isLessThanOrEqualTo(disk.totalBytes());
+    assertThat(disk.freeFiles()).isPositive();
   }
 }

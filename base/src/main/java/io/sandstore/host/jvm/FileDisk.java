@@ -71,12 +71,16 @@ public final class FileDisk implements Disk {
 
   private FileChannel channel(String path, boolean create) throws IOException {
     Path file = root.resolve(path);
-    if (!create) {
-      return FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    try {
+      if (!create) {
+        return FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
+      }
+      makeDirectory(path);
+      return FileChannel.open(
+          file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE);
+    } catch (IOException e) {
+      throw Shortage.told(e);
     }
-    makeDirectory(path);
-    return FileChannel.open(
-        file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE);
   }
 
   /** Some file systems cannot, and some want larger blocks. */
@@ -130,8 +134,12 @@ public final class FileDisk implements Disk {
 
   @Override
   public void rename(String from, String to) throws IOException {
-    makeDirectory(to);
-    Files.move(root.resolve(from), root.resolve(to), StandardCopyOption.ATOMIC_MOVE);
+    try {
+      makeDirectory(to);
+      Files.move(root.resolve(from), root.resolve(to), StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw Shortage.told(e);
+    }
   }
 
   @Override
@@ -169,6 +177,11 @@ public final class FileDisk implements Disk {
     return store.getTotalSpace();
   }
 
+  @Override
+  public long freeFiles() throws IOException {
+    return StatVfs.freeFiles(root);
+  }
+
   /**
    * @param direct the same file, for whole blocks; what it writes is dropped from the cache that
    *     {@code channel} reads by way of
@@ -189,8 +202,12 @@ public final class FileDisk implements Disk {
     @Override
     public void write(ByteBuffer from, long position) throws IOException {
       FileChannel to = isWhole(from, position) ? direct.orElse(channel) : channel;
-      while (from.hasRemaining()) {
-        position += to.write(from, position);
+      try {
+        while (from.hasRemaining()) {
+          position += to.write(from, position);
+        }
+      } catch (IOException e) {
+        throw Shortage.told(e);
       }
     }
 
