@@ -51,6 +51,10 @@ final class NodeMetrics {
     counter("blocks_corrupt_found", "damaged blocks found", NodeStatus::getCorruptFound);
     counter("blocks_corrupt_repaired", "damaged blocks replaced", NodeStatus::getCorruptRepaired);
     counter("raft_snapshots", "snapshots taken", NodeStatus::getSnapshots);
+    counter(
+        "raft_snapshots_damaged",
+        "snapshots of its own found damaged, and replaced",
+        NodeStatus::getSnapshotsDamaged);
   }
 
   private static double flag(boolean value) {

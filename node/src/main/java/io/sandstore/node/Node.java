@@ -115,7 +115,8 @@ public final class Node implements Closeable {
     } catch (CorruptLogException e) {
       // It may have voted for, or acknowledged, what it cannot find any more: it comes back as
       // somebody who never promised anything, and keeps its blocks.
-      log.error("the log is damaged and set aside; rejoining as a new member: {}", e.getMessage());
+      log.error(
+          "the log cannot be used and is set aside; rejoining as a new member: {}", e.getMessage());
       founding.startOver(); // first: under its old name a part of the log would pass for all of it
       setLogAside();
       founding.await();

@@ -157,10 +157,13 @@ final class Postman implements Profile.Traffic, Closeable {
   }
 
   @Override
-  public void call(String to, Header.Builder request, ByteBuffer payload)
+  public Header call(String to, Header.Builder request, ByteBuffer payload)
       throws IOException, InterruptedException {
     Peer peer = peers.get(to);
-    peer.call(peer.bulkLane(), request, payload, host.clock().deadline(CALL_LIMIT)).close();
+    Deadline limit = host.clock().deadline(CALL_LIMIT);
+    try (Frame answer = peer.call(peer.bulkLane(), request, payload, limit)) {
+      return answer.header();
+    }
   }
 
   @Override

@@ -134,10 +134,7 @@ final class Requests implements RpcServer.Handler {
                   ? Header.newBuilder().setClusterStatus(node.status().ofAll(deadline))
                   : Header.newBuilder().setNodeStatus(node.status().ofThis()));
       case STORE_BLOCK -> frame(storeBlock(request.getStoreBlock(), checked(payload)));
-      case SNAPSHOT_CHUNK -> {
-        serving().planes().receiver().handle(request, payload);
-        yield frame(done());
-      }
+      case SNAPSHOT_CHUNK -> frame(serving().planes().receiver().handle(request, payload));
       case PROBE -> frame(Header.newBuilder().setProbeReply(node.founding().probe()));
       case ADOPT -> {
         node.founding().adopt(request.getAdopt());

@@ -88,6 +88,7 @@ public final class StatusReport {
         .setCorruptFound(parts.repair().corruptFound())
         .setCorruptRepaired(parts.repair().corruptRepaired())
         .setSnapshots(standing.snapshots())
+        .setSnapshotsDamaged(standing.snapshotsDamaged())
         .putAllBehind(standing.behind())
         .build();
   }

@@ -41,8 +41,8 @@ public interface Profile {
     /** A message came from there, so that whatever was sent there before is being read. */
     void heard(String from);
 
-    /** Sends and waits until it was taken. */
-    void call(String to, Header.Builder request, ByteBuffer payload)
+    /** Sends and waits for the answer, at most 10 s. */
+    Header call(String to, Header.Builder request, ByteBuffer payload)
         throws IOException, InterruptedException;
   }
 
@@ -50,7 +50,8 @@ public interface Profile {
   interface Receiver {
     void receive(Header message);
 
-    void handle(Header request, ByteBuffer payload) throws IOException;
+    /** The answer to a request. */
+    Header.Builder handle(Header request, ByteBuffer payload) throws IOException;
   }
 
   /** The planes of a node, wired and ready to start. */

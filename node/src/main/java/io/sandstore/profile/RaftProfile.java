@@ -49,9 +49,13 @@ final class RaftProfile implements Profile {
     }
 
     @Override
-    public void sendChunk(String toName, SnapshotChunk chunk, ByteBuffer bytes)
+    public long sendChunk(String toName, SnapshotChunk chunk, ByteBuffer bytes)
         throws IOException, InterruptedException {
-      traffic.call(toName, Header.newBuilder().setSnapshotChunk(chunk), bytes);
+      int length = bytes.remaining();
+      Header answer = traffic.call(toName, Header.newBuilder().setSnapshotChunk(chunk), bytes);
+      return answer.hasSnapshotChunk()
+          ? answer.getSnapshotChunk().getOffset()
+          : chunk.getOffset() + length; // a release that does not say
     }
   }
 
@@ -65,8 +69,9 @@ final class RaftProfile implements Profile {
     }
 
     @Override
-    public void handle(Header request, ByteBuffer payload) throws IOException {
-      log.receiveChunk(request.getSnapshotChunk(), payload);
+    public Header.Builder handle(Header request, ByteBuffer payload) throws IOException {
+      long next = log.receiveChunk(request.getSnapshotChunk(), payload);
+      return Header.newBuilder().setSnapshotChunk(SnapshotChunk.newBuilder().setOffset(next));
     }
   }
 }

@@ -51,6 +51,8 @@ final class Applier {
 
   private record Restore(SnapshotMeta meta) implements Work {}
 
+  private record TakeSnapshot() implements Work {}
+
   private record Stop() implements Work {}
 
   private final Host host;
@@ -66,6 +68,7 @@ final class Applier {
   private final AtomicInteger undone = new AtomicInteger();
 
   private final AtomicLong taken = new AtomicLong();
+  private volatile CompletableFuture<Boolean> nextSnapshot = new CompletableFuture<>();
   private final TreeMap<Long, CompletableFuture<Boolean>> waiting = new TreeMap<>();
   private final CompletableFuture<Boolean> ended = new CompletableFuture<>();
   private Configuration configuration;
@@ -141,6 +144,13 @@ final class Applier {
     put(new Restore(meta));
   }
 
+  /** Takes a snapshot even if none is due; done when one is durable that was not before. */
+  CompletableFuture<Boolean> snapshotNow() {
+    CompletableFuture<Boolean> next = nextSnapshot;
+    put(new TakeSnapshot());
+    return next;
+  }
+
   private void put(Work work) {
     undone.incrementAndGet();
     inbox.put(work);
@@ -180,6 +190,10 @@ final class Applier {
           switch (work) {
             case Entries(List<Entry> entries) -> applyAll(entries);
             case Restore(SnapshotMeta meta) -> restoreFrom(meta);
+            case TakeSnapshot now -> {
+              bytesSinceSnapshot = snapshotBytes;
+              snapshotIfDue();
+            }
             case Stop stop -> running = false;
           }
           undone.decrementAndGet();
@@ -297,6 +311,9 @@ final class Applier {
       }
       postponed = false;
       taken.incrementAndGet();
+      CompletableFuture<Boolean> durable = nextSnapshot;
+      nextSnapshot = new CompletableFuture<>();
+      durable.complete(true);
       log.info("snapshot at {} is durable", meta.getIndex());
       onSnapshot.taken(meta.getIndex());
     } catch (IOException e) {

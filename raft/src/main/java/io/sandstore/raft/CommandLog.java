@@ -51,6 +51,8 @@ public interface CommandLog {
    *
    * @param leader name of the leader, empty if none is known
    * @param termStart for the leader: index of the first entry of its own term
+   * @param snapshots taken here by this process
+   * @param snapshotsDamaged found damaged here when they were to be sent, and replaced
    * @param behind for the leader: how many entries each other member is behind its log
    */
   record Standing(
@@ -65,6 +67,7 @@ public interface CommandLog {
       long appliedIndex,
       Configuration members,
       long snapshots,
+      long snapshotsDamaged,
       Map<String, Long> behind) {
 
     Standing withApplied(long index) {
@@ -80,6 +83,7 @@ public interface CommandLog {
           index,
           members,
           snapshots,
+          snapshotsDamaged,
           behind);
     }
   }

@@ -311,6 +311,11 @@ final class LogStore implements Closeable {
     disk.forceDirectory(DIRECTORY);
   }
 
+  /** What the log takes on disk, spare segments not counted. */
+  long bytes() {
+    return (long) segments.size() * segmentBytes;
+  }
+
   // --- Reading ---
 
   /** Entries from disk, cut at a size; at least one. Safe to call while another thread appends. */

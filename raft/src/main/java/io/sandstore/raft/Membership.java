@@ -66,6 +66,17 @@ final class Membership {
     return found;
   }
 
+  /** Index of the newest configuration with a member in it; -1 if none is known. */
+  long newestWith(long id) {
+    long found = -1;
+    for (Version version : versions) {
+      if (Configurations.byId(version.configuration, id).isPresent()) {
+        found = version.index;
+      }
+    }
+    return found;
+  }
+
   private void refresh() {
     Set<Long> newVoters = new LinkedHashSet<>();
     Set<Long> newLearners = new LinkedHashSet<>();

@@ -28,6 +28,7 @@ public sealed interface Message {
    * Entries that follow (previousIndex, previousTerm).
    *
    * @param round the leader's latest heartbeat round; echoed, it proves leadership at its start
+   * @param sequence counts the appends of a leader; echoed, it says which one an answer is to
    */
   record Append(
       long from,
@@ -37,7 +38,8 @@ public sealed interface Message {
       long previousTerm,
       List<Entry> entries,
       long commit,
-      long round)
+      long round,
+      long sequence)
       implements Message {
     public Append {
       entries = List.copyOf(entries);
@@ -48,6 +50,7 @@ public sealed interface Message {
    * @param index if accepted, the last index known to match; if rejected, the index that did not
    * @param hint if rejected, where the follower's log might match
    * @param hintTerm the follower's term at {@code hint}
+   * @param sequence of the append; 0 if it answers none, or from a release without it
    */
   record AppendReply(
       long from,
@@ -57,7 +60,8 @@ public sealed interface Message {
       long index,
       long hint,
       long hintTerm,
-      long round)
+      long round,
+      long sequence)
       implements Message {}
 
   /**
@@ -65,8 +69,24 @@ public sealed interface Message {
    */
   record Heartbeat(long from, long to, long term, long commit, long round) implements Message {}
 
-  record HeartbeatReply(long from, long to, long term, long round) implements Message {}
+  /**
+   * @param life tells the processes of a member apart; 0 from a release without it
+   */
+  record HeartbeatReply(long from, long to, long term, long round, long life) implements Message {}
 
-  /** The leader wants the receiver to stand for election at once (3.10). */
-  record TimeoutNow(long from, long to, long term) implements Message {}
+  /**
+   * The leader wants the receiver to stand for election at once (3.10). The offer is over once the
+   * receiver has heard of a later round, or is another process.
+   *
+   * @param round the leader's latest one
+   * @param life of the receiver; 0 from a release whose offers are never over
+   */
+  record TimeoutNow(long from, long to, long term, long round, long life) implements Message {}
+
+  /**
+   * The receiver is no member any more.
+   *
+   * @param index of the committed configuration that is without it
+   */
+  record Removed(long from, long to, long term, long index) implements Message {}
 }

@@ -32,7 +32,8 @@ public final class MessageCodec {
             .setIndex(m.previousIndex())
             .setLogTerm(m.previousTerm())
             .setCommit(m.commit())
-            .setRound(m.round());
+            .setRound(m.round())
+            .setSequence(m.sequence());
         m.entries().forEach(entry -> wire.addEntries(encode(entry)));
       }
       case Message.AppendReply m ->
@@ -41,11 +42,15 @@ public final class MessageCodec {
               .setIndex(m.index())
               .setHint(m.hint())
               .setHintTerm(m.hintTerm())
-              .setRound(m.round());
+              .setRound(m.round())
+              .setSequence(m.sequence());
       case Message.Heartbeat m ->
           wire.setType(Type.HEARTBEAT).setCommit(m.commit()).setRound(m.round());
-      case Message.HeartbeatReply m -> wire.setType(Type.HEARTBEAT_REPLY).setRound(m.round());
-      case Message.TimeoutNow m -> wire.setType(Type.TIMEOUT_NOW);
+      case Message.HeartbeatReply m ->
+          wire.setType(Type.HEARTBEAT_REPLY).setRound(m.round()).setLife(m.life());
+      case Message.TimeoutNow m ->
+          wire.setType(Type.TIMEOUT_NOW).setRound(m.round()).setLife(m.life());
+      case Message.Removed m -> wire.setType(Type.REMOVED).setIndex(m.index());
     }
     return wire.build();
   }
@@ -85,7 +90,8 @@ public final class MessageCodec {
               w.getLogTerm(),
               decodeEntries(w),
               w.getCommit(),
-              w.getRound());
+              w.getRound(),
+              w.getSequence());
       case APPEND_REPLY ->
           new Message.AppendReply(
               from,
@@ -95,10 +101,12 @@ public final class MessageCodec {
               w.getIndex(),
               w.getHint(),
               w.getHintTerm(),
-              w.getRound());
+              w.getRound(),
+              w.getSequence());
       case HEARTBEAT -> new Message.Heartbeat(from, to, term, w.getCommit(), w.getRound());
-      case HEARTBEAT_REPLY -> new Message.HeartbeatReply(from, to, term, w.getRound());
-      case TIMEOUT_NOW -> new Message.TimeoutNow(from, to, term);
+      case HEARTBEAT_REPLY -> new Message.HeartbeatReply(from, to, term, w.getRound(), w.getLife());
+      case TIMEOUT_NOW -> new Message.TimeoutNow(from, to, term, w.getRound(), w.getLife());
+      case REMOVED -> new Message.Removed(from, to, term, w.getIndex());
       case UNKNOWN, UNRECOGNIZED ->
           throw new IllegalArgumentException("unknown message type " + w.getTypeValue());
     };

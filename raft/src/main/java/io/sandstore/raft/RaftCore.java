@@ -2,13 +2,10 @@ package io.sandstore.raft;
 
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.HardState;
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
@@ -38,7 +35,6 @@ public final class RaftCore {
     LEADER
   }
 
-  private static final int APPEND_BYTES_MAX = 1 << 20;
   private static final int APPLY_BYTES_MAX = 8 << 20;
 
   private final long self;
@@ -57,29 +53,23 @@ public final class RaftCore {
   private long electionAt;
   private long heardLeaderAt;
 
+  /** The newest round of this term's leader that was heard of here. */
+  private long heardRound;
+
+  /** Tells this process from earlier ones of the same member. */
+  private final long life;
+
   // Candidates.
   private final Set<Long> granted = new HashSet<>();
   private final Set<Long> refused = new HashSet<>();
 
-  // Leaders.
-  private final Map<Long, Progress> peers = new TreeMap<>();
-  private long heartbeatAt;
-  private long round;
-  private final TreeMap<Long, Long> roundSentAt = new TreeMap<>();
-  private long termStart;
-  private long transferTo;
-  private long transferUntil;
-  private final TreeMap<Long, List<Long>> readsByRound = new TreeMap<>();
-  private final List<Long> earlyReads = new ArrayList<>();
+  /** Null unless this member leads. */
+  private @Nullable Leadership leading;
 
-  // What the next Ready will say.
-  private boolean hardStateChanged;
-  private List<Entry> toAppend = new ArrayList<>();
-  private List<Message> now = new ArrayList<>();
-  private List<Message> afterSync = new ArrayList<>();
-  private List<Long> snapshotsFor = new ArrayList<>();
-  private List<Ready.Read> reads = new ArrayList<>();
-  private List<Long> failedReads = new ArrayList<>();
+  /** Members to which this one sends a snapshot, whoever leads by now. */
+  private final Set<Long> streams = new HashSet<>();
+
+  private final Outbox out = new Outbox();
 
   /**
    * @param log everything that is durable here
@@ -105,6 +95,7 @@ public final class RaftCore {
     this.handedOut = commit;
     this.durable = log.lastIndex();
     this.heardLeaderAt = nowNanos;
+    this.life = random.nextLong() | 1;
     resetElection(nowNanos);
   }
 
@@ -148,85 +139,82 @@ public final class RaftCore {
     return log.term(index);
   }
 
+  /** Index of the first entry of the present leadership; 0 if this member does not lead. */
   long termStart() {
-    return termStart;
+    return leading == null ? 0 : leading.termStart;
   }
 
-  /** True if a change of members may be proposed: the last one and an entry of ours committed. */
+  HardState hardState() {
+    return HardState.newBuilder().setTerm(term).setVote(vote).build();
+  }
+
+  /**
+   * True if a change of members may be proposed: the last one and an entry of ours are committed
+   * (4.1), and leadership is not about to go elsewhere.
+   */
   boolean mayChangeMembers() {
-    return role == Role.LEADER && membership.index() <= commit && commit >= termStart;
+    return leading != null
+        && membership.index() <= commit
+        && commit >= leading.termStart
+        && !leading.isTransferring();
   }
 
-  /** Entries that a member lacks, or a large number if it is not followed. */
-  long lag(long id) {
-    Progress peer = peers.get(id);
-    return peer == null ? Long.MAX_VALUE : log.lastIndex() - peer.match;
+  /** True if a member gets entries as they come and lacks at most so many. */
+  boolean hasCaughtUp(long id, long lagMax, long nowNanos) {
+    return leading != null && leading.hasCaughtUp(id, lagMax, nowNanos);
   }
 
-  /** True if a member answered this leader within the last election time. */
+  /** True if this is the leader or a member that answered it within the last election time. */
   boolean isAlive(long id, long nowNanos) {
-    return heardSince(id, nowNanos - timing.electionNanos());
+    return leading != null && leading.isAlive(id, nowNanos);
   }
 
   /** Until when no other leader can exist, so that this one may answer reads by itself (6.4.1). */
   long leaseUntil() {
-    if (role != Role.LEADER || commit < termStart || transferTo != 0) {
-      return Long.MIN_VALUE;
-    }
-    long confirmed = membership.quorumValue(id -> id == self ? Long.MAX_VALUE : sentAt(id));
-    if (confirmed == Long.MAX_VALUE) {
-      return Long.MAX_VALUE; // a cluster of one
-    }
-    return confirmed == Long.MIN_VALUE ? Long.MIN_VALUE : confirmed + timing.leaseNanos();
+    return leading == null ? Long.MIN_VALUE : leading.leaseUntil();
   }
 
-  private long sentAt(long id) {
-    Progress peer = peers.get(id);
-    // Of a member that has been silent for long, the round is not on record any more.
-    Map.Entry<Long, Long> heard = peer == null ? null : roundSentAt.floorEntry(peer.heardRound);
-    return heard == null ? Long.MIN_VALUE : heard.getValue();
+  /** What each other member is known to have of the leader's log; empty elsewhere. */
+  public Map<Long, Long> matches() {
+    return leading == null ? Map.of() : leading.replication.matches();
+  }
+
+  /** How far the log may be compacted without taking from a living member what it needs next. */
+  long dispensable(long nowNanos) {
+    return leading == null
+        ? Long.MAX_VALUE
+        : leading.replication.dispensable(nowNanos - timing.electionNanos());
   }
 
   /** When {@link #tick} has something to do at the latest. */
   long wakeAt() {
-    return role == Role.LEADER ? Math.min(heartbeatAt, electionAt) : electionAt;
+    return leading == null ? electionAt : leading.wakeAt();
   }
 
   // --- Events ---
 
+  /** To be called after the events of a moment, and at {@link #wakeAt}. */
   void tick(long nowNanos) {
-    if (role == Role.LEADER) {
-      tickLeader(nowNanos);
+    if (leading != null) {
+      if (!leading.tick(nowNanos)) {
+        becomeFollower(term, 0, nowNanos);
+      }
     } else if (nowNanos - electionAt >= 0) {
       resetElection(nowNanos);
       if (membership.isVoter(self)) {
         campaign(Role.PRE_CANDIDATE, false, nowNanos);
       } else {
         leader = 0;
+        askWhetherStillAMember();
       }
     }
   }
 
-  private void tickLeader(long nowNanos) {
-    if (transferTo != 0 && nowNanos - transferUntil >= 0) {
-      transferTo = 0;
+  /** Who does not vote asks too: a leader that dropped it from its members says so. */
+  private void askWhetherStillAMember() {
+    if (membership.newestWith(self) >= 0) {
+      otherVoters().forEach(this::askForPreVote);
     }
-    if (nowNanos - electionAt >= 0) {
-      electionAt = nowNanos + timing.electionNanos();
-      long since = nowNanos - timing.electionNanos();
-      if (!membership.quorum(id -> id == self || heardSince(id, since))) {
-        becomeFollower(term, 0, nowNanos);
-        return;
-      }
-    }
-    if (nowNanos - heartbeatAt >= 0) {
-      broadcastHeartbeat(nowNanos);
-    }
-  }
-
-  private boolean heardSince(long id, long since) {
-    Progress peer = peers.get(id);
-    return peer != null && peer.heardAtNanos - since >= 0;
   }
 
   /**
@@ -235,113 +223,97 @@ public final class RaftCore {
    * @return the index of the first entry, or 0 if refused
    */
   long propose(List<byte[]> commands, long nowNanos) {
-    if (role != Role.LEADER || transferTo != 0) {
+    if (leading == null || leading.isTransferring()) {
       return 0;
     }
     long first = log.lastIndex() + 1;
     for (byte[] data : commands) {
       appendOwn(Entry.Kind.COMMANDS, data);
     }
-    broadcastAppends();
+    leading.replication.sendAppends();
     return first;
   }
 
   /** Proposes new members; the caller has asked {@link #mayChangeMembers}. 0 if refused. */
   long proposeConfiguration(Configuration configuration, long nowNanos) {
-    if (!mayChangeMembers()) {
+    if (leading == null || !mayChangeMembers()) {
       return 0;
     }
     appendOwn(Entry.Kind.CONFIGURATION, configuration.toByteArray());
     membership.put(log.lastIndex(), configuration);
-    syncPeers(nowNanos);
-    broadcastAppends();
+    leading.replication.followMembers(nowNanos);
+    leading.replication.sendAppends();
     return log.lastIndex();
   }
 
   /** Asks for a read barrier; its id comes back in a later Ready, reached or failed. */
   void read(long id, long nowNanos) {
-    if (role != Role.LEADER) {
-      failedReads.add(id);
-    } else if (commit < termStart) {
-      earlyReads.add(id);
-    } else if (leaseUntil() > nowNanos) {
-      reads.add(new Ready.Read(id, commit));
+    if (leading == null) {
+      out.failRead(id);
     } else {
-      readsByRound.computeIfAbsent(round + 1, r -> new ArrayList<>()).add(id);
-      broadcastHeartbeat(nowNanos);
-      confirmReads();
-    }
-  }
-
-  /** Starts to hand leadership over; new proposals are refused until it happened or failed. */
-  void transferTo(long id, long nowNanos) {
-    if (role != Role.LEADER || id == self || !membership.isVoter(id)) {
-      return;
-    }
-    transferTo = id;
-    transferUntil = nowNanos + timing.electionNanos();
-    offerLeadership();
-  }
-
-  /** The voter whose log is closest to ours, or 0 if there is no other. */
-  long mostCaughtUp() {
-    long best = 0;
-    for (long id : membership.voters()) {
-      Progress peer = peers.get(id);
-      if (id != self && peer != null && (best == 0 || peer.match > lookup(best).match)) {
-        best = id;
-      }
-    }
-    return best;
-  }
-
-  private Progress lookup(long id) {
-    Progress peer = peers.get(id);
-    if (peer == null) {
-      throw new IllegalStateException("no progress of " + id);
-    }
-    return peer;
-  }
-
-  private void offerLeadership() {
-    Progress peer = peers.get(transferTo);
-    if (peer != null && peer.match == log.lastIndex()) {
-      now.add(new Message.TimeoutNow(self, transferTo, term));
-    }
-  }
-
-  /** A snapshot left for a member, or could not. */
-  void snapshotSent(long id, long index, boolean arrived) {
-    Progress peer = peers.get(id);
-    if (peer == null || peer.state != Progress.State.SNAPSHOT) {
-      return;
-    }
-    if (arrived) {
-      peer.accepted(index);
-    } else {
-      peer.probeFrom(peer.match + 1);
+      leading.read(id, nowNanos);
     }
   }
 
   /**
-   * Takes a snapshot that a leader sent and that is durable here.
-   *
-   * @return false if it is of no use: older than what we have, or from a former leader
+   * Starts to hand leadership over, if that member gets entries as they come and answered within an
+   * election time; new proposals are refused until it leads, or for an election time.
    */
-  boolean install(
+  void transferTo(long id, long nowNanos) {
+    if (leading != null && id != self) {
+      leading.transferTo(id, nowNanos);
+    }
+  }
+
+  /** The living voter whose log is closest to ours, or 0 if there is no other. */
+  long successor(long nowNanos) {
+    return leading == null ? 0 : leading.successor(nowNanos);
+  }
+
+  /** The stream of a snapshot ended: it arrived up to an index, or broke off. */
+  void snapshotSent(long id, long index, boolean arrived) {
+    streams.remove(id);
+    if (leading != null) {
+      leading.replication.snapshotEnded(id, index, arrived);
+    }
+  }
+
+  /** What became of a snapshot that came from a leader. */
+  enum Install {
+    /** It is from a former leader. */
+    REFUSED,
+    /** The log has what it covers, which is now known to be committed: nothing else changes. */
+    KNOWN,
+    /** It takes the place of the whole log. */
+    RESET
+  }
+
+  /**
+   * Takes a snapshot that a leader sent and that is durable here. As in figure 13 of the paper,
+   * rule 6: a log that has its last entry has all of them, and keeps those behind it, which may
+   * have been acknowledged.
+   */
+  Install install(
       long from, long leaderTerm, long index, long indexTerm, Configuration members, long at) {
-    if (leaderTerm < term || index <= commit) {
-      return false;
+    if (leaderTerm < term || (leaderTerm == term && leading != null)) {
+      out.now(new Message.AppendReply(self, from, term, false, 0, 0, 0, 0, 0));
+      return Install.REFUSED;
     }
     becomeFollower(leaderTerm, from, at);
     heardLeaderAt = at;
-    log.reset(index, indexTerm);
-    membership.reset(index, members);
-    toAppend.clear();
-    commit = index;
-    handedOut = index;
-    durable = index;
-    return true;
+    boolean known = index <= commit || log.matches(index, indexTerm);
+    if (known) {
+      commitTo(index);
+    } else {
+      log.reset(index, indexTerm);
+      membership.reset(index, members);
+      out.truncateFrom(0);
+      commit = index;
+      handedOut = index;
+      durable = index;
+    }
+    out.afterSync(new Message.AppendReply(self, from, term, true, commit, 0, 0, 0, 0));
+    return known ? Install.KNOWN : Install.RESET;
   }
 
   /** Drops entries that a durable snapshot covers. */
@@ -354,9 +326,7 @@ public final class RaftCore {
   void synced(long nowNanos) {
     durable = log.lastIndex();
     log.evict(durable);
-    if (role == Role.LEADER) {
-      advanceCommit(nowNanos);
-    }
+    advanceCommit(nowNanos);
   }
 
   // --- Messages ---
@@ -375,12 +345,31 @@ public final class RaftCore {
       case Message.Heartbeat m -> onHeartbeat(m, nowNanos);
       case Message.HeartbeatReply m -> onHeartbeatReply(m, nowNanos);
       case Message.TimeoutNow m -> onTimeoutNow(m, nowNanos);
+      case Message.Removed m -> onRemoved(m);
     }
   }
 
   private void onPreVote(Message.PreVote m, long at) {
+    if (isRemoved(m.from())) {
+      out.now(new Message.Removed(self, m.from(), term, membership.index()));
+      return;
+    }
     boolean yes = m.term() > term && !leaderIsAlive(at) && upToDate(m.lastIndex(), m.lastTerm());
-    now.add(new Message.PreVoteReply(self, m.from(), yes ? m.term() : term, yes));
+    out.now(new Message.PreVoteReply(self, m.from(), yes ? m.term() : term, yes));
+  }
+
+  /** True if this leader knows that a sender is no member: the newest members are committed. */
+  private boolean isRemoved(long id) {
+    return leading != null
+        && commit >= leading.termStart
+        && membership.index() <= commit
+        && !membership.isMember(id);
+  }
+
+  /** Nobody comes back under an id: a later configuration without us is the end. */
+  private void onRemoved(Message.Removed m) {
+    long newest = membership.newestWith(self);
+    out.removed |= newest >= 0 && m.index() > newest;
   }
 
   private void onPreVoteReply(Message.PreVoteReply m, long at) {
@@ -409,16 +398,16 @@ public final class RaftCore {
     if (yes) {
       if (vote == 0) {
         vote = m.from();
-        hardStateChanged = true;
+        out.hardStateChanged = true;
       }
       resetElection(at);
     }
-    afterSync.add(new Message.VoteReply(self, m.from(), term, yes));
+    out.afterSync(new Message.VoteReply(self, m.from(), term, yes));
   }
 
   /** True while some leader may hold a lease that rests on our not voting. */
   private boolean leaderIsAlive(long at) {
-    return role == Role.LEADER || at - heardLeaderAt < timing.electionNanos();
+    return leading != null || at - heardLeaderAt < timing.electionNanos();
   }
 
   private boolean upToDate(long lastIndex, long lastTerm) {
@@ -440,34 +429,35 @@ public final class RaftCore {
   }
 
   /** Follows the sender of an append or heartbeat; false if it is not the leader any more. */
-  private boolean follow(Message m, long at) {
+  private boolean follow(Message m, long round, long at) {
     if (m.term() < term) {
+      out.now(new Message.AppendReply(self, m.from(), term, false, 0, 0, 0, 0, 0));
       return false;
     }
     if (m.term() > term || role != Role.FOLLOWER || leader != m.from()) {
       becomeFollower(m.term(), m.from(), at);
     }
     heardLeaderAt = at;
+    heardRound = Math.max(heardRound, round);
     resetElection(at);
     return true;
   }
 
   private void onAppend(Message.Append m, long at) {
-    if (!follow(m, at)) {
-      now.add(new Message.AppendReply(self, m.from(), term, false, 0, 0, 0, 0));
+    if (!follow(m, m.round(), at)) {
       return;
     }
     long previous = m.previousIndex();
     long lastNew = previous + m.entries().size();
     if (previous < commit && lastNew <= commit) {
       // Old news: what is committed here matches every leader's log.
-      afterSync.add(appendReply(m, true, commit, 0, 0));
+      out.afterSync(appendReply(m, true, commit, 0, 0));
       return;
     }
     if (previous >= commit && !log.matches(previous, m.previousTerm())) {
       long hint = log.lastIndexOfTermAtMost(Math.min(previous, log.lastIndex()), m.previousTerm());
       hint = Math.max(hint, commit);
-      now.add(appendReply(m, false, previous, hint, log.term(hint)));
+      out.now(appendReply(m, false, previous, hint, log.term(hint)));
       return;
     }
     for (Entry entry : m.entries()) {
@@ -479,83 +469,58 @@ public final class RaftCore {
       }
     }
     commitTo(Math.min(m.commit(), lastNew));
-    afterSync.add(appendReply(m, true, lastNew, 0, 0));
+    out.afterSync(appendReply(m, true, lastNew, 0, 0));
   }
 
   private Message.AppendReply appendReply(
       Message.Append m, boolean accepted, long index, long hint, long hintTerm) {
     return new Message.AppendReply(
-        self, m.from(), term, accepted, index, hint, hintTerm, m.round());
+        self, m.from(), term, accepted, index, hint, hintTerm, m.round(), m.sequence());
   }
 
   private void onHeartbeat(Message.Heartbeat m, long at) {
-    if (!follow(m, at)) {
-      now.add(new Message.AppendReply(self, m.from(), term, false, 0, 0, 0, 0));
+    if (!follow(m, m.round(), at)) {
       return;
     }
     commitTo(Math.min(m.commit(), log.lastIndex()));
-    now.add(new Message.HeartbeatReply(self, m.from(), term, m.round()));
+    out.now(new Message.HeartbeatReply(self, m.from(), term, m.round(), life));
   }
 
   private void onTimeoutNow(Message.TimeoutNow m, long at) {
-    if (m.term() == term && role == Role.FOLLOWER && membership.isVoter(self)) {
+    boolean expires = m.life() != 0;
+    boolean valid = !expires || (m.life() == life && m.round() >= heardRound);
+    if (m.term() == term
+        && role == Role.FOLLOWER
+        && leader == m.from()
+        && membership.isVoter(self)
+        && valid) {
       campaign(Role.CANDIDATE, true, at);
     }
   }
 
   private void onAppendReply(Message.AppendReply m, long at) {
-    Progress peer = acknowledged(m, m.round(), at);
-    if (peer == null) {
-      return;
-    }
-    if (m.accepted()) {
-      boolean full = !peer.maySend();
-      if (peer.accepted(m.index())) {
-        advanceCommit(at);
-        if (m.from() == transferTo) {
-          offerLeadership();
-        }
-      }
-      if (full || peer.next <= log.lastIndex()) {
-        sendAppends(m.from(), peer);
-      }
-    } else if (m.index() > 0) { // 0 only says that a former leader's term was over
-      // At or below its match: the member lost what it had acknowledged. What is committed stays
-      // so, but it must be sent again, or the member would be behind for ever without a word.
-      peer.match = Math.min(peer.match, Math.min(m.hint(), m.index() - 1));
-      // Skip whole terms that cannot match, instead of stepping back entry by entry (3.5).
-      long meet = log.lastIndexOfTermAtMost(Math.min(m.hint(), log.lastIndex()), m.hintTerm());
-      peer.probeFrom(meet + 1);
-      sendAppends(m.from(), peer);
+    if (isForLeader(m, m.round(), at) && leading != null && leading.answered(m)) {
+      advanceCommit(at);
     }
   }
 
   private void onHeartbeatReply(Message.HeartbeatReply m, long at) {
-    Progress peer = acknowledged(m, m.round(), at);
-    if (peer != null) {
-      peer.heartbeatAnswered();
-      if (peer.match < log.lastIndex()) {
-        sendAppend(m.from(), peer, true); // an empty one finds out what got lost
-      }
-      confirmReads();
+    if (isForLeader(m, m.round(), at) && leading != null) {
+      leading.answered(m);
     }
   }
 
-  /** Notes that a follower accepts this leader; null if there is nothing to note. */
-  private @Nullable Progress acknowledged(Message m, long echoed, long at) {
+  /** Notes that a follower accepts this leader; false if there is nothing more to note. */
+  private boolean isForLeader(Message m, long echoed, long at) {
     if (m.term() > term) {
       becomeFollower(m.term(), 0, at);
-      return null;
+      return false;
     }
-    Progress peer = peers.get(m.from());
-    if (role != Role.LEADER || m.term() < term || peer == null) {
-      return null;
+    if (leading == null || m.term() < term) {
+      return false;
     }
-    peer.heardAtNanos = at;
-    if (echoed <= round) {
-      peer.heardRound = Math.max(peer.heardRound, echoed);
-    }
-    return peer;
+    leading.heard(m.from(), echoed, at);
+    return true;
   }
 
   // --- Transitions ---
@@ -564,15 +529,15 @@ public final class RaftCore {
     if (newTerm > term) {
       term = newTerm;
       vote = 0;
-      hardStateChanged = true;
+      heardRound = 0;
+      out.hardStateChanged = true;
     }
-    if (role == Role.LEADER) {
-      failReads();
+    if (leading != null) {
+      leading.failReads();
+      leading = null;
     }
     role = Role.FOLLOWER;
     leader = newLeader;
-    transferTo = 0;
-    peers.clear();
     resetElection(at);
   }
 
@@ -585,17 +550,15 @@ public final class RaftCore {
     if (candidacy == Role.CANDIDATE) {
       term++;
       vote = self;
-      hardStateChanged = true;
+      heardRound = 0;
+      out.hardStateChanged = true;
     }
     resetElection(at);
-    for (long id : membership.voters()) {
-      if (id == self) {
-        continue;
-      }
+    for (long id : otherVoters()) {
       if (candidacy == Role.PRE_CANDIDATE) {
-        now.add(new Message.PreVote(self, id, term + 1, log.lastIndex(), log.lastTerm()));
+        askForPreVote(id);
       } else {
-        afterSync.add(new Message.Vote(self, id, term, log.lastIndex(), log.lastTerm(), transfer));
+        out.afterSync(new Message.Vote(self, id, term, log.lastIndex(), log.lastTerm(), transfer));
       }
     }
     if (membership.quorum(granted::contains)) {
@@ -607,43 +570,25 @@ public final class RaftCore {
     }
   }
 
+  private List<Long> otherVoters() {
+    return membership.voters().stream().filter(id -> id != self).toList();
+  }
+
+  private void askForPreVote(long id) {
+    out.now(new Message.PreVote(self, id, term + 1, log.lastIndex(), log.lastTerm()));
+  }
+
   private void becomeLeader(long at) {
     role = Role.LEADER;
     leader = self;
-    peers.clear();
-    roundSentAt.clear();
-    round = 0;
-    roundSentAt.put(0L, Long.MIN_VALUE);
-    transferTo = 0;
-    electionAt = at + timing.electionNanos();
-    syncPeers(at);
+    leading = new Leadership(self, term, timing, log, membership, this::commit, out, streams, at);
     appendOwn(Entry.Kind.NOOP, new byte[0]);
-    termStart = log.lastIndex();
-    broadcastHeartbeat(at);
-    broadcastAppends();
-  }
-
-  /** Follows exactly the members of the newest configuration. */
-  private void syncPeers(long at) {
-    Set<Long> others = new HashSet<>(membership.all());
-    others.remove(self);
-    peers.keySet().retainAll(others);
-    for (long id : membership.all()) {
-      if (id != self) {
-        peers.computeIfAbsent(id, i -> new Progress(log.lastIndex() + 1, at));
-      }
-    }
+    leading.beginRound(at);
+    leading.replication.sendAppends();
   }
 
   private void resetElection(long at) {
     electionAt = at + timing.electionNanos() + random.nextLong(timing.electionNanos());
-  }
-
-  private void failReads() {
-    failedReads.addAll(earlyReads);
-    earlyReads.clear();
-    readsByRound.values().forEach(failedReads::addAll);
-    readsByRound.clear();
   }
 
   // --- The log ---
@@ -654,8 +599,8 @@ public final class RaftCore {
 
   private void append(Entry entry) {
     log.append(entry);
-    toAppend.add(entry);
-    if (entry.kind() == Entry.Kind.CONFIGURATION && role != Role.LEADER) {
+    out.append(entry);
+    if (entry.kind() == Entry.Kind.CONFIGURATION && leading == null) {
       membership.put(entry.index(), Configurations.parse(entry));
     }
   }
@@ -667,108 +612,41 @@ public final class RaftCore {
     log.truncateFrom(index);
     membership.truncateFrom(index);
     durable = Math.min(durable, index - 1);
-    toAppend.removeIf(entry -> entry.index() >= index);
+    out.truncateFrom(index);
   }
 
   private void commitTo(long index) {
-    commit = Math.max(commit, index);
+    if (index <= commit) {
+      return;
+    }
+    boolean changesMembers = membership.index() > commit;
+    boolean was = changesMembers && isMemberAt(commit);
+    commit = index;
+    out.removed |= was && !isMemberAt(index);
+  }
+
+  private boolean isMemberAt(long index) {
+    return Configurations.byId(membership.at(index), self).isPresent();
   }
 
   /** Only entries of the leader's own term are committed by counting (3.6.2). */
   private void advanceCommit(long at) {
-    long index = membership.quorumValue(id -> id == self ? durable : match(id));
+    if (leading == null) {
+      return;
+    }
+    Replication replication = leading.replication;
+    long index = membership.quorumValue(id -> id == self ? durable : replication.match(id));
     if (index <= commit || log.term(index) != term) {
       return;
     }
-    boolean first = commit < termStart;
-    commit = index;
+    boolean first = commit < leading.termStart;
+    commitTo(index);
     if (first) {
-      List<Long> waiting = List.copyOf(earlyReads);
-      earlyReads.clear();
-      waiting.forEach(id -> read(id, at));
+      leading.begun(at);
     }
     if (commit >= membership.index() && !membership.isVoter(self)) {
       becomeFollower(term, 0, at); // removed from the cluster by its own hand (4.2.2)
     }
-  }
-
-  /** What each other member is known to have of the leader's log; empty elsewhere. */
-  public Map<Long, Long> matches() {
-    Map<Long, Long> matches = new TreeMap<>();
-    if (role == Role.LEADER) {
-      peers.forEach((id, peer) -> matches.put(id, peer.match));
-    }
-    return matches;
-  }
-
-  private long match(long id) {
-    Progress peer = peers.get(id);
-    return peer == null ? 0 : peer.match;
-  }
-
-  // --- Sending ---
-
-  private void broadcastHeartbeat(long at) {
-    heartbeatAt = at + timing.heartbeatNanos();
-    round++;
-    roundSentAt.put(round, at);
-    while (roundSentAt.size() > 128) {
-      roundSentAt.remove(roundSentAt.firstKey());
-      roundSentAt.put(roundSentAt.firstKey(), Long.MIN_VALUE); // too old to found a lease on
-    }
-    for (var peer : peers.entrySet()) {
-      long known = Math.min(commit, peer.getValue().match);
-      now.add(new Message.Heartbeat(self, peer.getKey(), term, known, round));
-    }
-  }
-
-  private void broadcastAppends() {
-    peers.forEach(this::sendAppends);
-  }
-
-  private void sendAppends(long id, Progress peer) {
-    while (peer.maySend() && peer.next <= log.lastIndex()) {
-      if (!sendAppend(id, peer, false)) {
-        return;
-      }
-    }
-  }
-
-  private boolean sendAppend(long id, Progress peer, boolean evenEmpty) {
-    if (!peer.maySend()) {
-      return false;
-    }
-    if (peer.next < log.firstIndex()) {
-      peer.become(Progress.State.SNAPSHOT);
-      snapshotsFor.add(id);
-      return false;
-    }
-    long previous = peer.next - 1;
-    List<Entry> entries = log.entries(peer.next, log.lastIndex(), APPEND_BYTES_MAX);
-    if (entries.isEmpty() && !evenEmpty) {
-      return false;
-    }
-    now.add(
-        new Message.Append(self, id, term, previous, log.term(previous), entries, commit, round));
-    peer.sent(previous + entries.size(), !entries.isEmpty());
-    return true;
-  }
-
-  private void confirmReads() {
-    while (!readsByRound.isEmpty()) {
-      long wanted = readsByRound.firstKey();
-      if (!membership.quorum(id -> id == self || lookupRound(id) >= wanted)) {
-        return;
-      }
-      for (long id : readsByRound.pollFirstEntry().getValue()) {
-        reads.add(new Ready.Read(id, commit));
-      }
-    }
-  }
-
-  private long lookupRound(long id) {
-    Progress peer = peers.get(id);
-    return peer == null ? -1 : peer.heardRound;
   }
 
   // --- Output ---
@@ -786,37 +664,11 @@ public final class RaftCore {
     if (!committed.isEmpty()) {
       handedOut = committed.getLast().index();
     }
-    Ready ready =
-        new Ready(
-            now,
-            hardStateChanged
-                ? Optional.of(HardState.newBuilder().setTerm(term).setVote(vote).build())
-                : Optional.empty(),
-            toAppend,
-            afterSync,
-            committed,
-            snapshotsFor,
-            reads,
-            failedReads);
-    now = new ArrayList<>();
-    hardStateChanged = false;
-    toAppend = new ArrayList<>();
-    afterSync = new ArrayList<>();
-    snapshotsFor = new ArrayList<>();
-    reads = new ArrayList<>();
-    failedReads = new ArrayList<>();
-    return ready;
+    return out.take(hardState(), committed);
   }
 
   /** True if {@link #ready} would say anything. */
   boolean hasReady(boolean mayApply) {
-    return hardStateChanged
-        || !toAppend.isEmpty()
-        || !now.isEmpty()
-        || !afterSync.isEmpty()
-        || !snapshotsFor.isEmpty()
-        || !reads.isEmpty()
-        || !failedReads.isEmpty()
-        || (mayApply && Math.min(commit, durable) > handedOut);
+    return !out.isEmpty() || (mayApply && Math.min(commit, durable) > handedOut);
   }
 }

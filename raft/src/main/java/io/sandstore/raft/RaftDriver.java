@@ -4,6 +4,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Disk;
+import io.sandstore.host.DiskFile;
 import io.sandstore.host.Host;
 import io.sandstore.host.Mailbox;
 import io.sandstore.rpc.LostException;
@@ -12,7 +13,6 @@ import io.sandstore.wire.Batch;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Errno;
-import io.sandstore.wire.HardState;
 import io.sandstore.wire.Member;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.SnapshotChunk;
@@ -53,6 +53,12 @@ public final class RaftDriver implements CommandLog, Closeable {
   /** A learner this close to the leader's log becomes a voter. */
   private static final long PROMOTION_LAG_MAX = 64;
 
+  /** Before a snapshot whose stream broke off is sent again. */
+  private static final Duration STREAM_PAUSE = Duration.ofMillis(200);
+
+  private static final Duration RENEWAL_LIMIT = Duration.ofMinutes(5);
+  private static final String REMOVED = "raft/removed";
+
   /**
    * Sizes.
    *
@@ -63,6 +69,11 @@ public final class RaftDriver implements CommandLog, Closeable {
 
     private static final long ENTRIES_KEPT_MAX = 4096;
     private static final int ENTRY_BYTES = 512;
+
+    /** Log that compaction leaves, at most, for a living member that still needs it. */
+    long logBytesMax() {
+      return 4 * snapshotBytes;
+    }
 
     /** Kept behind a snapshot, so that a short absence does not take a snapshot to mend. */
     long entriesKept() {
@@ -95,6 +106,7 @@ public final class RaftDriver implements CommandLog, Closeable {
 
   private final Host host;
   private final Clock clock;
+  private final Disk disk;
   private final long self;
   private final Transport transport;
   private final Sizes sizes;
@@ -102,6 +114,8 @@ public final class RaftDriver implements CommandLog, Closeable {
   private final LogStore store;
   private final SnapshotStore snapshots;
   private final SnapshotReceiver receiver;
+  private final SnapshotSender sender;
+  private final AtomicLong snapshotsDamaged = new AtomicLong();
   private final RaftCore core;
   private final Applier applier;
   private final Mailbox<Event> inbox;
@@ -122,7 +136,8 @@ public final class RaftDriver implements CommandLog, Closeable {
    * Recovers a member from its disk. Nothing runs yet.
    *
    * @param founders the members before the first entry of the log
-   * @throws CorruptLogException if the disk lost what this member may have promised
+   * @throws CorruptLogException if the disk lost what this member may have promised, or nobody
+   *     counts on that any more: it was removed
    */
   public RaftDriver(
       Host host,
@@ -136,9 +151,13 @@ public final class RaftDriver implements CommandLog, Closeable {
       throws IOException {
     this.host = host;
     this.clock = host.clock();
+    this.disk = disk;
     this.self = self;
     this.transport = transport;
     this.sizes = sizes;
+    if (disk.exists(REMOVED)) {
+      throw new CorruptLogException("this member was removed from the cluster");
+    }
     this.snapshots = new SnapshotStore(disk);
     this.inbox = new Mailbox<>(clock, INBOX_MAX);
 
@@ -165,6 +184,7 @@ public final class RaftDriver implements CommandLog, Closeable {
             recovery.membership,
             clock.nanos());
     this.receiver = new SnapshotReceiver(disk, snapshots);
+    this.sender = new SnapshotSender(snapshots, transport, this::renewSnapshot, self);
     this.applier =
         new Applier(
             host,
@@ -317,6 +337,7 @@ public final class RaftDriver implements CommandLog, Closeable {
   }
 
   private void carryOut(Ready ready) throws IOException {
+    publishLease(); // a message below may end it
     ready.now().forEach(this::send);
     if (ready.mustSync()) {
       long before = clock.nanos();
@@ -339,6 +360,23 @@ public final class RaftDriver implements CommandLog, Closeable {
         barrier.completeExceptionally(notLeader());
       }
     }
+    if (ready.removed()) {
+      leaveForGood();
+    }
+  }
+
+  /**
+   * Nobody counts on this member any more, and it must not answer as if somebody did. The mark
+   * makes the next start come back as a new member.
+   */
+  private void leaveForGood() throws IOException {
+    try (DiskFile mark = disk.open(REMOVED, true)) {
+      mark.force();
+    }
+    disk.forceDirectory("raft");
+    running = false;
+    String why = "this member was removed from the cluster; started again, it joins as a new one";
+    host.halt().halt(why, new CorruptLogException(why));
   }
 
   private void complete(long barrier, long index) {
@@ -355,9 +393,12 @@ public final class RaftDriver implements CommandLog, Closeable {
         .ifPresent(name -> transport.send(name, message));
   }
 
+  private void publishLease() {
+    lease = new Lease(core.leaseUntil(), core.termStart());
+  }
+
   private void publish() {
-    long until = core.leaseUntil();
-    lease = new Lease(until, core.termStart());
+    publishLease();
     Standing before = standing;
     standing = look();
     if (!before.role().equals(standing.role())) {
@@ -390,6 +431,7 @@ public final class RaftDriver implements CommandLog, Closeable {
         applier.applied(),
         members,
         applier.snapshotsTaken(),
+        snapshotsDamaged.get(),
         behind(members));
   }
 
@@ -418,7 +460,9 @@ public final class RaftDriver implements CommandLog, Closeable {
         new Task(
             "compact",
             at -> {
-              core.compactTo(Math.max(0, index - sizes.entriesKept()));
+              boolean room = store.bytes() < sizes.logBytesMax();
+              long spared = room ? core.dispensable(at) : Long.MAX_VALUE;
+              core.compactTo(Math.max(0, Math.min(index - sizes.entriesKept(), spared)));
               store.compactTo(core.firstIndex() - 1);
             }));
   }
@@ -430,46 +474,81 @@ public final class RaftDriver implements CommandLog, Closeable {
         .start(
             "snapshot to " + name,
             () -> {
-              long index = SnapshotReceiver.send(snapshots, transport, clock, name, self, to, term);
+              long index = stream(name, to, term);
               inbox.put(new Task("sent", at -> core.snapshotSent(to, index, index > 0)));
             });
+  }
+
+  /** Index of the snapshot that a member has now, or 0 after a pause if it has none. */
+  private long stream(String name, long to, long term) {
+    try {
+      return sender.send(name, to, term, () -> running && standing.term() == term);
+    } catch (IOException | RuntimeException e) {
+      log.info("snapshot to {} broke off: {}", name, e.getMessage());
+      pause();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    return 0;
+  }
+
+  private void pause() {
+    try {
+      clock.sleep(STREAM_PAUSE);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Our own snapshot is damaged: it is of no use to anybody, ourselves included. */
+  private void renewSnapshot(String why) throws IOException, InterruptedException {
+    snapshotsDamaged.incrementAndGet();
+    log.error("a snapshot of our own is damaged, taking a new one: {}", why);
+    try {
+      clock.await(applier.snapshotNow(), RENEWAL_LIMIT);
+    } catch (TimeoutException | ExecutionException e) {
+      throw new LostException("no new snapshot in time", e);
+    }
   }
 
   /**
    * Stores a piece of a leader's snapshot.
    *
-   * @throws PosixException if it does not continue what came before; the sender starts over
+   * @return where the sender should go on
+   * @throws PosixException if it does not continue what came before
    */
-  public void receiveChunk(SnapshotChunk chunk, ByteBuffer bytes) throws IOException {
+  public long receiveChunk(SnapshotChunk chunk, ByteBuffer bytes) throws IOException {
     if (chunk.getTo() != self) {
       throw new PosixException(Errno.MISMATCH, "snapshot for another incarnation");
     }
-    Optional<SnapshotMeta> whole = receiver.accept(chunk, bytes);
-    whole.ifPresent(
-        meta ->
-            inbox.put(
-                new Task("install", at -> install(chunk.getFrom(), chunk.getTerm(), meta, at))));
+    SnapshotReceiver.Received received = receiver.accept(chunk, bytes);
+    received
+        .whole()
+        .ifPresent(
+            meta ->
+                inbox.put(
+                    new Task(
+                        "install", at -> install(chunk.getFrom(), chunk.getTerm(), meta, at))));
+    return received.next();
   }
 
   private void install(long from, long term, SnapshotMeta meta, long at) throws IOException {
     while (core.hasReady(true)) {
       carryOut(core.ready(true));
     }
-    boolean useful =
+    RaftCore.Install outcome =
         core.install(from, term, meta.getIndex(), meta.getTerm(), meta.getConfiguration(), at);
-    if (!useful) {
+    if (outcome != RaftCore.Install.RESET) {
       receiver.discard(meta.getIndex());
       return;
     }
     log.info("installing the leader's snapshot at {}", meta.getIndex());
     receiver.publish(meta.getIndex());
-    HardState state = core.ready(false).hardState().orElse(store.hardState());
-    store.reset(state);
+    store.reset(core.hardState());
     LostException lost = new LostException("another leader's snapshot took the place");
     pending.values().forEach(p -> p.outcomes().forEach(o -> o.completeExceptionally(lost)));
     pending.clear();
     applier.restore(meta);
-    send(new Message.AppendReply(self, from, core.term(), true, meta.getIndex(), 0, 0, 0));
   }
 
   // --- Members ---
@@ -479,7 +558,7 @@ public final class RaftDriver implements CommandLog, Closeable {
       return;
     }
     for (Member member : core.configuration().getMembersList()) {
-      if (member.getLearner() && core.lag(member.getId()) <= PROMOTION_LAG_MAX) {
+      if (member.getLearner() && core.hasCaughtUp(member.getId(), PROMOTION_LAG_MAX, at)) {
         log.info("{} has caught up and becomes a voter", member.getName());
         core.proposeConfiguration(
             Configurations.promoted(core.configuration(), member.getId()), at);
@@ -532,7 +611,7 @@ public final class RaftDriver implements CommandLog, Closeable {
                 long target =
                     Configurations.byName(core.configuration(), to)
                         .map(Member::getId)
-                        .orElse(core.mostCaughtUp());
+                        .orElseGet(() -> core.successor(at));
                 core.transferTo(target, at);
               }));
       clock.sleep(Duration.ofMillis(20));

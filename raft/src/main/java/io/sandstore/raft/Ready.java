@@ -13,6 +13,7 @@ import java.util.Optional;
  * @param snapshotsFor members whose next entry the log no longer has
  * @param reads barriers that were reached: (id, index that must be applied first)
  * @param failedReads barriers that will never be reached here
+ * @param removed this member is none any more, and never will be again
  */
 public record Ready(
     List<Message> now,
@@ -22,7 +23,8 @@ public record Ready(
     List<Entry> committed,
     List<Long> snapshotsFor,
     List<Read> reads,
-    List<Long> failedReads) {
+    List<Long> failedReads,
+    boolean removed) {
 
   /** A read barrier that was reached. */
   public record Read(long id, long index) {}

@@ -1,6 +1,5 @@
 package io.sandstore.raft;
 
-import io.sandstore.host.Clock;
 import io.sandstore.host.Disk;
 import io.sandstore.host.DiskFile;
 import io.sandstore.rpc.PosixException;
@@ -9,76 +8,139 @@ import io.sandstore.wire.SnapshotChunk;
 import io.sandstore.wire.SnapshotMeta;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
-/** Moves snapshot files between members, piece by piece; neither side holds more than one. */
+/**
+ * Puts together a snapshot that comes in pieces. What came of a file is kept when its stream breaks
+ * off: the next stream of the same file goes on from there.
+ */
 final class SnapshotReceiver {
 
-  private static final Logger log = LoggerFactory.getLogger(SnapshotReceiver.class);
-  private static final int CHUNK_BYTES = 1 << 20;
+  /** Forced now and then, so that the last piece need not wait for all of them. */
+  private static final long FORCE_BYTES = 32 << 20;
+
   private static final String PARTIAL = SnapshotStore.temporary("partial");
+
+  /**
+   * Which file comes.
+   *
+   * @param size 0 from a release that sends each stream from its beginning
+   */
+  private record Source(long from, long index, long size, int crc) {
+    static final Source NONE = new Source(0, 0, 0, 0);
+
+    static Source of(SnapshotChunk chunk) {
+      return new Source(chunk.getFrom(), chunk.getIndex(), chunk.getSize(), chunk.getCrc());
+    }
+  }
+
+  /**
+   * What became of a piece.
+   *
+   * @param next where the sender should go on
+   * @param whole the meta, if this piece made the file whole and durable
+   */
+  record Received(long next, Optional<SnapshotMeta> whole) {}
 
   private final Disk disk;
   private final SnapshotStore snapshots;
   private final ReentrantLock receiving = new ReentrantLock();
+  private Source source = Source.NONE;
+  private long term;
   private @Nullable DiskFile file;
-  private long sender;
-  private long index;
   private long next;
+  private long forced;
 
   SnapshotReceiver(Disk disk, SnapshotStore snapshots) {
     this.disk = disk;
     this.snapshots = snapshots;
   }
 
-  /** Stores a piece; the meta when it was the last one and the file is whole and durable. */
-  Optional<SnapshotMeta> accept(SnapshotChunk chunk, ByteBuffer bytes) throws IOException {
+  /**
+   * Stores a piece, if it is the next one.
+   *
+   * @throws PosixException EINVAL if it belongs to a stream of a former leader, or does not fit
+   * @throws CorruptLogException if it was the last one and the file is damaged
+   */
+  Received accept(SnapshotChunk chunk, ByteBuffer bytes) throws IOException {
     receiving.lock();
     try {
-      if (chunk.getOffset() == 0) {
+      if (chunk.getTerm() < term) {
+        throw new PosixException(Errno.EINVAL, "a piece of a former leader's snapshot");
+      }
+      boolean first = chunk.getOffset() == 0;
+      boolean known = source.equals(Source.of(chunk)) && chunk.getSize() > 0;
+      if (first && !known) {
         begin(chunk);
       }
-      DiskFile open = file;
-      if (open == null
-          || chunk.getFrom() != sender
-          || chunk.getIndex() != index
-          || chunk.getOffset() != next) {
+      term = chunk.getTerm();
+      if (!source.equals(Source.of(chunk))) {
         throw new PosixException(Errno.EINVAL, "this piece does not continue the snapshot");
       }
-      int length = bytes.remaining();
-      open.write(bytes.duplicate(), next);
-      next += length;
-      return chunk.getLast() ? Optional.of(finish(open)) : Optional.empty();
+      DiskFile open = file;
+      if (open == null || chunk.getOffset() != next || !bytes.hasRemaining()) {
+        return new Received(next, Optional.empty());
+      }
+      return store(open, chunk, bytes);
     } finally {
       receiving.unlock();
     }
   }
 
-  private void begin(SnapshotChunk chunk) throws IOException {
-    if (file != null) {
-      file.close();
+  private Received store(DiskFile open, SnapshotChunk chunk, ByteBuffer bytes) throws IOException {
+    long end = next + bytes.remaining();
+    if (chunk.getSize() > 0 && chunk.getLast() != (end == chunk.getSize())) {
+      throw new PosixException(Errno.EINVAL, "the pieces are not the file that was announced");
     }
-    disk.delete(PARTIAL);
-    file = disk.open(PARTIAL, true);
-    sender = chunk.getFrom();
-    index = chunk.getIndex();
-    next = 0;
+    try {
+      open.write(bytes.duplicate(), next);
+      next = end;
+      if (chunk.getLast()) {
+        return new Received(end, Optional.of(finish(open, chunk)));
+      }
+      if (next - forced >= FORCE_BYTES) {
+        open.force();
+        forced = next;
+      }
+      return new Received(end, Optional.empty());
+    } catch (IOException e) {
+      forget(); // what a failed write or force left is not known
+      throw e;
+    }
   }
 
-  private SnapshotMeta finish(DiskFile open) throws IOException {
-    open.force();
-    open.close();
+  private void begin(SnapshotChunk chunk) throws IOException {
+    forget();
+    disk.delete(PARTIAL);
+    file = disk.open(PARTIAL, true);
+    source = Source.of(chunk);
+  }
+
+  private void forget() throws IOException {
+    DiskFile open = file;
     file = null;
+    source = Source.NONE;
+    next = 0;
+    forced = 0;
+    if (open != null) {
+      open.close();
+    }
+  }
+
+  private SnapshotMeta finish(DiskFile open, SnapshotChunk chunk) throws IOException {
+    open.force();
     SnapshotMeta meta;
     try (SnapshotStore.Reader reader = snapshots.read(PARTIAL)) {
-      reader.verify();
+      int crc = reader.verify();
       meta = reader.meta();
+      if (meta.getIndex() != chunk.getIndex() || (chunk.getSize() > 0 && crc != chunk.getCrc())) {
+        throw new CorruptLogException("the snapshot that came is not the one that was announced");
+      }
     }
+    file = null; // who asks again is told that all is here
+    open.close();
     disk.rename(PARTIAL, whole(meta.getIndex()));
     return meta;
   }
@@ -91,56 +153,16 @@ final class SnapshotReceiver {
     snapshots.publish(whole(snapshotIndex), snapshotIndex);
   }
 
+  /** Drops a whole snapshot; it would have to be sent again. */
   void discard(long snapshotIndex) throws IOException {
-    disk.delete(whole(snapshotIndex));
-  }
-
-  /** Sends the newest snapshot; its index, or 0 if that failed. */
-  static long send(
-      SnapshotStore snapshots,
-      Transport transport,
-      Clock clock,
-      String name,
-      long from,
-      long to,
-      long term) {
+    receiving.lock();
     try {
-      SnapshotStore.Stored stored = snapshots.newest().orElseThrow();
-      log.info("sending the snapshot at {} to {}", stored.index(), name);
-      try (DiskFile file = snapshots.open(stored)) {
-        long size = file.size();
-        for (long offset = 0; offset < size; offset += CHUNK_BYTES) {
-          ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(CHUNK_BYTES, size - offset));
-          file.readFully(bytes, offset);
-          transport.sendChunk(
-              name,
-              SnapshotChunk.newBuilder()
-                  .setFrom(from)
-                  .setTo(to)
-                  .setTerm(term)
-                  .setIndex(stored.index())
-                  .setOffset(offset)
-                  .setLast(offset + bytes.capacity() == size)
-                  .build(),
-              bytes.flip());
-        }
+      disk.delete(whole(snapshotIndex));
+      if (source.index() == snapshotIndex && file == null) {
+        forget();
       }
-      return stored.index();
-    } catch (IOException | RuntimeException e) {
-      log.info("snapshot to {} broke off: {}", name, e.getMessage());
-      pause(clock);
-      return 0;
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return 0;
-    }
-  }
-
-  private static void pause(Clock clock) {
-    try {
-      clock.sleep(Duration.ofMillis(200));
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+    } finally {
+      receiving.unlock();
     }
   }
 }

@@ -51,10 +51,6 @@ final class SnapshotStore {
                     Long.parseUnsignedLong(name.substring("snapshot-".length()), 16)));
   }
 
-  DiskFile open(Stored stored) throws IOException {
-    return disk.open(stored.path(), false);
-  }
-
   static String temporary(String purpose) {
     return DIRECTORY + "/snapshot-" + purpose + ".tmp";
   }
@@ -156,6 +152,7 @@ final class SnapshotStore {
     private final DiskFile file;
     private final SnapshotMeta meta;
     private ByteBuffer chunk = ByteBuffer.allocate(0);
+    private final CRC32C crc = new CRC32C();
     private long position;
     private boolean ended;
 
@@ -171,10 +168,10 @@ final class SnapshotStore {
       if (length < 0 || length > META_BYTES_MAX) {
         throw new CorruptLogException(path + " has a damaged header");
       }
-      int crc = header.getInt();
+      int expected = header.getInt();
       ByteBuffer bytes = take(length);
-      boolean first = version == 1 && crc == crc(bytes);
-      if (!first && crc != headerCrc(version, bytes)) {
+      boolean first = version == 1 && expected == crc(bytes);
+      if (!first && expected != headerCrc(version, bytes)) {
         throw new CorruptLogException(path + " has a damaged header");
       }
       if (!first && version != VERSION) {
@@ -200,6 +197,19 @@ final class SnapshotStore {
       ByteBuffer bytes = ByteBuffer.allocate(length);
       file.readFully(bytes, position);
       position += length;
+      bytes.flip();
+      crc.update(bytes.duplicate());
+      return bytes;
+    }
+
+    long size() throws IOException {
+      return file.size();
+    }
+
+    /** Bytes of the file as it is, its format included. */
+    ByteBuffer at(long offset, int length) throws IOException {
+      ByteBuffer bytes = ByteBuffer.allocate(length);
+      file.readFully(bytes, offset);
       return bytes.flip();
     }
 
@@ -218,9 +228,9 @@ final class SnapshotStore {
       if (length < 0 || length > CHUNK_BYTES) {
         throw new CorruptLogException(path + " is damaged");
       }
-      int crc = take(4).getInt();
+      int expected = take(4).getInt();
       chunk = take(length);
-      if (crc(chunk) != crc) {
+      if (crc(chunk) != expected) {
         throw new CorruptLogException(path + " is damaged");
       }
       return true;
@@ -242,12 +252,13 @@ final class SnapshotStore {
       return part;
     }
 
-    /** Reads to the end, which checks every byte. */
-    void verify() throws IOException {
+    /** Reads to the end, which checks every byte; the CRC32C of the whole file. */
+    int verify() throws IOException {
       byte[] sink = new byte[CHUNK_BYTES];
       while (read(sink, 0, sink.length) >= 0) {
         // Reading is checking.
       }
+      return (int) crc.getValue();
     }
 
     @Override

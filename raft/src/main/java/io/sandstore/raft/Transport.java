@@ -10,7 +10,12 @@ public interface Transport {
   /** Sends a message if it can; never blocks, never fails, may lose it. */
   void send(String toName, Message message);
 
-  /** Sends a piece of a snapshot and waits until it is stored. */
-  void sendChunk(String toName, SnapshotChunk chunk, ByteBuffer bytes)
+  /**
+   * Sends a piece of a snapshot and waits until it is stored.
+   *
+   * @return where the receiver wants to go on
+   * @throws IOException if it refused the piece or did not answer for 10 s
+   */
+  long sendChunk(String toName, SnapshotChunk chunk, ByteBuffer bytes)
       throws IOException, InterruptedException;
 }

@@ -96,8 +96,8 @@ class RaftDriverTest extends CommandLogContract {
     }
 
     @Override
-    public void sendChunk(String toName, SnapshotChunk chunk, ByteBuffer bytes) throws IOException {
-      drivers.get(toName).receiveChunk(chunk, bytes);
+    public long sendChunk(String toName, SnapshotChunk chunk, ByteBuffer bytes) throws IOException {
+      return drivers.get(toName).receiveChunk(chunk, bytes);
     }
   }
 }

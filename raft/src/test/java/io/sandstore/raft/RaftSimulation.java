@@ -136,6 +136,17 @@ final class RaftSimulation {
           "StateMachineSafety: " + name + " applied " + entry + ", another " + other);
     }
 
+    void install(long from, long term, SnapshotMeta meta) {
+      if (core.install(from, term, meta.getIndex(), meta.getTerm(), meta.getConfiguration(), now)
+          == RaftCore.Install.RESET) {
+        hardState = core.hardState();
+        snapshot = meta;
+        disk.clear();
+        appliedIndex = meta.getIndex();
+      }
+      settle();
+    }
+
     void compact() {
       if (appliedIndex > snapshot.getIndex()) {
         Entry last = disk.get(appliedIndex);
@@ -284,6 +295,7 @@ final class RaftSimulation {
             Node node = nodes.get(message.to());
             if (node != null && node.up) {
               node.core.receive(copy, now);
+              node.core.tick(now);
               node.settle();
               node.schedule();
             }
@@ -300,13 +312,8 @@ final class RaftSimulation {
         () -> {
           Node node = nodes.get(to);
           boolean arrives = node != null && node.up && (healed || !chance(0.3));
-          if (arrives
-              && node.core.install(
-                  from.id, term, meta.getIndex(), meta.getTerm(), meta.getConfiguration(), now)) {
-            node.hardState = node.core.ready(false).hardState().orElse(node.hardState);
-            node.snapshot = meta;
-            node.disk.clear();
-            node.appliedIndex = meta.getIndex();
+          if (arrives) {
+            node.install(from.id, term, meta);
           }
           if (from.up && from.epoch == epoch) {
             from.core.snapshotSent(to, arrives ? meta.getIndex() : 0, arrives);
@@ -349,10 +356,11 @@ final class RaftSimulation {
         long id = nextRead++;
         readFloor.put(id, committed.isEmpty() ? 0 : committed.lastKey());
         node.core.read(id, now);
+        node.core.tick(now);
       }
       for (Member member : node.core.configuration().getMembersList()) {
         if (member.getLearner()
-            && node.core.lag(member.getId()) < 5
+            && node.core.hasCaughtUp(member.getId(), 5, now)
             && node.core.mayChangeMembers()) {
           node.core.proposeConfiguration(
               Configurations.promoted(node.core.configuration(), member.getId()), now);
