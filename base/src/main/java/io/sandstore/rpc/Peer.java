@@ -7,6 +7,7 @@ import io.sandstore.host.Link;
 import io.sandstore.wire.Header;
 import io.sandstore.wire.Hello;
 import io.sandstore.wire.HelloReply;
+import io.sandstore.wire.Ping;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -18,6 +19,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -41,11 +43,17 @@ public final class Peer implements Closeable {
 
   private static final Duration DIAL_LIMIT = Duration.ofSeconds(2);
 
+  private static final Duration PROBE_LIMIT = Duration.ofSeconds(1);
+
+  /** Larger payloads may not fit into the socket's buffer: sending them can hang. */
+  private static final int WATCHED_BYTES = 16 << 10;
+
   private final Host host;
   private final String address;
   private final Supplier<Hello> hello;
   private final Lane[] lanes = new Lane[BULK + BULK_LANES];
   private final AtomicLong nextBulk = new AtomicLong();
+  private final PeerHealth health = new PeerHealth();
   private volatile boolean closed;
   private volatile @Nullable HelloReply greeting;
 
@@ -69,6 +77,44 @@ public final class Peer implements Closeable {
   /** What the other end called itself when it last answered, or null before that. */
   public @Nullable HelloReply greeting() {
     return greeting;
+  }
+
+  /** It did not answer in time: whoever has a choice asks another one, until a probe is answered. */
+  public void failed() {
+    health.failed(host.clock().nanos());
+  }
+
+  /**
+   * True if it is better not to ask this peer. Does not wait; finds out in the background, now and
+   * then, whether that is still so, and who a peer is that never answered.
+   */
+  public boolean isSuspect() {
+    long now = host.clock().nanos();
+    if (health.claimProbe(now, greeting == null)) {
+      host.threads().start("probe " + address, this::probe);
+    }
+    return health.isSuspect(now);
+  }
+
+  private void probe() {
+    boolean answered = false;
+    try {
+      Header.Builder ping = Header.newBuilder().setPing(Ping.getDefaultInstance());
+      call(ping, host.clock().deadline(PROBE_LIMIT)).close();
+      answered = true;
+    } catch (LostException e) {
+      drop(); // a link that says nothing may be one that nobody holds the other end of
+    } catch (IOException e) {
+      // Not back yet.
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    health.probed(answered, host.clock().nanos());
+  }
+
+  /** True if a request on this lane goes out at once, without a dial before it. */
+  public boolean isOpen(int lane) {
+    return lanes[lane].open().isPresent();
   }
 
   /** A lane for a block. */
@@ -215,6 +261,9 @@ public final class Peer implements Closeable {
 
     /** Makes the next call dial again. */
     void fail(CompletableFuture<Connection> attempt, IOException cause) {
+      if (!attempt.isDone()) {
+        failed(); // no link, or no greeting
+      }
       synchronized (this) {
         if (attempt == current) {
           current = null;
@@ -258,6 +307,7 @@ public final class Peer implements Closeable {
     public Frame await() throws IOException, InterruptedException {
       try {
         Frame frame = host.clock().await(answer, deadline.left());
+        health.answered(host.clock().nanos());
         return checked(new Frame(frame.header(), frame.payload(), frame.release()));
       } catch (ExecutionException e) {
         throw new LostException("link to " + address + " broke: " + reason(e), e);
@@ -270,6 +320,11 @@ public final class Peer implements Closeable {
       } finally {
         connection.pending.remove(id);
       }
+    }
+
+    /** Tells when the answer is here, or why none will come; {@link #await} returns at once then. */
+    public void onArrival(Consumer<@Nullable Throwable> todo) {
+      answer.whenComplete((frame, failure) -> todo.accept(failure));
     }
 
     /** Takes no answer any more. */
@@ -315,7 +370,8 @@ public final class Peer implements Closeable {
       this.ready = ready;
     }
 
-    Call begin(Header.Builder request, ByteBuffer payload, Deadline deadline) throws LostException {
+    Call begin(Header.Builder request, ByteBuffer payload, Deadline deadline)
+        throws LostException, InterruptedException {
       Call call = new Call(this, nextId.incrementAndGet(), deadline);
       pending.put(call.id, call.answer);
       try {
@@ -325,11 +381,46 @@ public final class Peer implements Closeable {
         }
         long leftMs = deadline.left().toMillis();
         request.setId(call.id).setDeadlineMs((int) Math.min(Integer.MAX_VALUE, leftMs));
-        link.send(Frame.of(Payloads.seal(request, payload).build(), payload));
+        send(Frame.of(Payloads.seal(request, payload).build(), payload), deadline);
         return call;
       } catch (IOException e) {
         call.giveUp();
         throw new LostException("link to " + address + " broke: " + e.getMessage(), e);
+      } catch (InterruptedException e) {
+        call.giveUp();
+        throw e;
+      }
+    }
+
+    /** A peer that does not read must not hold up its caller: the link breaks at the deadline. */
+    private void send(Frame frame, Deadline deadline) throws IOException, InterruptedException {
+      if (frame.payloadBytes() <= WATCHED_BYTES) {
+        link.send(frame);
+        return;
+      }
+      CompletableFuture<Boolean> sent = new CompletableFuture<>();
+      host.threads()
+          .start(
+              "send",
+              () -> {
+                try {
+                  link.send(frame);
+                  sent.complete(true);
+                } catch (IOException | RuntimeException e) {
+                  sent.completeExceptionally(e);
+                }
+              });
+      try {
+        host.clock().await(sent, deadline.left());
+      } catch (ExecutionException e) {
+        throw new IOException(reason(e), e);
+      } catch (TimeoutException e) {
+        throw new IOException("it does not take what is sent", e);
+      } finally {
+        if (!sent.isDone()) {
+          link.close();
+          sent.handle((done, failure) -> true).join(); // the payload is the caller's again
+        }
       }
     }
 

@@ -19,11 +19,13 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.IntStream;
 
 /**
  * The nodes a client knows, and how a request gets to one that answers: the one that answered last
@@ -41,6 +43,7 @@ final class Connector implements Closeable {
   private final Host host;
   private final Clock clock;
   private final List<Peer> peers = new ArrayList<>();
+  private final HedgeDelay hedges = new HedgeDelay();
   private final AtomicLong turn = new AtomicLong();
   private final Set<Integer> tried = ConcurrentHashMap.newKeySet();
   private volatile int preferred;
@@ -90,22 +93,15 @@ final class Connector implements Closeable {
   }
 
   /**
-   * A part of a block: from a holder if one is known. Bytes that are damaged are asked for again,
-   * to be checked by the node, which mends its block or gets them from another one.
+   * A part of a block: from a holder if one is known, and from another one if the first takes long.
+   * Bytes that are damaged are asked for again, to be checked by the node, which mends its block or
+   * gets them from another one.
    *
    * @return whose {@link #asked} bytes are what was asked for; the caller releases it
    */
   Frame fetch(ReadBlock part, List<String> holders, Deadline deadline)
       throws IOException, InterruptedException {
-    int first = holder(holders);
-    Header.Builder request = Header.newBuilder().setReadBlock(part);
-    Frame answer;
-    try {
-      answer = call(request, Frame.NO_PAYLOAD, deadline, first, true);
-    } catch (DamagedException e) {
-      request.getReadBlockBuilder().clearUnchecked();
-      answer = call(request, Frame.NO_PAYLOAD, deadline, first, true);
-    }
+    Frame answer = fetched(part, holders, deadline);
     if (asked(answer, part).remaining() != part.getLength()) {
       answer.close();
       throw new PosixException(Errno.EIO, "short read of block " + part.getBlock());
@@ -113,13 +109,41 @@ final class Connector implements Closeable {
     return answer;
   }
 
-  /** Asks a holder for a part of a block, to be waited for later; if it fails: {@link #fetch}. */
-  Peer.Call begin(ReadBlock part, List<String> holders, Deadline deadline)
+  private Frame fetched(ReadBlock part, List<String> holders, Deadline deadline)
       throws IOException, InterruptedException {
-    Peer peer = peers.get(holder(holders));
+    Header.Builder again = Header.newBuilder().setReadBlock(part);
+    try {
+      return await(begin(part, holders, deadline), holders);
+    } catch (PosixException e) {
+      if (!isTransient(e.errno())) {
+        throw e;
+      }
+    } catch (DamagedException e) {
+      again.getReadBlockBuilder().clearUnchecked();
+    } catch (IOException e) {
+      // Asked again, of one after the other.
+    }
+    try {
+      return call(again, Frame.NO_PAYLOAD, deadline, holder(holders, Optional.empty()), true);
+    } catch (DamagedException e) {
+      again.getReadBlockBuilder().clearUnchecked();
+      return call(again, Frame.NO_PAYLOAD, deadline, holder(holders, Optional.empty()), true);
+    }
+  }
+
+  /** Asks for a part of a block, to be waited for later; if it fails: {@link #fetch}. */
+  HedgedRead begin(ReadBlock part, List<String> holders, Deadline deadline) {
+    Peer first = peers.get(holder(holders, Optional.empty()));
     Deadline limit = clock.deadline(deadline.leftAtMost(ATTEMPT_LIMIT));
-    Header.Builder request = Header.newBuilder().setReadBlock(part);
-    return peer.begin(peer.bulkLane(), request, Frame.NO_PAYLOAD, limit);
+    return new HedgedRead(host, hedges, part, first, limit);
+  }
+
+  /** Waits for a part that was asked for; if it is late, asks another holder, too. */
+  Frame await(HedgedRead begun, List<String> holders) throws IOException, InterruptedException {
+    return begun.await(
+        first ->
+            Optional.of(peers.get(holder(holders, Optional.of(first))))
+                .filter(other -> other != first));
   }
 
   /** The bytes of an answer that were asked for: it may hold whole chunks around them. */
@@ -131,25 +155,44 @@ final class Connector implements Closeable {
     return payload.slice(from, Math.min(part.getLength(), payload.remaining() - from));
   }
 
-  /** A known node that holds the block, or any. */
-  private int holder(List<String> holders) {
+  /** The node to ask for a block, in turns among those that are equally good. */
+  private int holder(List<String> holders, Optional<Peer> not) {
     int start = (int) Math.floorMod(turn.getAndIncrement(), (long) peers.size());
+    int best = start;
+    int bestRank = Integer.MAX_VALUE;
     for (int i = 0; i < peers.size(); i++) {
       int candidate = (start + i) % peers.size();
-      HelloReply greeting = peers.get(candidate).greeting();
-      if (greeting == null || holders.contains(greeting.getName())) {
-        return candidate;
+      int rank = rank(peers.get(candidate), holders) + (not.isPresent() && not.get() == peers.get(candidate) ? 8 : 0);
+      if (rank < bestRank) {
+        best = candidate;
+        bestRank = rank;
       }
     }
-    return start;
+    return best;
+  }
+
+  /** Holders first, then those that fetch it, then strangers; the suspect behind all of them. */
+  private static int rank(Peer peer, List<String> holders) {
+    HelloReply greeting = peer.greeting();
+    int rank = greeting == null ? 2 : holders.contains(greeting.getName()) ? 0 : 1;
+    return rank + (peer.isSuspect() ? 4 : 0);
+  }
+
+  /** All nodes, from one on in turn, the suspect behind the others. */
+  private List<Integer> order(int first) {
+    return IntStream.range(0, peers.size())
+        .mapToObj(i -> (first + i) % peers.size())
+        .sorted(Comparator.comparing(i -> peers.get(i).isSuspect()))
+        .toList();
   }
 
   private Frame call(
       Header.Builder request, ByteBuffer payload, Deadline deadline, int first, boolean bulk)
       throws IOException, InterruptedException {
     Duration pause = RETRY_MIN;
+    List<Integer> order = order(first);
     for (int attempt = 0; ; attempt++) {
-      int chosen = (first + attempt) % peers.size();
+      int chosen = order.get(attempt % peers.size());
       Peer peer = peers.get(chosen);
       tried.add(chosen);
       IOException last;
@@ -170,6 +213,9 @@ final class Connector implements Closeable {
         }
         last = e;
       } catch (LostException e) {
+        if (bulk) {
+          peer.failed(); // metadata may wait for the cluster, a block waits for this node only
+        }
         peer.drop(); // a link that says nothing may be one that nobody holds the other end of
         last = e;
       } catch (IOException e) {
@@ -181,6 +227,7 @@ final class Connector implements Closeable {
       if ((attempt + 1) % peers.size() == 0) {
         long jitter = host.random().nextLong(pause.toNanos());
         clock.sleep(pause.plusNanos(jitter));
+        order = order(first);
         pause = pause.multipliedBy(2).compareTo(RETRY_MAX) < 0 ? pause.multipliedBy(2) : RETRY_MAX;
       }
     }

@@ -1,7 +1,6 @@
 package io.sandstore.client;
 
 import io.sandstore.host.Frame;
-import io.sandstore.rpc.Peer;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Extent;
@@ -130,26 +129,23 @@ final class ReadAhead {
           chunk,
           new Part(chunk, client.connector().begin(chunk.request(), holders, client.deadline())));
       return true;
-    } catch (IOException e) {
+    } catch (RuntimeException e) {
       client.aheads().release();
-      return false; // the reader will see it, when it gets there
-    } catch (InterruptedException e) {
-      client.aheads().release();
-      throw SandstoreClient.interrupted(e);
+      throw e;
     }
   }
 
   /** A chunk that was asked for ahead, and its bytes when somebody has waited for them. */
   private final class Part {
     private final Chunk chunk;
-    private Peer.@Nullable Call call;
+    private @Nullable HedgedRead call;
     private @Nullable Frame answer;
     private @Nullable ByteBuffer bytes;
 
     /**
      * @param call under way, for which an "ahead" was taken; null: none
      */
-    Part(Chunk chunk, Peer.@Nullable Call call) {
+    Part(Chunk chunk, @Nullable HedgedRead call) {
       this.chunk = chunk;
       this.call = call;
     }
@@ -160,7 +156,7 @@ final class ReadAhead {
         return known;
       }
       try {
-        ByteBuffer fetched = awaited();
+        ByteBuffer fetched = awaited(holders);
         fetched = fetched == null ? fetched(holders) : fetched;
         bytes = fetched;
         return fetched;
@@ -170,13 +166,13 @@ final class ReadAhead {
     }
 
     /** What was asked for ahead; null if that did not work. */
-    private @Nullable ByteBuffer awaited() throws IOException, InterruptedException {
-      Peer.Call begun = call;
+    private @Nullable ByteBuffer awaited(List<String> holders) throws IOException, InterruptedException {
+      HedgedRead begun = call;
       if (begun == null) {
         return null;
       }
       try {
-        Frame came = begun.await();
+        Frame came = client.connector().await(begun, holders);
         call = null;
         answer = came;
         ByteBuffer asked = Connector.asked(came, chunk.request());
@@ -201,7 +197,7 @@ final class ReadAhead {
     }
 
     void close() {
-      Peer.Call begun = call;
+      HedgedRead begun = call;
       Frame came = answer;
       call = null;
       answer = null;

@@ -21,6 +21,7 @@ import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import java.util.function.LongConsumer;
 import java.util.random.RandomGenerator;
@@ -143,13 +144,30 @@ public final class BlockReader {
       } catch (PosixException e) {
         refusal = e.errno() == Errno.ENOENT ? refusal : e;
       } catch (IOException e) {
+        silent(name);
         refusal = new PosixException(Errno.EAGAIN, name + " does not answer: " + e.getMessage());
       }
     }
     throw refusal;
   }
 
-  /** The other members, holders first, otherwise at random. */
+  private void silent(String name) {
+    try {
+      cluster.peer(name).failed();
+    } catch (IOException e) {
+      // It has no address any more.
+    }
+  }
+
+  private boolean isSuspect(String name) {
+    try {
+      return cluster.peer(name).isSuspect();
+    } catch (IOException e) {
+      return true;
+    }
+  }
+
+  /** The other members: holders first, otherwise at random; those that do not answer last. */
   private List<String> others(long block) {
     Configuration members = namespace.configuration();
     long holders = namespace.holders(block).orElse(0);
@@ -165,6 +183,7 @@ public final class BlockReader {
       Collections.swap(first, 0, first.size() - 1);
     }
     first.addAll(rest);
+    first.sort(Comparator.comparing(this::isSuspect));
     return first;
   }
 }

@@ -30,8 +30,8 @@ import org.slf4j.LoggerFactory;
  * sends it to its holders, all at once; each answers when the block is durable.
  *
  * <p>A majority is enough. A holder that is merely slow is waited for, up to a limit; one that
- * failed is left out for a while and repairs itself later, so that one bad node costs one pause and
- * not one for every block.
+ * refused is left out for a while, one that did not answer until it answers a probe. It repairs
+ * itself later: one bad node costs one pause and not one for every block.
  */
 public final class BlockWriter {
 
@@ -148,11 +148,26 @@ public final class BlockWriter {
   }
 
   private boolean isLeftOut(Member member) {
-    Long until = leftOutUntil.get(member.getName());
-    return until != null && clock.nanos() < until && !member.getName().equals(cluster.self());
+    String name = member.getName();
+    if (name.equals(cluster.self())) {
+      return false;
+    }
+    Long until = leftOutUntil.get(name);
+    try {
+      return (until != null && clock.nanos() < until) || cluster.peer(name).isSuspect();
+    } catch (IOException e) {
+      return true; // no address of it is known
+    }
   }
 
   private void leaveOut(Member member, @Nullable Throwable failure) {
+    if (!(failure instanceof PosixException) && !member.getName().equals(cluster.self())) {
+      try {
+        cluster.peer(member.getName()).failed();
+      } catch (IOException e) {
+        // Then nobody asks it.
+      }
+    }
     if (leftOutUntil.put(member.getName(), clock.nanos() + LEFT_OUT.toNanos()) == null) {
       log.info("{} does not take blocks: {}", member.getName(), String.valueOf(failure));
     }
