@@ -10,8 +10,10 @@ import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.FileSystemStats;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -56,8 +58,17 @@ final class FileCommands {
       return 0;
     }
 
+    /**
+     * A path as the cluster knows it: absolute, with single slashes and none at its end.
+     *
+     * @throws IllegalArgumentException if nothing is named: never the root by mistake
+     */
     static String absolute(String path) {
-      return path.startsWith("/") ? path : "/" + path;
+      if (path.isEmpty()) {
+        throw new IllegalArgumentException("empty path; the root is /");
+      }
+      String names = path.replaceAll("/+", "/").replaceAll("^/|/$", "");
+      return "/" + names;
     }
 
     static String name(String path) {
@@ -115,7 +126,7 @@ final class FileCommands {
           list(entry.name(), TreeCopy.join(directory, entry.name()), entry.stat());
           after = entry.name();
         }
-      } while (page.more());
+      } while (page.more() && !System.out.checkError());
     }
 
     private void list(String name, String whole, FileStat stat) throws IOException {
@@ -183,16 +194,22 @@ final class FileCommands {
           int count;
           while ((count = file.read(ByteBuffer.wrap(bytes))) >= 0) {
             System.out.write(bytes, 0, count);
+            if (System.out.checkError()) {
+              return; // whose exit code that is: Main
+            }
           }
         }
       }
-      System.out.flush();
     }
   }
 
   /** Copies in or out. */
   abstract static class Copy extends FileCommand {
-    @Option(names = "--parallel", description = "files at a time (default: ${DEFAULT-VALUE})")
+    private static final int PARALLEL_MAX = 256;
+
+    @Option(
+        names = "--parallel",
+        description = "files at a time, 1 to 256 (default: ${DEFAULT-VALUE})")
     int parallel = 8;
 
     @Option(
@@ -202,6 +219,13 @@ final class FileCommands {
 
     @Option(names = "--json", description = "print bytes, files and seconds at the end")
     boolean json;
+
+    TreeCopy copy(SandstoreClient client) {
+      if (parallel < 1 || parallel > PARALLEL_MAX) {
+        throw new IllegalArgumentException("--parallel takes a number from 1 to " + PARALLEL_MAX);
+      }
+      return new TreeCopy(client, parallel);
+    }
 
     ProgressBar bar(String title, TreeCopy.Plan plan) {
       java.io.PrintStream out =
@@ -221,7 +245,9 @@ final class FileCommands {
       name = "put",
       description = {
         "Copies a file or a directory tree into the cluster. What was copied is durable.",
-        "Like cp -r: an existing directory as target takes the source under its own name."
+        "Like cp -r: an existing directory as target takes the source under its own name.",
+        "A file that exists is replaced as a whole: until then its new content is beside it, in",
+        ".sandstore-put-*, which a copy that was killed leaves there."
       },
       mixinStandardHelpOptions = true)
   static final class Put extends Copy {
@@ -233,20 +259,35 @@ final class FileCommands {
 
     @Override
     void run(SandstoreClient client) throws IOException, InterruptedException {
+      TreeCopy copy = copy(client);
       String goal = absolute(to);
       if (source.equals("-")) {
-        putStandardInput(client, goal);
+        copy.put(System.in, goal);
         return;
       }
       Path root = Path.of(source);
       if (!Files.exists(root)) {
         throw new NoSuchFileException(source);
       }
+      Path name = root.toAbsolutePath().normalize().getFileName();
+      goal = inside(client, goal, name == null ? "" : name.toString());
+      if (!Files.isDirectory(root) && !Files.isRegularFile(root)) {
+        try (InputStream pipe = Files.newInputStream(root)) {
+          copy.put(pipe, goal);
+        }
+        return;
+      }
+      root = root.toRealPath(); // a link that was named itself stands for what it names
       TreeCopy.Plan plan = TreeCopy.plan(root);
-      goal = inside(client, goal, root.toAbsolutePath().normalize().getFileName().toString());
       try (ProgressBar bar = bar("put", plan)) {
-        new TreeCopy(client, parallel).put(plan, root, goal, bar);
+        copy.put(plan, root, goal, bar);
         report(plan, bar);
+      }
+      if (!plan.skipped().isEmpty()) {
+        throw new FileSystemException(
+            String.join(", ", plan.skipped()),
+            null,
+            "neither file, directory nor link: not copied, unlike everything else");
       }
     }
 
@@ -260,17 +301,6 @@ final class FileCommands {
           return goal;
         }
         throw e;
-      }
-    }
-
-    private static void putStandardInput(SandstoreClient client, String goal) throws IOException {
-      EnumSet<OpenFlag> flags = EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_TRUNC);
-      try (SandFile file = client.open(goal, flags, 0644)) {
-        byte[] bytes = new byte[1 << 20];
-        int count;
-        while ((count = System.in.read(bytes)) >= 0) {
-          file.write(ByteBuffer.wrap(bytes, 0, count));
-        }
       }
     }
   }
@@ -292,7 +322,7 @@ final class FileCommands {
     @Override
     void run(SandstoreClient client) throws IOException, InterruptedException {
       String root = absolute(source);
-      TreeCopy copy = new TreeCopy(client, parallel);
+      TreeCopy copy = copy(client);
       TreeCopy.Plan plan = copy.plan(root);
       boolean into = Files.isDirectory(to) && !name(root).isEmpty();
       Path goal = into ? to.resolve(name(root)) : to;
@@ -367,6 +397,9 @@ final class FileCommands {
     @Option(names = "-f", description = "missing ones are fine")
     boolean force;
 
+    @Option(names = "--no-preserve-root", description = "with -r, empty the root if it is named")
+    boolean noPreserveRoot;
+
     @Override
     void run(SandstoreClient client) throws IOException {
       for (String path : paths) {
@@ -387,6 +420,10 @@ final class FileCommands {
       }
       if (!recursive) {
         throw new PosixException(Errno.EISDIR, path + " is a directory; use -r");
+      }
+      if (path.equals("/") && !noPreserveRoot) {
+        throw new PosixException(
+            Errno.EINVAL, "this would remove everything; if you mean it, --no-preserve-root");
       }
       removeTree(client, path);
     }

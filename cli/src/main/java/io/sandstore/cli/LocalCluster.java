@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -28,6 +29,8 @@ public final class LocalCluster {
   public static final String SEEDS = "127.0.0.1:9071,127.0.0.1:9072,127.0.0.1:9073";
 
   private static final List<String> NAMES = List.of("sandstore-0", "sandstore-1", "sandstore-2");
+
+  private static final long BEGAN_WITHIN_MS = 5_000;
 
   private final Path directory;
   private final int basePort;
@@ -111,7 +114,7 @@ public final class LocalCluster {
     builder.redirectErrorStream(true);
     builder.redirectOutput(ProcessBuilder.Redirect.appendTo(log(name).toFile()));
     Process process = builder.start();
-    Files.writeString(pidFile(name), Long.toString(process.pid()));
+    Files.writeString(pidFile(name), process.pid() + " " + began(process.toHandle()));
   }
 
   /**
@@ -161,16 +164,28 @@ public final class LocalCluster {
     return directory.resolve(name).resolve("pid");
   }
 
-  /** The node's process, if it runs. */
+  /**
+   * The node's process, if it runs. The number in the file may be another program's by now: ours is
+   * the one that began when the file says, within what the kernel's boot time wanders.
+   */
   public Optional<ProcessHandle> process(String name) throws IOException {
     Path file = pidFile(name);
     if (!Files.exists(file)) {
       return Optional.empty();
     }
-    long pid = Long.parseLong(Files.readString(file).strip());
+    String text = Files.readString(file).strip();
+    if (!text.matches("[0-9]{1,18} [0-9]{1,18}")) {
+      return Optional.empty();
+    }
+    long pid = Long.parseLong(text.substring(0, text.indexOf(' ')));
+    long began = Long.parseLong(text.substring(text.indexOf(' ') + 1));
     return ProcessHandle.of(pid)
         .filter(ProcessHandle::isAlive)
-        .filter(p -> p.info().command().map(c -> c.contains("java")).orElse(true));
+        .filter(p -> Math.abs(began(p) - began) <= BEGAN_WITHIN_MS);
+  }
+
+  private static long began(ProcessHandle process) {
+    return process.info().startInstant().map(Instant::toEpochMilli).orElse(0L);
   }
 
   public void startAll() throws IOException {

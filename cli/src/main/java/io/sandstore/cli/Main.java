@@ -16,7 +16,8 @@ import picocli.CommandLine.IVersionProvider;
  * {@code sandstore}: a node, and the commands that talk to a cluster.
  *
  * <p>Exit codes: 0 done; 1 refused (no such file, not empty...); 2 wrong usage; 3 the cluster could
- * not be reached or did not answer in time; 4 a check found a difference.
+ * not be reached or did not answer in time; 4 a check found a difference; 141 the reader of standard
+ * output went away, as for other programs in a pipe.
  */
 @Command(
     name = "sandstore",
@@ -29,7 +30,8 @@ import picocli.CommandLine.IVersionProvider;
       "1:refused; the message says why",
       "2:wrong usage",
       "3:the cluster could not be reached or did not answer in time",
-      "4:a check found a difference"
+      "4:a check found a difference",
+      "141:the reader of standard output went away"
     },
     subcommands = {
       NodeCommand.class,
@@ -57,6 +59,7 @@ public final class Main {
   static final int USAGE = 2;
   static final int UNREACHABLE = 3;
   static final int DIFFERENT = 4;
+  static final int OUTPUT_CLOSED = 141;
 
   private Main() {}
 
@@ -64,7 +67,18 @@ public final class Main {
     if (args.length == 0 || !(args[0].equals("node") || args[0].equals("cluster"))) {
       ((Logger) LoggerFactory.getLogger("io.sandstore")).setLevel(Level.ERROR);
     }
-    System.exit(commandLine().execute(args));
+    StandardOutput output = StandardOutput.install();
+    int code = commandLine().execute(args);
+    System.exit(output.failure().map(Main::reportOutput).orElse(code));
+  }
+
+  /** What was not written was not said: no success, however well the rest went. */
+  private static int reportOutput(IOException failure) {
+    if (String.valueOf(failure.getMessage()).contains("Broken pipe")) {
+      return OUTPUT_CLOSED;
+    }
+    System.err.println("sandstore: standard output: " + failure.getMessage());
+    return REFUSED;
   }
 
   static CommandLine commandLine() {

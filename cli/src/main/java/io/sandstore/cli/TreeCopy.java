@@ -9,11 +9,16 @@ import io.sandstore.client.SandstoreClient;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFileAttributeView;
@@ -28,6 +33,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Stream;
 
 /**
@@ -46,36 +52,66 @@ public final class TreeCopy {
     this.parallel = parallel;
   }
 
-  /** What is to be copied: directories before what is in them. */
-  public record Plan(List<Item> directories, List<Item> files, long bytes) {}
+  /**
+   * What is to be copied.
+   *
+   * @param directories each before what is in it
+   * @param skipped what is neither file, directory nor link: FIFOs, sockets, devices
+   */
+  public record Plan(
+      List<Item> directories, List<Item> files, List<String> skipped, long bytes) {}
 
   /** A file, directory or symbolic link and its path below the copied root; empty for the root. */
   public record Item(String path, long size, int mode, long mtimeMs, String linkTarget) {}
 
   // --- Into the cluster ---
 
-  /** Lists a local tree. */
+  /**
+   * Lists a local tree.
+   *
+   * @throws FileSystemException if a name cannot be told from others here
+   */
   public static Plan plan(Path root) throws IOException {
     List<Item> directories = new ArrayList<>();
     List<Item> files = new ArrayList<>();
+    List<String> skipped = new ArrayList<>();
     long bytes = 0;
     try (Stream<Path> all = Files.walk(root)) {
       for (Path path : (Iterable<Path>) all.sorted()::iterator) {
-        String relative = root.relativize(path).toString().replace('\\', '/');
+        String relative = text(root.relativize(path));
         long mtime =
-            Files.getLastModifiedTime(path, java.nio.file.LinkOption.NOFOLLOW_LINKS).toMillis();
+            Files.getLastModifiedTime(path, LinkOption.NOFOLLOW_LINKS).toMillis();
         if (Files.isSymbolicLink(path)) {
-          String target = Files.readSymbolicLink(path).toString();
+          String target = text(Files.readSymbolicLink(path));
           files.add(new Item(relative, 0, 0777, mtime, target));
         } else if (Files.isDirectory(path)) {
           directories.add(new Item(relative, 0, mode(path), mtime, ""));
         } else if (Files.isRegularFile(path)) {
           files.add(new Item(relative, Files.size(path), mode(path), mtime, ""));
           bytes += Files.size(path);
+        } else {
+          skipped.add(relative);
         }
       }
     }
-    return new Plan(directories, files, bytes);
+    return new Plan(directories, files, skipped, bytes);
+  }
+
+  /**
+   * A local path as text. Where a name is not of the locale's encoding, the JDK puts a replacement
+   * for what it cannot read, and different names become one.
+   */
+  private static String text(Path path) throws FileSystemException {
+    String text = path.toString();
+    try {
+      if (Path.of(text).equals(path)) {
+        return text;
+      }
+    } catch (InvalidPathException e) {
+      // The same.
+    }
+    throw new FileSystemException(
+        text, null, "cannot be read in this locale; use one of UTF-8 (LC_ALL=C.UTF-8), or rename it");
   }
 
   private static int mode(Path path) throws IOException {
@@ -99,6 +135,13 @@ public final class TreeCopy {
       }
     }
     forEach(plan.files, item -> putFile(item, root, join(target, item.path), bar));
+    forEach(
+        plan.directories, // whose times the files in them have changed
+        item -> client.setattr(join(target, item.path), attributes(item)));
+  }
+
+  private static AttributeChange attributes(Item item) {
+    return AttributeChange.NONE.withMode(item.mode).withMtime(item.mtimeMs);
   }
 
   private void putFile(Item item, Path root, String target, ProgressBar bar) throws IOException {
@@ -108,19 +151,95 @@ public final class TreeCopy {
       return;
     }
     Path source = item.path.isEmpty() ? root : root.resolve(item.path);
-    Set<OpenFlag> flags = EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_TRUNC);
-    try (FileChannel in = FileChannel.open(source, StandardOpenOption.READ);
-        SandFile out = client.open(target, flags, item.mode)) {
-      ByteBuffer buffer = ByteBuffer.allocateDirect(Math.clamp(item.size, 1, COPY_BYTES));
-      while (in.read(buffer) >= 0) {
-        int count = buffer.flip().remaining();
-        out.write(buffer);
-        buffer.clear();
-        bar.addBytes(count);
-      }
+    try (FileChannel in = FileChannel.open(source, StandardOpenOption.READ)) {
+      replace(
+          target,
+          item.mode,
+          attributes(item),
+          out -> {
+            ByteBuffer buffer = ByteBuffer.allocateDirect(Math.clamp(item.size, 1, COPY_BYTES));
+            while (in.read(buffer) >= 0) {
+              int count = buffer.flip().remaining();
+              out.write(buffer);
+              buffer.clear();
+              bar.addBytes(count);
+            }
+          });
     }
-    client.setattr(target, AttributeChange.NONE.withMode(item.mode).withMtime(item.mtimeMs));
     bar.addFile();
+  }
+
+  /** Copies what comes, to its end, into a file of the cluster. */
+  public void put(InputStream in, String target) throws IOException {
+    replace(
+        target,
+        0644,
+        AttributeChange.NONE,
+        out -> {
+          byte[] bytes = new byte[1 << 20];
+          int count;
+          while ((count = in.read(bytes)) >= 0) {
+            out.write(ByteBuffer.wrap(bytes, 0, count));
+          }
+        });
+  }
+
+  private interface Content {
+    void writeTo(SandFile file) throws IOException;
+  }
+
+  /**
+   * Writes a new file; the new content of one that exists beside it, until it is durable as a whole:
+   * whoever is killed half-way leaves the old one. Through a link what it names is written in place.
+   */
+  private void replace(String target, int mode, AttributeChange attributes, Content content)
+      throws IOException {
+    Set<OpenFlag> create = EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_EXCL);
+    try (SandFile file = client.open(target, create, mode)) {
+      content.writeTo(file);
+    } catch (PosixException e) {
+      if (e.errno() != Errno.EEXIST) {
+        throw e;
+      }
+      replaceExisting(client.lstat(target), target, attributes, content);
+      return;
+    }
+    client.setattr(target, attributes);
+  }
+
+  private void replaceExisting(
+      FileStat old, String target, AttributeChange attributes, Content content) throws IOException {
+    if (old.isSymlink()) {
+      Set<OpenFlag> through = EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_TRUNC);
+      try (SandFile file = client.open(target, through, old.mode())) {
+        content.writeTo(file);
+      }
+      client.setattr(target, attributes);
+      return;
+    }
+    if (old.isDirectory()) {
+      throw new PosixException(Errno.EISDIR, target + " is a directory");
+    }
+    String beside =
+        join(
+            target.substring(0, target.lastIndexOf('/') + 1),
+            ".sandstore-put-%016x".formatted(ThreadLocalRandom.current().nextLong()));
+    Set<OpenFlag> create = EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_EXCL);
+    try {
+      try (SandFile file = client.open(beside, create, old.mode())) {
+        content.writeTo(file);
+      }
+      client.setattr(beside, AttributeChange.NONE.withOwner(old.uid(), old.gid()));
+      client.setattr(beside, attributes);
+      client.rename(beside, target);
+    } catch (IOException e) {
+      try {
+        client.unlink(beside);
+      } catch (IOException nothingToRemove) {
+        e.addSuppressed(nothingToRemove);
+      }
+      throw e;
+    }
   }
 
   private void putLink(Item item, String target) throws IOException {
@@ -152,7 +271,7 @@ public final class TreeCopy {
     FileStat top = client.stat(root);
     long bytes = 0;
     if (!top.isDirectory()) {
-      return new Plan(List.of(), List.of(item("", top, "")), top.size());
+      return new Plan(List.of(), List.of(item("", top, "")), List.of(), top.size());
     }
     directories.add(item("", top, ""));
     rest.add("");
@@ -174,7 +293,7 @@ public final class TreeCopy {
         }
       }
     }
-    return new Plan(directories, files, bytes);
+    return new Plan(directories, files, List.of(), bytes);
   }
 
   private static Item item(String path, FileStat stat, String target) {
@@ -184,40 +303,69 @@ public final class TreeCopy {
   /** Copies what {@link #plan} found below {@code root} to a local path. */
   public void get(Plan plan, String root, Path target, ProgressBar bar)
       throws IOException, InterruptedException {
+    for (Item item : plan.files) {
+      local(target, item); // all names are looked at before anything is written
+    }
     for (Item directory : plan.directories) {
-      Path local = directory.path.isEmpty() ? target : safe(target, directory.path);
-      if (!Files.isDirectory(local)) {
-        Files.createDirectories(local);
-      }
+      Files.createDirectories(local(target, directory));
     }
     forEach(
         plan.files,
-        item -> {
-          Path local = item.path.isEmpty() ? target : safe(target, item.path);
-          getFile(item, join(root, item.path), local, bar);
-        });
+        item -> getFile(item, join(root, item.path), local(target, item), bar));
+    for (Item directory : plan.directories.reversed()) {
+      keepAttributes(directory, local(target, directory));
+    }
   }
 
-  /** No name from the cluster may lead out of the target directory. */
-  private static Path safe(Path target, String path) throws IOException {
-    Path local = target.resolve(path).normalize();
-    if (!local.startsWith(target.normalize())) {
-      throw new IOException("refusing to write outside " + target + ": " + path);
+  /** Where an item goes. No name from the cluster may lead out of the target directory. */
+  private static Path local(Path target, Item item) throws IOException {
+    if (item.path.isEmpty()) {
+      return target;
+    }
+    Path root = target.toAbsolutePath().normalize();
+    Path local = root.resolve(localPath(item.path)).normalize();
+    if (!local.startsWith(root)) {
+      throw new IOException("refusing to write outside " + target + ": " + item.path);
     }
     return local;
   }
 
+  private static Path localPath(String text) throws FileSystemException {
+    try {
+      return Path.of(text);
+    } catch (InvalidPathException e) {
+      throw new FileSystemException(
+          text, null, "cannot be written in this locale; use one of UTF-8 (LC_ALL=C.UTF-8)");
+    }
+  }
+
   private void getFile(Item item, String source, Path target, ProgressBar bar) throws IOException {
     if (!item.linkTarget.isEmpty()) {
+      Path names = localPath(item.linkTarget);
       try {
-        Files.createSymbolicLink(target, Path.of(item.linkTarget));
+        Files.createSymbolicLink(target, names);
       } catch (FileAlreadyExistsException e) {
         Files.delete(target);
-        Files.createSymbolicLink(target, Path.of(item.linkTarget));
+        Files.createSymbolicLink(target, names);
       }
-      bar.addFile();
-      return;
+    } else if (Files.isRegularFile(target, LinkOption.NOFOLLOW_LINKS)) {
+      // As into the cluster: the old file stays until the new one is whole.
+      Path beside =
+          target.resolveSibling(
+              ".sandstore-get-%016x".formatted(ThreadLocalRandom.current().nextLong()));
+      try {
+        read(item, source, beside, bar);
+        Files.move(beside, target, StandardCopyOption.ATOMIC_MOVE);
+      } finally {
+        Files.deleteIfExists(beside);
+      }
+    } else {
+      read(item, source, target, bar);
     }
+    bar.addFile();
+  }
+
+  private void read(Item item, String source, Path target, ProgressBar bar) throws IOException {
     try (SandFile in = client.open(source, EnumSet.of(OpenFlag.O_RDONLY), 0);
         FileChannel out =
             FileChannel.open(
@@ -235,10 +383,15 @@ public final class TreeCopy {
         bar.addBytes(count);
       }
     }
+    if (Files.isRegularFile(target)) { // not a device or a pipe
+      keepAttributes(item, target);
+    }
+  }
+
+  private static void keepAttributes(Item item, Path target) throws IOException {
     PosixFileAttributeView view = Files.getFileAttributeView(target, PosixFileAttributeView.class);
     view.setPermissions(permissions(item.mode));
     Files.setLastModifiedTime(target, FileTime.fromMillis(item.mtimeMs));
-    bar.addFile();
   }
 
   private static Set<PosixFilePermission> permissions(int mode) {

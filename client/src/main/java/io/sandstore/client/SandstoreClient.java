@@ -44,6 +44,7 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A client of a Sand Store cluster. Thread-safe; one is enough for a program.
@@ -201,17 +202,23 @@ public final class SandstoreClient implements Closeable {
   /** Makes a directory and those above it, as far as they are missing. */
   public void mkdirs(String path) throws IOException {
     StringBuilder prefix = new StringBuilder();
+    @Nullable PosixException exists = null; // whatever the last name is
     for (String name : path.split("/", -1)) {
       if (!name.isEmpty()) {
         prefix.append('/').append(name);
         try {
+          exists = null;
           mkdir(prefix.toString(), 0755);
         } catch (PosixException e) {
           if (e.errno() != Errno.EEXIST) {
             throw e;
           }
+          exists = e;
         }
       }
+    }
+    if (exists != null && !stat(prefix.toString()).isDirectory()) {
+      throw exists;
     }
   }
 
