@@ -16,8 +16,8 @@ import picocli.CommandLine.IVersionProvider;
  * {@code sandstore}: a node, and the commands that talk to a cluster.
  *
  * <p>Exit codes: 0 done; 1 refused (no such file, not empty...); 2 wrong usage; 3 the cluster could
- * not be reached or did not answer in time; 4 a check found a difference; 141 the reader of standard
- * output went away, as for other programs in a pipe.
+ * not be reached or did not answer in time; 4 a check found a difference; 141 the reader of
+ * standard output went away, as for other programs in a pipe.
  */
 @Command(
     name = "sandstore",

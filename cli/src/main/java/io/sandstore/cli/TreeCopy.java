@@ -58,8 +58,7 @@ public final class TreeCopy {
    * @param directories each before what is in it
    * @param skipped what is neither file, directory nor link: FIFOs, sockets, devices
    */
-  public record Plan(
-      List<Item> directories, List<Item> files, List<String> skipped, long bytes) {}
+  public record Plan(List<Item> directories, List<Item> files, List<String> skipped, long bytes) {}
 
   /** A file, directory or symbolic link and its path below the copied root; empty for the root. */
   public record Item(String path, long size, int mode, long mtimeMs, String linkTarget) {}
@@ -79,8 +78,7 @@ public final class TreeCopy {
     try (Stream<Path> all = Files.walk(root)) {
       for (Path path : (Iterable<Path>) all.sorted()::iterator) {
         String relative = text(root.relativize(path));
-        long mtime =
-            Files.getLastModifiedTime(path, LinkOption.NOFOLLOW_LINKS).toMillis();
+        long mtime = Files.getLastModifiedTime(path, LinkOption.NOFOLLOW_LINKS).toMillis();
         if (Files.isSymbolicLink(path)) {
           String target = text(Files.readSymbolicLink(path));
           files.add(new Item(relative, 0, 0777, mtime, target));
@@ -111,7 +109,9 @@ public final class TreeCopy {
       // The same.
     }
     throw new FileSystemException(
-        text, null, "cannot be read in this locale; use one of UTF-8 (LC_ALL=C.UTF-8), or rename it");
+        text,
+        null,
+        "cannot be read in this locale; use one of UTF-8 (LC_ALL=C.UTF-8), or rename it");
   }
 
   private static int mode(Path path) throws IOException {
@@ -189,8 +189,9 @@ public final class TreeCopy {
   }
 
   /**
-   * Writes a new file; the new content of one that exists beside it, until it is durable as a whole:
-   * whoever is killed half-way leaves the old one. Through a link what it names is written in place.
+   * Writes a new file; the new content of one that exists beside it, until it is durable as a
+   * whole: whoever is killed half-way leaves the old one. Through a link what it names is written
+   * in place.
    */
   private void replace(String target, int mode, AttributeChange attributes, Content content)
       throws IOException {
@@ -309,9 +310,7 @@ public final class TreeCopy {
     for (Item directory : plan.directories) {
       Files.createDirectories(local(target, directory));
     }
-    forEach(
-        plan.files,
-        item -> getFile(item, join(root, item.path), local(target, item), bar));
+    forEach(plan.files, item -> getFile(item, join(root, item.path), local(target, item), bar));
     for (Item directory : plan.directories.reversed()) {
       keepAttributes(directory, local(target, directory));
     }

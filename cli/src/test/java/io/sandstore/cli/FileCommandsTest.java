@@ -307,7 +307,9 @@ class FileCommandsTest {
     }
   }
 
-  /** As other programs of a pipe: the end of the reader is the end of the writer, without a word. */
+  /**
+   * As other programs of a pipe: the end of the reader is the end of the writer, without a word.
+   */
   @Test
   void aReaderThatHasSeenEnoughEndsTheCommand() throws Exception {
     Cluster.write(client, "/long", new byte[64 << 20]);

@@ -1,5 +1,9 @@
 package io.sandstore.client;
 
+import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
+import static java.nio.file.StandardCopyOption.COPY_ATTRIBUTES;
+import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
+
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
 import java.io.IOException;
@@ -45,6 +49,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -156,6 +162,7 @@ public final class SandFileSystemProvider extends FileSystemProvider {
       Path path, Set<? extends OpenOption> options, FileAttribute<?>... attributes)
       throws IOException {
     SandPath sand = cast(path);
+    checkOptions(options);
     boolean append = options.contains(StandardOpenOption.APPEND);
     boolean write = append || options.contains(StandardOpenOption.WRITE);
     boolean read = options.contains(StandardOpenOption.READ) || !write;
@@ -180,6 +187,24 @@ public final class SandFileSystemProvider extends FileSystemProvider {
       client(sand).unlink(sand.inCluster()); // stays readable and writable here until closed
     }
     return new SandChannel(file, sync);
+  }
+
+  /** What the default file system refuses, in its words. */
+  private static void checkOptions(Set<? extends OpenOption> options) {
+    for (OpenOption option : options) {
+      if (!(option instanceof StandardOpenOption) && option != LinkOption.NOFOLLOW_LINKS) {
+        throw new UnsupportedOperationException(
+            "option " + Objects.requireNonNull(option, "an option"));
+      }
+    }
+    if (options.contains(StandardOpenOption.APPEND)) {
+      if (options.contains(StandardOpenOption.READ)) {
+        throw new IllegalArgumentException("READ + APPEND not allowed");
+      }
+      if (options.contains(StandardOpenOption.TRUNCATE_EXISTING)) {
+        throw new IllegalArgumentException("APPEND + TRUNCATE_EXISTING not allowed");
+      }
+    }
   }
 
   @SuppressWarnings("unchecked")
@@ -332,38 +357,132 @@ public final class SandFileSystemProvider extends FileSystemProvider {
   public void copy(Path source, Path target, CopyOption... options) throws IOException {
     SandPath from = cast(source);
     SandPath to = cast(target);
-    boolean follow = !Arrays.asList(options).contains(LinkOption.NOFOLLOW_LINKS);
-    PosixFileAttributes attributes = attributes(from, follow);
-    makeRoom(to, options);
+    Wishes wishes = Wishes.ofCopy(options);
+    SandAttributes attributes = attributes(from, wishes.follow);
+    Optional<SandAttributes> old = existing(to);
+    if (old.isPresent()) {
+      if (from.equals(to) || sameFile(from, attributes, to, old.get())) {
+        return; // onto itself: there is nothing to do, and above all nothing to remove
+      }
+      checkReplaceable(to, old.get(), wishes);
+    }
     if (attributes.isDirectory()) {
+      removeOld(to, old);
       createDirectory(to);
-    } else if (attributes.isSymbolicLink()) {
-      createSymbolicLink(to, readSymbolicLink(from));
-      return;
+      client(to).setattr(to.inCluster(), change(attributes, wishes));
     } else {
-      Set<OpenOption> create = Set.of(StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
-      try (SeekableByteChannel in = newByteChannel(from, Set.of(StandardOpenOption.READ));
-          SeekableByteChannel out = newByteChannel(to, create)) {
-        java.nio.ByteBuffer buffer = java.nio.ByteBuffer.allocate(1 << 20);
-        while (in.read(buffer) >= 0) {
-          out.write(buffer.flip());
-          buffer.clear();
+      // Whole before it takes the place of what was there.
+      SandPath made = old.isEmpty() ? to : beside(to);
+      try {
+        if (attributes.isSymbolicLink()) {
+          createSymbolicLink(made, readSymbolicLink(from));
+        } else {
+          copyContent(from, made, StandardOpenOption.CREATE_NEW);
+          client(made).setattr(made.inCluster(), change(attributes, wishes));
+        }
+        if (old.isPresent()) {
+          removeOld(to, old.filter(SandAttributes::isDirectory));
+          client(to).rename(made.inCluster(), to.inCluster());
+        }
+      } catch (PosixException e) {
+        throw translate(to.toString(), e);
+      } finally {
+        if (old.isPresent()) {
+          deleteIfExists(made);
         }
       }
     }
-    AttributeChange change =
-        AttributeChange.NONE.withMode(SandAttributes.mode(attributes.permissions()));
-    if (Arrays.asList(options).contains(StandardCopyOption.COPY_ATTRIBUTES)) {
-      change = change.withMtime(attributes.lastModifiedTime().toMillis());
-    }
-    client(to).setattr(to.inCluster(), change);
   }
 
-  private void makeRoom(SandPath to, CopyOption[] options) throws IOException {
-    if (Arrays.asList(options).contains(StandardCopyOption.REPLACE_EXISTING)) {
-      deleteIfExists(to);
-    } else if (Files.exists(to, LinkOption.NOFOLLOW_LINKS)) {
+  /** What the options of a copy or a move ask for. */
+  private record Wishes(boolean replace, boolean atomic, boolean keepAttributes, boolean follow) {
+
+    static Wishes ofCopy(CopyOption[] options) {
+      Wishes wishes = of(options);
+      if (wishes.atomic) {
+        throw new UnsupportedOperationException("a copy cannot be " + ATOMIC_MOVE);
+      }
+      return wishes;
+    }
+
+    static Wishes ofMove(CopyOption[] options) {
+      Wishes wishes = of(options);
+      if (wishes.keepAttributes) {
+        throw new UnsupportedOperationException("a move takes no " + COPY_ATTRIBUTES);
+      }
+      return wishes;
+    }
+
+    private static Wishes of(CopyOption[] options) {
+      Set<CopyOption> all = new HashSet<>();
+      for (CopyOption option : options) {
+        boolean known = option instanceof StandardCopyOption || option == LinkOption.NOFOLLOW_LINKS;
+        if (!known) {
+          throw new UnsupportedOperationException(
+              "option " + Objects.requireNonNull(option, "an option"));
+        }
+        all.add(option);
+      }
+      return new Wishes(
+          all.contains(REPLACE_EXISTING),
+          all.contains(ATOMIC_MOVE),
+          all.contains(COPY_ATTRIBUTES),
+          !all.contains(LinkOption.NOFOLLOW_LINKS));
+    }
+  }
+
+  private static AttributeChange change(SandAttributes attributes, Wishes wishes) {
+    AttributeChange mode = AttributeChange.NONE.withMode(attributes.stat().mode());
+    return wishes.keepAttributes
+        ? mode.withMtime(attributes.stat().mtimeMs()).withAtime(attributes.stat().atimeMs())
+        : mode;
+  }
+
+  private void copyContent(SandPath from, SandPath to, StandardOpenOption create)
+      throws IOException {
+    try (SeekableByteChannel in = newByteChannel(from, Set.of(StandardOpenOption.READ));
+        SeekableByteChannel out = newByteChannel(to, Set.of(StandardOpenOption.WRITE, create))) {
+      java.nio.ByteBuffer buffer = java.nio.ByteBuffer.allocate(1 << 20);
+      while (in.read(buffer) >= 0) {
+        out.write(buffer.flip());
+        buffer.clear();
+      }
+    }
+  }
+
+  private static SandPath beside(SandPath path) {
+    String name = ".sandstore-copy-%016x".formatted(client(path).host().random().nextLong());
+    return (SandPath) path.resolveSibling(name);
+  }
+
+  /** What is at a path itself, not behind a link. */
+  private static Optional<SandAttributes> existing(SandPath path) throws IOException {
+    try {
+      return Optional.of(attributes(path, false));
+    } catch (NoSuchFileException e) {
+      return Optional.empty();
+    }
+  }
+
+  private static boolean sameFile(
+      SandPath from, SandAttributes source, SandPath to, SandAttributes target) {
+    return from.sand().equals(to.sand()) && source.fileKey().equals(target.fileKey());
+  }
+
+  private static void checkReplaceable(SandPath to, SandAttributes old, Wishes wishes)
+      throws IOException {
+    if (!wishes.replace) {
       throw new FileAlreadyExistsException(to.toString());
+    }
+    if (old.isDirectory()
+        && !translated(to, () -> client(to).readdir(to.inCluster(), "", 1)).entries().isEmpty()) {
+      throw new DirectoryNotEmptyException(to.toString());
+    }
+  }
+
+  private void removeOld(SandPath to, Optional<SandAttributes> old) throws IOException {
+    if (old.isPresent()) {
+      deleteIfExists(to);
     }
   }
 
@@ -371,31 +490,30 @@ public final class SandFileSystemProvider extends FileSystemProvider {
   public void move(Path source, Path target, CopyOption... options) throws IOException {
     SandPath from = cast(source);
     SandPath to = cast(target);
+    Wishes wishes = Wishes.ofMove(options);
     if (!from.sand().equals(to.sand())) {
       throw new AtomicMoveNotSupportedException(
           source.toString(), target.toString(), "EXDEV: between two clusters");
     }
-    List<CopyOption> wishes = Arrays.asList(options);
-    boolean replace =
-        wishes.contains(StandardCopyOption.REPLACE_EXISTING)
-            || wishes.contains(StandardCopyOption.ATOMIC_MOVE);
-    if (replace && !isSameFile(from, to)) {
-      replaceDirectoryByFile(from, to);
+    SandAttributes attributes = attributes(from, false); // before the target is touched
+    Optional<SandAttributes> old = wishes.atomic ? Optional.empty() : existing(to);
+    if (old.isPresent()) {
+      if (sameFile(from, attributes, to, old.get())) {
+        return;
+      }
+      checkReplaceable(to, old.get(), wishes);
+      if (old.get().isDirectory() != attributes.isDirectory()) {
+        // POSIX refuses to replace one by the other; java.nio.file wants it.
+        deleteIfExists(to);
+      }
     }
     translated(
         to,
         () -> {
+          boolean replace = wishes.replace || wishes.atomic;
           client(from).rename(from.inCluster(), to.inCluster(), !replace);
           return true;
         });
-  }
-
-  /** POSIX refuses to replace a directory by a file; java.nio.file wants it if it is empty. */
-  private void replaceDirectoryByFile(SandPath from, SandPath to) throws IOException {
-    if (Files.isDirectory(to, LinkOption.NOFOLLOW_LINKS)
-        != Files.isDirectory(from, LinkOption.NOFOLLOW_LINKS)) {
-      deleteIfExists(to);
-    }
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.sandstore.client;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.FileSystem;
+import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.ProviderMismatchException;
@@ -10,6 +11,7 @@ import java.nio.file.WatchEvent;
 import java.nio.file.WatchKey;
 import java.nio.file.WatchService;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -21,8 +23,29 @@ final class SandPath implements Path {
   private final boolean absolute;
   private final List<String> names;
 
+  /**
+   * @throws InvalidPathException if a name could not be kept: with NUL, or half of a letter
+   */
   SandPath(SandFileSystem fileSystem, String text) {
-    this(fileSystem, text.startsWith("/"), split(text));
+    this(fileSystem, text.startsWith("/"), split(checked(text)));
+  }
+
+  private static String checked(String text) {
+    int nul = text.indexOf('\0');
+    if (nul >= 0) {
+      throw new InvalidPathException(text, "Nul character not allowed", nul);
+    }
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      if (Character.isHighSurrogate(c)
+          && i + 1 < text.length()
+          && Character.isLowSurrogate(text.charAt(i + 1))) {
+        i++;
+      } else if (Character.isSurrogate(c)) {
+        throw new InvalidPathException(text, "half of a letter", i);
+      }
+    }
+    return text;
   }
 
   private SandPath(SandFileSystem fileSystem, boolean absolute, List<String> names) {
@@ -137,15 +160,20 @@ final class SandPath implements Path {
 
   @Override
   public Path normalize() {
+    return with(absolute, normalized());
+  }
+
+  /** The names without dots, as far as they can go; none of an empty path. */
+  private List<String> normalized() {
     List<String> kept = new ArrayList<>();
     for (String name : names) {
       if (name.equals("..") && !kept.isEmpty() && !kept.getLast().equals("..")) {
         kept.removeLast();
-      } else if (!(name.equals(".") || (name.equals("..") && absolute))) {
+      } else if (!(name.isEmpty() || name.equals(".") || (name.equals("..") && absolute))) {
         kept.add(name);
       }
     }
-    return with(absolute, kept);
+    return kept;
   }
 
   @Override
@@ -168,19 +196,31 @@ final class SandPath implements Path {
     if (p.absolute != absolute) {
       throw new IllegalArgumentException("one path is absolute, the other is not");
     }
-    List<String> mine = isEmptyPath() ? List.of() : names;
-    List<String> theirs = p.isEmptyPath() ? List.of() : p.names;
+    if (equals(p)) {
+      return with(false, List.of());
+    }
+    if (isEmptyPath()) {
+      return p;
+    }
+    boolean dots = hasDots() || p.hasDots();
+    List<String> mine = dots ? normalized() : names;
+    List<String> theirs = dots ? p.normalized() : p.isEmptyPath() ? List.of() : p.names;
     int common = 0;
     while (common < Math.min(mine.size(), theirs.size())
         && mine.get(common).equals(theirs.get(common))) {
       common++;
     }
-    List<String> way = new ArrayList<>();
-    for (int i = common; i < mine.size(); i++) {
-      way.add("..");
+    List<String> back = mine.subList(common, mine.size());
+    if (back.contains("..")) {
+      throw new IllegalArgumentException("no way is known from " + this + " to " + other);
     }
+    List<String> way = new ArrayList<>(Collections.nCopies(back.size(), ".."));
     way.addAll(theirs.subList(common, theirs.size()));
     return with(false, way);
+  }
+
+  private boolean hasDots() {
+    return names.contains(".") || names.contains("..");
   }
 
   @Override

@@ -1,0 +1,99 @@
+package io.sandstore.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.FileSystem;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.Random;
+import java.util.function.BinaryOperator;
+import java.util.function.Function;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** Paths are what the JDK's own of a Unix file system are, whatever is done with them. */
+class SandPathTest {
+
+  private static final int PAIRS = 50_000;
+  private static FileSystem sand;
+
+  @BeforeAll
+  static void open() {
+    // Nothing is asked of a cluster: there is none.
+    sand =
+        new SandFileSystemProvider()
+            .newFileSystem(java.net.URI.create("sand://127.0.0.1:1/"), java.util.Map.of());
+  }
+
+  @AfterAll
+  static void close() throws IOException {
+    sand.close();
+  }
+
+  private static String random(Random random) {
+    String[] parts = {"a", "b", "a.b", ".", "..", "", "/", "ä", "..a"};
+    StringBuilder path = new StringBuilder(random.nextBoolean() ? "/" : "");
+    for (int i = random.nextInt(6); i > 0; i--) {
+      path.append(parts[random.nextInt(parts.length)]).append(random.nextInt(8) == 0 ? "" : "/");
+    }
+    return path.toString();
+  }
+
+  /** The result as text, or what is thrown. */
+  private static String result(java.util.concurrent.Callable<Object> operation) {
+    try {
+      return String.valueOf(operation.call());
+    } catch (Exception e) {
+      return e.getClass().getSimpleName();
+    }
+  }
+
+  private static void agree(String name, String one, String other, BinaryOperator<Path> operation) {
+    Path ourOne = sand.getPath(one);
+    Path ourOther = sand.getPath(other);
+    assertThat(result(() -> operation.apply(ourOne, ourOther)))
+        .as("%s of '%s' and '%s'", name, one, other)
+        .isEqualTo(result(() -> operation.apply(Path.of(one), Path.of(other))));
+  }
+
+  private static void agree(String name, String path, Function<Path, Object> operation) {
+    Path ours = sand.getPath(path);
+    assertThat(result(() -> operation.apply(ours)))
+        .as("%s of '%s'", name, path)
+        .isEqualTo(result(() -> operation.apply(Path.of(path))));
+  }
+
+  @Test
+  void theAlgebraIsTheJdks() {
+    Random random = new Random(20261125);
+    for (int i = 0; i < PAIRS; i++) {
+      String one = random(random);
+      String other = random(random);
+      agree("relativize", one, other, Path::relativize);
+      agree("resolve", one, other, Path::resolve);
+      agree("resolveSibling", one, other, Path::resolveSibling);
+      agree("normalize", one, Path::normalize);
+      agree("parent", one, Path::getParent);
+      agree("file name", one, Path::getFileName);
+      agree("root", one, Path::getRoot);
+      agree("names", one, Path::getNameCount);
+      agree("first name", one, p -> p.getName(0));
+      agree("subpath", one, p -> p.subpath(0, 2));
+      Path ours = sand.getPath(other);
+      agree("starts", one, p -> p.startsWith(p instanceof SandPath ? ours : Path.of(other)));
+      agree("ends", one, p -> p.endsWith(p instanceof SandPath ? ours : Path.of(other)));
+      agree("equals", one, p -> p.equals(p instanceof SandPath ? ours : Path.of(other)));
+    }
+  }
+
+  @Test
+  void namesThatCannotBeKeptAreRefused() {
+    for (String name : new String[] {"a\0b", "\ud800", "\udc00x", "x\ud83d"}) {
+      assertThatThrownBy(() -> sand.getPath("/dir", name)).isInstanceOf(InvalidPathException.class);
+    }
+    assertThat(sand.getPath("/\ud83d\ude00").getFileName().toString()).isEqualTo("\ud83d\ude00");
+  }
+}
