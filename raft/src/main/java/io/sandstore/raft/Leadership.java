@@ -196,8 +196,8 @@ final class Leadership {
         .filter(id -> id != self && isFollowing(id, at))
         .max(
             Comparator.<Long, Boolean>comparing(id -> !rounds.isOffered(id))
-                .thenComparing(replication::match)
-                .thenComparing(id -> replication.of(id).orElseThrow().heardAtNanos - at))
+                .thenComparingLong(replication::match)
+                .thenComparingLong(id -> replication.of(id).orElseThrow().heardAtNanos - at))
         .orElse(0L);
   }
 }
