@@ -90,7 +90,7 @@ final class Lab implements AutoCloseable {
       environment.put("SANDSTORE_RESERVE_MB", "16");
       environment.put("SANDSTORE_SNAPSHOT_MB", "1");
       environment.put("SANDSTORE_SEGMENT_MB", "4");
-      environment.put("SANDSTORE_ORPHAN_GRACE_S", "5");
+      environment.put("SANDSTORE_ORPHAN_GRACE_S", "30");
       environment.put("SANDSTORE_BLOCK_GRACE_S", "120");
       environment.put("SANDSTORE_COLLECT_S", "5");
       environment.put("SANDSTORE_SCRUB_MS", "20");

@@ -48,7 +48,7 @@ final class DemoCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     Path work = Files.createTempDirectory("sandstore-demo");
     LocalCluster cluster =
-        new LocalCluster(work.resolve("cluster"), port, Map.of("SANDSTORE_RESERVE_MB", "64"));
+        new LocalCluster(work.resolve("cluster"), port, Map.of("SANDSTORE_RESERVE_MB", "128"));
     Thread cleaner = new Thread(() -> clean(cluster, work));
     Runtime.getRuntime().addShutdownHook(cleaner);
     boolean same;

@@ -55,7 +55,7 @@ public final class LocalCluster {
   }
 
   public static LocalCluster standard(Path directory) {
-    return new LocalCluster(directory, 9070, Map.of("SANDSTORE_RESERVE_MB", "64")).withPages();
+    return new LocalCluster(directory, 9070, Map.of("SANDSTORE_RESERVE_MB", "128")).withPages();
   }
 
   /** The same, with probes, metrics and the dashboard ten ports above each node's. */

@@ -50,10 +50,10 @@ final class Cluster implements AutoCloseable {
             + (int) (ProcessHandle.current().pid() % 2000) * 10
             + 4 * (PORTS.getAndIncrement() % 2);
     Map<String, String> environment = new TreeMap<>(more);
-    environment.putIfAbsent("SANDSTORE_RESERVE_MB", "8");
+    environment.putIfAbsent("SANDSTORE_RESERVE_MB", "16");
     environment.putIfAbsent("SANDSTORE_SNAPSHOT_MB", "1");
     environment.putIfAbsent("SANDSTORE_SEGMENT_MB", "4");
-    environment.putIfAbsent("SANDSTORE_ORPHAN_GRACE_S", "2");
+    environment.putIfAbsent("SANDSTORE_ORPHAN_GRACE_S", "30");
     environment.putIfAbsent("SANDSTORE_BLOCK_GRACE_S", "600");
     environment.putIfAbsent("SANDSTORE_COLLECT_S", "5");
     environment.putIfAbsent("SANDSTORE_SCRUB_MS", "10");

@@ -23,18 +23,23 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
+import java.util.Iterator;
 import java.util.List;
+import java.util.NavigableSet;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
  * An open file. Writes gather in a buffer of one block; a full buffer leaves as a block while the
- * next one fills, several at a time, and becomes visible in the order of writing. {@link #fsync}
- * and {@link #close} return when everything is durable and visible. Reads see this handle's own
- * writes.
+ * next one fills, several at a time, and becomes visible in the order of writing, after some
+ * seconds at the latest. {@link #fsync} and {@link #close} return when everything is durable and
+ * visible. Reads see this handle's own writes.
  *
  * <p>With O_APPEND a call of {@link #write} is one record: it becomes visible whole and without
  * gaps, however many blocks it takes, up to {@value #RECORD_BLOCKS_MAX} of them (256 MiB even in
@@ -67,7 +72,11 @@ public final class SandFile implements Closeable {
    * @param endsRecord what is behind it need not become visible together with it
    */
   private record Flying(
-      long offset, int length, boolean endsRecord, CompletableFuture<WriteBlockReply> reply) {}
+      long offset,
+      int length,
+      boolean endsRecord,
+      long shippedAtNanos,
+      CompletableFuture<WriteBlockReply> reply) {}
 
   private final SandstoreClient client;
   private final long inode;
@@ -79,7 +88,15 @@ public final class SandFile implements Closeable {
   private @Nullable ByteBuffer buffer;
   private long bufferStart;
   private final ArrayDeque<Flying> flying = new ArrayDeque<>();
-  private @Nullable IOException failed;
+
+  /** Blocks that are stored and not named in a command yet: the cluster must not collect them. */
+  private final NavigableSet<Long> unnamed = new ConcurrentSkipListSet<>();
+
+  /** True while blocks are on their way or wait to become part of the file. */
+  private volatile boolean shipped;
+
+  private final AtomicBoolean settling = new AtomicBoolean();
+  private volatile @Nullable IOException failed;
   private final ReadAhead ahead;
 
   /** Where the last read ended: one that begins here is sequential. */
@@ -139,6 +156,7 @@ public final class SandFile implements Closeable {
 
   private int put(ByteBuffer from, long offset) throws IOException {
     checkOpen(writable);
+    checkNothingFailed();
     if (offset < 0) {
       throw new PosixException(Errno.EINVAL, "negative offset");
     }
@@ -191,7 +209,9 @@ public final class SandFile implements Closeable {
     boolean ends = endsRecord || recordBlocks == RECORD_BLOCKS_MAX;
     recordBlocks = ends ? 0 : recordBlocks;
     CompletableFuture<WriteBlockReply> reply = new CompletableFuture<>();
-    flying.addLast(new Flying(bufferStart, full.remaining(), ends, reply));
+    shipped = true;
+    flying.addLast(
+        new Flying(bufferStart, full.remaining(), ends, client.clock().nanos(), reply));
     Deadline deadline = client.deadline();
     client.host().threads().start("block", () -> send(full, reply, deadline));
     if (flying.size() >= client.config().blocksInFlight()) {
@@ -202,7 +222,10 @@ public final class SandFile implements Closeable {
   private void send(ByteBuffer data, CompletableFuture<WriteBlockReply> reply, Deadline deadline) {
     try {
       Header.Builder request = Header.newBuilder().setWriteBlock(WriteBlock.getDefaultInstance());
-      reply.complete(client.connector().send(request, data, deadline).getWriteBlockReply());
+      WriteBlockReply stored =
+          client.connector().send(request, data, deadline).getWriteBlockReply();
+      unnamed.add(stored.getBlock());
+      reply.complete(stored);
     } catch (IOException | RuntimeException e) {
       reply.completeExceptionally(e);
     } catch (InterruptedException e) {
@@ -247,6 +270,11 @@ public final class SandFile implements Closeable {
     if (write.getExtentsCount() > 0) {
       commit(write, bytes);
     }
+    shipped = !flying.isEmpty();
+  }
+
+  boolean hasShipped() {
+    return shipped;
   }
 
   private Write.Builder newWrite() {
@@ -263,7 +291,42 @@ public final class SandFile implements Closeable {
     } catch (IOException e) {
       fail(e);
       throw e;
+    } finally {
+      write.getExtentsList().forEach(extent -> unnamed.remove(extent.getBlock()));
     }
+  }
+
+  /**
+   * Makes blocks part of the file that were shipped so long ago, so that what a slow writer wrote
+   * does not wait for the next full buffer. What goes wrong is told by the next write, fsync or
+   * close. Waits for nothing but the command itself and other calls on this handle.
+   */
+  void settleShippedBefore(long nanos) {
+    if (!settling.compareAndSet(false, true)) {
+      return;
+    }
+    lock.lock();
+    try {
+      int count = 0;
+      for (Flying flight : flying) {
+        if (!flight.reply.isDone() || flight.shippedAtNanos - nanos > 0) {
+          break;
+        }
+        count++;
+      }
+      settle(count);
+    } catch (IOException e) {
+      // It is remembered, see fail().
+    } finally {
+      lock.unlock();
+      settling.set(false);
+    }
+  }
+
+  /** The lowest block that this handle may still name in a command. */
+  OptionalLong lowestUnnamed() {
+    Iterator<Long> ids = unnamed.iterator();
+    return failed == null && ids.hasNext() ? OptionalLong.of(ids.next()) : OptionalLong.empty();
   }
 
   private WriteBlockReply await(CompletableFuture<WriteBlockReply> reply) throws IOException {
@@ -281,11 +344,12 @@ public final class SandFile implements Closeable {
     }
   }
 
-  /** Data was lost on its way: every later fsync or close must say so. */
+  /** Data was lost on its way: every later write, fsync or close must say so. */
   private void fail(IOException cause) {
     failed = cause;
     flying.clear();
     recordBlocks = 0;
+    shipped = false;
   }
 
   /** Makes everything written so far durable and visible. */
@@ -309,7 +373,7 @@ public final class SandFile implements Closeable {
     }
   }
 
-  private void flush() throws IOException {
+  private void checkNothingFailed() throws PosixException {
     IOException earlier = failed;
     if (earlier != null) {
       PosixException again =
@@ -317,6 +381,10 @@ public final class SandFile implements Closeable {
       again.initCause(earlier);
       throw again;
     }
+  }
+
+  private void flush() throws IOException {
+    checkNothingFailed();
     ByteBuffer rest = buffer;
     if (rest != null && flying.isEmpty() && rest.position() <= client.config().inlineBytes()) {
       buffer = null;

@@ -18,6 +18,7 @@ import io.sandstore.wire.Header;
 import io.sandstore.wire.Location;
 import io.sandstore.wire.Lookup;
 import io.sandstore.wire.Mkdir;
+import io.sandstore.wire.Mutate;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.Ping;
 import io.sandstore.wire.Query;
@@ -56,18 +57,34 @@ import org.jspecify.annotations.Nullable;
 public final class SandstoreClient implements Closeable {
 
   private static final int SPARE_BUFFERS = 16;
-  private static final Duration RETAIN_EVERY = Duration.ofSeconds(10);
+
+  /** What was shipped becomes part of its file after this time, or twice it, at the latest. */
+  private static final Duration SETTLE_AFTER = Duration.ofSeconds(5);
+
+  /** A third of the shortest time that a cluster keeps what nobody says is in use. */
+  private static final Duration RETAIN_EVERY = SETTLE_AFTER.multipliedBy(2);
+
+  /** Files that may be open at a time: the cluster is told of every one, again and again. */
+  static final int OPEN_MAX = 65_536;
+
+  private static final int RETAINED_PER_REQUEST = 4096;
 
   private final Host host;
   private final ClientConfig config;
   private final Connector connector;
   private final Session session;
   private final Set<SandFile> open = ConcurrentHashMap.newKeySet();
+  private final Semaphore openPermits = new Semaphore(OPEN_MAX);
+
+  /** Under which the leader knows what blocks this client holds; not 0. */
+  private final long holder;
+
   private final ArrayBlockingQueue<ByteBuffer> spare = new ArrayBlockingQueue<>(SPARE_BUFFERS);
 
   /** Chunks to be asked for ahead, of all files; half of a link's buffers stay for the rest. */
   private final Semaphore aheads;
 
+  private final AtomicBoolean tending = new AtomicBoolean();
   private final AtomicBoolean retaining = new AtomicBoolean();
   private volatile boolean closed;
 
@@ -81,6 +98,7 @@ public final class SandstoreClient implements Closeable {
     this.config = config;
     this.connector = new Connector(host, config.seeds());
     this.session = new Session(host, connector);
+    this.holder = host.random().nextLong() | 1;
     this.aheads = new Semaphore(host.buffers().size() / 2);
   }
 
@@ -90,8 +108,25 @@ public final class SandstoreClient implements Closeable {
    * Opens a file.
    *
    * @param mode permission bits of a file that is made
+   * @throws PosixException EMFILE if this client has 65,536 files open
    */
   public SandFile open(String path, Set<OpenFlag> flags, int mode) throws IOException {
+    if (!openPermits.tryAcquire()) {
+      throw new PosixException(Errno.EMFILE, "a client has at most " + OPEN_MAX + " files open");
+    }
+    boolean opened = false;
+    try {
+      SandFile file = openPermitted(path, flags, mode);
+      opened = true;
+      return file;
+    } finally {
+      if (!opened) {
+        openPermits.release();
+      }
+    }
+  }
+
+  private SandFile openPermitted(String path, Set<OpenFlag> flags, int mode) throws IOException {
     boolean write = flags.contains(OpenFlag.O_WRONLY) || flags.contains(OpenFlag.O_RDWR);
     long ways = flags.stream().filter(f -> f.compareTo(OpenFlag.O_RDWR) <= 0).count();
     if (ways != 1 || (!write && flags.contains(OpenFlag.O_TRUNC))) {
@@ -123,7 +158,7 @@ public final class SandstoreClient implements Closeable {
             write,
             flags.contains(OpenFlag.O_APPEND));
     open.add(file);
-    retainOpenFiles();
+    tendOpenFiles();
     return file;
   }
 
@@ -369,7 +404,9 @@ public final class SandstoreClient implements Closeable {
   }
 
   void forget(SandFile file) {
-    open.remove(file);
+    if (open.remove(file)) {
+      openPermits.release();
+    }
   }
 
   Outcome mutate(Command.Builder command) throws IOException {
@@ -404,24 +441,47 @@ public final class SandstoreClient implements Closeable {
     return Location.newBuilder().setPath(path).build();
   }
 
-  /**
-   * Tells the cluster now and then which files are open, so that one that is unlinked meanwhile
-   * stays readable here, as POSIX has it. Costs a round trip while files are open for long.
-   */
-  private void retainOpenFiles() {
-    if (retaining.compareAndSet(false, true)) {
-      host.threads().start("retain open files", this::retainLoop);
+  /** Sees to open files now and then, as long as there are any. */
+  private void tendOpenFiles() {
+    if (tending.compareAndSet(false, true)) {
+      host.threads().start("tend open files", this::tendLoop);
     }
   }
 
-  private void retainLoop() {
+  private void tendLoop() {
     try {
-      while (!closed && !open.isEmpty()) {
-        clock().sleep(RETAIN_EVERY);
-        List<Long> inodes = open.stream().map(SandFile::inode).distinct().limit(4096).toList();
-        if (!inodes.isEmpty() && !closed) {
-          retain(inodes);
+      for (long round = 1; !closed && !open.isEmpty(); round++) {
+        clock().sleep(SETTLE_AFTER);
+        long shippedBefore = clock().nanos() - SETTLE_AFTER.toNanos();
+        for (SandFile file : open) {
+          if (file.hasShipped()) {
+            host.threads().start("settle", () -> file.settleShippedBefore(shippedBefore));
+          }
         }
+        if (round % 2 == 0 && retaining.compareAndSet(false, true)) {
+          host.threads().start("retain open files", this::retainOpenFiles);
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      tending.set(false);
+      if (!closed && !open.isEmpty()) {
+        tendOpenFiles(); // one was opened after the last look
+      }
+    }
+  }
+
+  /**
+   * Tells the cluster which files are open, so that one that is unlinked meanwhile stays readable
+   * here, as POSIX has it, and which blocks may still be named. Costs a round trip for each 4,096.
+   */
+  private void retainOpenFiles() {
+    try {
+      List<Long> inodes = open.stream().map(SandFile::inode).distinct().sorted().toList();
+      for (int from = 0; from < inodes.size() && !closed; from += RETAINED_PER_REQUEST) {
+        int to = Math.min(inodes.size(), from + RETAINED_PER_REQUEST);
+        retain(inodes.subList(from, to));
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -431,14 +491,20 @@ public final class SandstoreClient implements Closeable {
   }
 
   private void retain(List<Long> inodes) throws InterruptedException {
+    long lowest =
+        open.stream().flatMapToLong(file -> file.lowestUnnamed().stream()).min().orElse(0);
+    RetainOrphans retain =
+        RetainOrphans.newBuilder()
+            .addAllInodes(inodes)
+            .setHolder(holder)
+            .setLowestBlock(lowest)
+            .build();
     try {
-      Command command =
-          Command.newBuilder()
-              .setRetainOrphans(RetainOrphans.newBuilder().addAllInodes(inodes))
-              .build();
       connector.call(
-          Header.newBuilder().setMutate(io.sandstore.wire.Mutate.newBuilder().setCommand(command)),
-          deadline());
+          Header.newBuilder()
+              .setMutate(
+                  Mutate.newBuilder().setCommand(Command.newBuilder().setRetainOrphans(retain))),
+          clock().deadline(RETAIN_EVERY));
     } catch (IOException e) {
       // The next round tries again, well before the files' time is up.
     }

@@ -160,6 +160,71 @@ public record NodeConfig(
             .formatted(LOG_LEVELS, operations.logLevel));
   }
 
+  /** An election that takes longer than this outlasts what clients wait for. */
+  private static final Duration ELECTION_MAX = Duration.ofSeconds(10);
+
+  /** Clients say every 10 s which files they have open; two of three such words may get lost. */
+  private static final Duration ORPHAN_GRACE_MIN = Duration.ofSeconds(30);
+
+  /** A client sends a request again, under its number, for up to a minute. */
+  private static final Duration SESSION_TTL_MIN = Duration.ofSeconds(60);
+
+  /**
+   * Ids of blocks are used up to 60 s after they were handed out, a block is on its way for 11 s at
+   * most, and its client says within 10 s that it holds it, three times before it counts as dead.
+   */
+  private static final Duration BLOCK_GRACE_MIN = Duration.ofMinutes(2);
+
+  /** A pod has 30 s to stop; handing over and answering may take 5 s each. */
+  private static final Duration DRAIN_MAX = Duration.ofSeconds(20);
+
+  /** Half as many as a block's holder mask has bits: a slot must not be used again soon. */
+  private static final int NODES_MAX = 32;
+
+  /**
+   * Refuses what is in order by itself but not beside the rest, or beside what clients do.
+   *
+   * @throws IllegalArgumentException with a line that says what to set
+   */
+  private NodeConfig together() {
+    require(
+        heartbeat.multipliedBy(3).compareTo(election) <= 0,
+        "SANDSTORE_ELECTION_MS (%d) must be at least three times SANDSTORE_HEARTBEAT_MS (%d): one lost heartbeat must not cost a leader"
+            .formatted(election.toMillis(), heartbeat.toMillis()));
+    require(
+        election.compareTo(ELECTION_MAX) <= 0,
+        "SANDSTORE_ELECTION_MS must be at most %d: clients would give up before there is a leader"
+            .formatted(ELECTION_MAX.toMillis()));
+    require(
+        orphanGrace.compareTo(ORPHAN_GRACE_MIN) >= 0,
+        "SANDSTORE_ORPHAN_GRACE_S must be at least %d: clients say every 10 s which files are open"
+            .formatted(ORPHAN_GRACE_MIN.toSeconds()));
+    require(
+        sessionTtl.compareTo(SESSION_TTL_MIN) >= 0,
+        "SANDSTORE_SESSION_TTL_S must be at least %d: a request sent again could be applied twice"
+            .formatted(SESSION_TTL_MIN.toSeconds()));
+    require(
+        blockGrace.compareTo(BLOCK_GRACE_MIN) >= 0,
+        "SANDSTORE_BLOCK_GRACE_S must be at least %d: ids of new blocks are used for 60 s"
+            .formatted(BLOCK_GRACE_MIN.toSeconds()));
+    require(
+        reserveBytes >= snapshotBytes + 2L * segmentBytes,
+        "SANDSTORE_RESERVE_MB (%d) must be at least SANDSTORE_SNAPSHOT_MB (%d) and twice SANDSTORE_SEGMENT_MB (%d) together: the log goes on when the disk is full"
+            .formatted(reserveBytes >> 20, snapshotBytes >> 20, segmentBytes >> 20));
+    require(
+        operations.drain.compareTo(DRAIN_MAX) <= 0,
+        "SANDSTORE_DRAIN_MS must be at most %d: a pod has 30 s to stop"
+            .formatted(DRAIN_MAX.toMillis()));
+    require(
+        membership.nodes <= NODES_MAX,
+        "SANDSTORE_NODES, or SANDSTORE_MEMBERS, must be %d at most".formatted(NODES_MAX));
+    require(
+        !operations.http.equals(listen),
+        "SANDSTORE_HTTP and SANDSTORE_LISTEN are both '%s': give each an address of its own"
+            .formatted(listen));
+    return this;
+  }
+
   private static void require(boolean condition, String otherwise) {
     if (!condition) {
       throw new IllegalArgumentException(otherwise);
@@ -195,23 +260,24 @@ public record NodeConfig(
 
   private static NodeConfig of(Reader r) {
     return new NodeConfig(
-        r.text("NAME"),
-        r.text("LISTEN"),
-        r.membership(),
-        r.operations(),
-        r.text("DATA_DIR"),
-        r.text("PROFILE"),
-        Duration.ofMillis(r.number("HEARTBEAT_MS", 1)),
-        Duration.ofMillis(r.number("ELECTION_MS", 1)),
-        r.number("SNAPSHOT_MB", 1) << 20,
-        (int) r.number("SEGMENT_MB", 4, 1024) << 20,
-        r.number("RESERVE_MB", 1) << 20,
-        Duration.ofSeconds(r.number("ORPHAN_GRACE_S", 1)),
-        Duration.ofSeconds(r.number("SESSION_TTL_S", 1)),
-        Duration.ofSeconds(r.number("BLOCK_GRACE_S", 1)),
-        Duration.ofMillis(r.number("SCRUB_MS", 1)),
-        Duration.ofSeconds(r.number("COLLECT_S", 1)),
-        (int) r.number("BUFFERS", 2));
+            r.text("NAME"),
+            r.text("LISTEN"),
+            r.membership(),
+            r.operations(),
+            r.text("DATA_DIR"),
+            r.text("PROFILE"),
+            Duration.ofMillis(r.number("HEARTBEAT_MS", 1)),
+            Duration.ofMillis(r.number("ELECTION_MS", 1)),
+            r.number("SNAPSHOT_MB", 1) << 20,
+            (int) r.number("SEGMENT_MB", 4, 1024) << 20,
+            r.number("RESERVE_MB", 1) << 20,
+            Duration.ofSeconds(r.number("ORPHAN_GRACE_S", 1)),
+            Duration.ofSeconds(r.number("SESSION_TTL_S", 1)),
+            Duration.ofSeconds(r.number("BLOCK_GRACE_S", 1)),
+            Duration.ofMillis(r.number("SCRUB_MS", 1)),
+            Duration.ofSeconds(r.number("COLLECT_S", 1)),
+            (int) r.number("BUFFERS", 2, 1024))
+        .together();
   }
 
   private record Reader(Map<String, String> values) {

@@ -32,16 +32,23 @@ final class Chores {
   private final Cluster cluster;
   private final CommandLog commands;
   private final Namespace namespace;
+  private final BlockHolds holds;
   private final NodeConfig config;
   private final ArrayDeque<Sample> samples = new ArrayDeque<>();
   private volatile boolean running = true;
 
   Chores(
-      Clock clock, Cluster cluster, CommandLog commands, Namespace namespace, NodeConfig config) {
+      Clock clock,
+      Cluster cluster,
+      CommandLog commands,
+      Namespace namespace,
+      BlockHolds holds,
+      NodeConfig config) {
     this.clock = clock;
     this.cluster = cluster;
     this.commands = commands;
     this.namespace = namespace;
+    this.holds = holds;
     this.config = config;
   }
 
@@ -73,7 +80,7 @@ final class Chores {
     return a.compareTo(b) < 0 ? a : b;
   }
 
-  /** Ids handed out longer ago than the grace were used by now, or never will be. */
+  /** Ids handed out longer ago than the grace were used by now, or never will be, unless held. */
   private void raiseFloor() throws IOException, InterruptedException {
     long now = clock.nanos();
     long interval = config.blockGrace().dividedBy(8).toNanos();
@@ -85,10 +92,10 @@ final class Chores {
     Sample oldest = samples.getFirst();
     if (now - oldest.atNanos() >= config.blockGrace().toNanos()) {
       samples.removeFirst();
-      if (oldest.nextBlock() > namespace.blockFloor()) {
+      long floor = Math.min(oldest.nextBlock(), holds.lowest());
+      if (floor > namespace.blockFloor()) {
         propose(
-            Command.newBuilder()
-                .setRaiseBlockFloor(RaiseBlockFloor.newBuilder().setFloor(oldest.nextBlock())));
+            Command.newBuilder().setRaiseBlockFloor(RaiseBlockFloor.newBuilder().setFloor(floor)));
       }
     }
   }

@@ -86,15 +86,22 @@ public final class Node implements Closeable {
     }
     founding.await();
     Profile.Planes planes = wire();
+    BlockHolds holds = new BlockHolds(clock());
     Router router =
         new Router(
-            config.name(), clock(), peers, planes.log(), planes.namespace(), () -> lacks(planes));
+            config.name(),
+            clock(),
+            peers,
+            planes.log(),
+            planes.namespace(),
+            holds,
+            () -> lacks(planes));
     long self = founding.identity().getMemberId();
     Repair.Pace pace =
         new Repair.Pace(Repair.Pace.standard().look(), config.collectEvery(), config.scrubPause());
     Repair repair = new Repair(host, router, self, planes.namespace(), planes.store(), pace);
     BlockWriter writer = new BlockWriter(host, router, planes.namespace(), planes.store());
-    Chores chores = new Chores(clock(), router, planes.log(), planes.namespace(), config);
+    Chores chores = new Chores(clock(), router, planes.log(), planes.namespace(), holds, config);
     parts = Optional.of(new Parts(planes, router, writer, repair, chores));
     planes.start().run();
     repair.start();

@@ -38,9 +38,11 @@ final class Router implements Cluster {
   private final Peers peers;
   private final CommandLog log;
   private final Namespace namespace;
+  private final BlockHolds holds;
   private final Supplier<String> lacks;
 
   /**
+   * @param holds told of what clients hold while this node leads
    * @param lacks what this node has too little of for anything but removal; empty: nothing
    */
   Router(
@@ -49,12 +51,14 @@ final class Router implements Cluster {
       Peers peers,
       CommandLog log,
       Namespace namespace,
+      BlockHolds holds,
       Supplier<String> lacks) {
     this.self = self;
     this.clock = clock;
     this.peers = peers;
     this.log = log;
     this.namespace = namespace;
+    this.holds = holds;
     this.lacks = lacks;
   }
 
@@ -134,7 +138,12 @@ final class Router implements Cluster {
         }
       }
       case RETAIN_ORPHANS -> {
-        List<Long> orphans = namespace.orphansAmong(command.getRetainOrphans().getInodesList());
+        log.readBarrier(deadline); // one that does not lead any more must not say that all is well
+        RetainOrphans retain = command.getRetainOrphans();
+        if (retain.getHolder() != 0) {
+          holds.hold(retain.getHolder(), retain.getLowestBlock());
+        }
+        List<Long> orphans = namespace.orphansAmong(retain.getInodesList());
         if (orphans.isEmpty()) {
           return Header.newBuilder().setOutcome(Outcome.getDefaultInstance());
         }

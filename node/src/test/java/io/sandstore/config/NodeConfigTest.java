@@ -1,6 +1,7 @@
 package io.sandstore.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.HashMap;
@@ -44,13 +45,20 @@ class NodeConfigTest {
             "SANDSTORE_LOG_FORMAT", "json",
             "SANDSTORE_METRICS", "off",
             "SANDSTORE_DATA_DIR", "/e");
+    Map<String, String> bounded =
+        Map.of(
+            "SANDSTORE_NODES", "5",
+            "SANDSTORE_ELECTION_MS", "777",
+            "SANDSTORE_RESERVE_MB", "300",
+            "SANDSTORE_BLOCK_GRACE_S", "120");
     for (NodeConfig.Key key : NodeConfig.KEYS) {
       Map<String, String> environment = new HashMap<>(byDns);
       if (key.name().equals("SANDSTORE_MEMBERS")) {
         environment = new HashMap<>(BASE);
         environment.put(key.name(), "a=h:9,b=h:2");
       } else {
-        environment.put(key.name(), other.getOrDefault(key.name(), "77"));
+        environment.put(
+            key.name(), other.getOrDefault(key.name(), bounded.getOrDefault(key.name(), "77")));
       }
       assertThat(NodeConfig.of(environment))
           .as("%s changes something", key.name())
@@ -83,6 +91,57 @@ class NodeConfigTest {
         .hasMessageContaining("unknown variable SANDSTORE_HARTBEAT_MS");
     assertThat(with("SANDSTORE_SEEDS", "x")).isEqualTo(NodeConfig.of(BASE));
     assertThat(with("PATH", "x")).isEqualTo(NodeConfig.of(BASE));
+  }
+
+  /** Each value is in order by itself. */
+  @Test
+  void valuesThatAreUnsafeTogetherAreRefusedWithAWordOnWhatToSet() {
+    List<Map<String, String>> unsafe =
+        List.of(
+            Map.of("SANDSTORE_BLOCK_GRACE_S", "119"),
+            Map.of("SANDSTORE_ORPHAN_GRACE_S", "29"),
+            Map.of("SANDSTORE_SESSION_TTL_S", "59"),
+            Map.of("SANDSTORE_ELECTION_MS", "299"),
+            Map.of("SANDSTORE_HEARTBEAT_MS", "234"),
+            Map.of("SANDSTORE_ELECTION_MS", "10001"),
+            Map.of("SANDSTORE_RESERVE_MB", "95"),
+            Map.of("SANDSTORE_SNAPSHOT_MB", "225"),
+            Map.of("SANDSTORE_SEGMENT_MB", "97"),
+            Map.of("SANDSTORE_DRAIN_MS", "20001"),
+            Map.of("SANDSTORE_HTTP", "0.0.0.0:9070"),
+            Map.of(
+                "SANDSTORE_DISCOVERY", "dns", "SANDSTORE_SERVICE", "s", "SANDSTORE_NODES", "33"));
+    for (Map<String, String> values : unsafe) {
+      Map<String, String> environment = new HashMap<>(BASE);
+      environment.put("SANDSTORE_NAME", values.containsKey("SANDSTORE_DISCOVERY") ? "a-0" : "a");
+      environment.putAll(values);
+      assertThatThrownBy(() -> NodeConfig.of(environment))
+          .as("%s", values)
+          .isInstanceOf(IllegalArgumentException.class)
+          .message()
+          .satisfies(
+              message ->
+                  assertThat(values.keySet())
+                      .anyMatch(key -> message.contains(key + " ") || message.contains(key + ",")))
+          .matches(".*must be .*|.*give each .*");
+    }
+  }
+
+  @Test
+  void theBoundsThemselvesAreTaken() {
+    for (Map.Entry<String, String> bound :
+        Map.of(
+                "SANDSTORE_BLOCK_GRACE_S", "120",
+                "SANDSTORE_ORPHAN_GRACE_S", "30",
+                "SANDSTORE_SESSION_TTL_S", "60",
+                "SANDSTORE_ELECTION_MS", "300",
+                "SANDSTORE_HEARTBEAT_MS", "233",
+                "SANDSTORE_RESERVE_MB", "96",
+                "SANDSTORE_DRAIN_MS", "20000",
+                "SANDSTORE_HTTP", "0.0.0.0:9071")
+            .entrySet()) {
+      assertThatCode(() -> with(bound.getKey(), bound.getValue())).doesNotThrowAnyException();
+    }
   }
 
   @Test

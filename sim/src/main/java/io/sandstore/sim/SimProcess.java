@@ -26,6 +26,10 @@ final class SimProcess {
   private final ArrayDeque<Runnable> held = new ArrayDeque<>();
   private boolean alive = true;
   private boolean paused;
+
+  /** How much more than real time this machine's wall clock shows. */
+  long wallOffsetMillis;
+
   private String haltedBy = "";
 
   SimProcess(World world, String name, SimNetwork network) {
@@ -105,7 +109,7 @@ final class SimProcess {
 
     @Override
     public long millis() {
-      return 1_700_000_000_000L + world.nowNanos() / 1_000_000;
+      return 1_700_000_000_000L + world.nowNanos() / 1_000_000 + wallOffsetMillis;
     }
 
     @Override

@@ -25,7 +25,7 @@ final class SandstorePeer implements Peer {
    */
   SandstorePeer(Map<String, String> more) {
     environment = new HashMap<>(more);
-    environment.put("SANDSTORE_RESERVE_MB", "64");
+    environment.put("SANDSTORE_RESERVE_MB", "128");
   }
 
   @Override

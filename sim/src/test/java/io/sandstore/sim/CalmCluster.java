@@ -1,0 +1,179 @@
+package io.sandstore.sim;
+
+import io.sandstore.client.ClientConfig;
+import io.sandstore.client.SandstoreClient;
+import io.sandstore.config.NodeConfig;
+import io.sandstore.host.Host;
+import io.sandstore.node.Inspection;
+import io.sandstore.node.Node;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * Three shipped nodes and some clients in virtual time, without any fault but those that a test
+ * makes: hours pass in seconds, and the same test always runs the same way.
+ */
+final class CalmCluster {
+
+  private static final List<String> NAMES = List.of("sandstore-0", "sandstore-1", "sandstore-2");
+  private static final Duration LIMIT = Duration.ofDays(2);
+
+  /** What a test does, on a thread of a process of its own. */
+  interface Task {
+    void run(Host host) throws Exception;
+  }
+
+  private final World world = new World(1);
+  private final SimNetwork network = new SimNetwork(world);
+  private final Map<String, SimDisk> disks = new LinkedHashMap<>();
+  private final Map<String, SimProcess> processes = new LinkedHashMap<>();
+  private final Map<String, Node> nodes = new LinkedHashMap<>();
+  private final Map<String, Long> wallOffsets = new LinkedHashMap<>();
+  private final Map<String, String> settings;
+
+  /**
+   * @param settings variables of the nodes that differ from their defaults
+   */
+  CalmCluster(Map<String, String> settings) {
+    this.settings = settings;
+    network.maxDelayNanos = 1_000_000;
+    for (String name : NAMES) {
+      disks.put(name, new SimDisk(new Random(1)));
+      start(name);
+    }
+  }
+
+  private NodeConfig config(String name) {
+    Map<String, String> environment = new LinkedHashMap<>();
+    environment.put("SANDSTORE_NAME", name);
+    environment.put("SANDSTORE_LISTEN", address(name));
+    environment.put("SANDSTORE_DATA_DIR", "/");
+    environment.put("SANDSTORE_RESERVE_MB", "96");
+    environment.put("SANDSTORE_SEGMENT_MB", "4");
+    environment.put(
+        "SANDSTORE_MEMBERS",
+        String.join(",", NAMES.stream().map(n -> n + "=" + address(n)).toList()));
+    environment.putAll(settings);
+    return NodeConfig.of(environment);
+  }
+
+  private static String address(String name) {
+    return name + ":9070";
+  }
+
+  static String seeds() {
+    return String.join(",", NAMES.stream().map(CalmCluster::address).toList());
+  }
+
+  /** Starts a node on what its disk holds; it may be running: then nothing more happens to that. */
+  void start(String name) {
+    NodeConfig config = config(name);
+    SimProcess process = new SimProcess(world, name, network);
+    process.wallOffsetMillis = wallOffsets.getOrDefault(name, 0L);
+    processes.put(name, process);
+    process.host.threads().start("main", () -> main(process, config));
+  }
+
+  private void main(SimProcess process, NodeConfig config) {
+    try {
+      Map<String, String> addresses = new LinkedHashMap<>();
+      NAMES.forEach(name -> addresses.put(name, address(name)));
+      Node node = new Node(process.host, disks.get(config.name()), config, () -> addresses);
+      nodes.put(config.name(), node);
+      node.start();
+    } catch (IOException e) {
+      process.host.halt().halt("cannot start: " + e.getMessage(), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Ends a process; what was forced stays. */
+  void kill(String name) {
+    processes.get(name).kill();
+    network.drop(processes.get(name));
+    disks.get(name).loseUnforced();
+    nodes.remove(name);
+  }
+
+  void restartAll() {
+    NAMES.forEach(this::kill);
+    NAMES.forEach(this::start);
+  }
+
+  /** From now on this node's wall clock shows so much more than real time. */
+  void setWallOffset(String name, Duration offset) {
+    wallOffsets.put(name, offset.toMillis());
+    processes.get(name).wallOffsetMillis = offset.toMillis();
+  }
+
+  List<String> names() {
+    return NAMES;
+  }
+
+  /** What runs and belongs to the cluster. */
+  List<Inspection> inspections() {
+    List<Inspection> all = new ArrayList<>();
+    nodes.values().forEach(node -> node.inspect().ifPresent(all::add));
+    return all;
+  }
+
+  /** The name of the node that leads. */
+  String leader(Host host) throws InterruptedException {
+    while (true) {
+      for (Map.Entry<String, Node> entry : nodes.entrySet()) {
+        if (entry.getValue().inspect().map(Inspection::answers).orElse(false)) {
+          return entry.getKey();
+        }
+      }
+      host.clock().sleep(Duration.ofMillis(50));
+    }
+  }
+
+  /** Waits until every node belongs to the cluster and is whole. */
+  void awaitAll(Host host) throws InterruptedException {
+    while (inspections().size() < NAMES.size()
+        || !inspections().stream().allMatch(Inspection::ready)) {
+      host.clock().sleep(Duration.ofMillis(50));
+    }
+  }
+
+  Inspection inspect(String name) {
+    return nodes.get(name).inspect().orElseThrow();
+  }
+
+  static SandstoreClient client(Host host) {
+    return new SandstoreClient(
+        host, ClientConfig.of(seeds()).withBlockBytes(64 << 10).withInlineBytes(4 << 10));
+  }
+
+  /** Runs a task as a client's process until it returns or throws. */
+  void run(Task task) throws Exception {
+    SimProcess process = new SimProcess(world, "client", network);
+    CompletableFuture<Boolean> done = new CompletableFuture<>();
+    process
+        .host
+        .threads()
+        .start(
+            "test",
+            () -> {
+              try {
+                task.run(process.host);
+                done.complete(true);
+              } catch (Throwable e) {
+                done.completeExceptionally(e);
+              }
+            });
+    if (!world.run(LIMIT.toNanos(), done::isDone)) {
+      throw new AssertionError("not done after two days: " + inspections());
+    }
+    done.get();
+    process.kill();
+  }
+}
