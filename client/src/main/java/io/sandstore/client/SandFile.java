@@ -210,8 +210,7 @@ public final class SandFile implements Closeable {
     recordBlocks = ends ? 0 : recordBlocks;
     CompletableFuture<WriteBlockReply> reply = new CompletableFuture<>();
     shipped = true;
-    flying.addLast(
-        new Flying(bufferStart, full.remaining(), ends, client.clock().nanos(), reply));
+    flying.addLast(new Flying(bufferStart, full.remaining(), ends, client.clock().nanos(), reply));
     Deadline deadline = client.deadline();
     client.host().threads().start("block", () -> send(full, reply, deadline));
     if (flying.size() >= client.config().blocksInFlight()) {

@@ -63,8 +63,8 @@ final class Blocks {
     floor = Math.max(floor, Math.min(to, next));
   }
 
-  /** Refuses a block that may have been collected, or that is somebody else's. */
-  void checkNew(long id) {
+  /** Refuses a block that may have been collected, that is somebody else's, or that is lost. */
+  void checkNew(long id, long holders) {
     if (id <= 0 || id >= next) {
       throw new Refused(Errno.EINVAL, "no such block: " + id);
     }
@@ -73,6 +73,9 @@ final class Blocks {
     }
     if (blocks.get(id) != null) {
       throw new Refused(Errno.EINVAL, "block " + id + " is in use");
+    }
+    if ((holders & slots) == 0) {
+      throw new Refused(Errno.ESTALE, "no member that held block " + id + " is left");
     }
   }
 

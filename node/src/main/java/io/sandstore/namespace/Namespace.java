@@ -41,7 +41,6 @@ public final class Namespace implements StateMachine {
   /** Longest write that travels in the log. */
   public static final int INLINE_BYTES_MAX = 64 << 10;
 
-  private static final int TARGET_BYTES_MAX = 4095;
   private static final int REAP_EXTENTS = 4096;
 
   private final BlockSink sink;
@@ -92,6 +91,7 @@ public final class Namespace implements StateMachine {
 
   private Outcome apply(Command command) {
     try {
+      CommandCheck.checkNumbering(command);
       if (command.getSession() == 0) {
         return execute(command);
       }
@@ -117,6 +117,7 @@ public final class Namespace implements StateMachine {
   }
 
   private Outcome execute(Command command) {
+    CommandCheck.checkOperation(command);
     return switch (command.getOpCase()) {
       case CREATE -> create(command.getCreate());
       case MKDIR -> {
@@ -126,7 +127,6 @@ public final class Namespace implements StateMachine {
       }
       case SYMLINK -> {
         var op = command.getSymlink();
-        checkTarget(op.getTarget());
         yield make(
             op.getLocation(), FileType.SYMLINK, 0777, op.getUid(), op.getGid(), op.getTarget());
       }
@@ -144,13 +144,7 @@ public final class Namespace implements StateMachine {
         yield Outcome.getDefaultInstance();
       }
       case OPEN_SESSION -> value(sessions.open(command.getOpenSession().getNonce(), nowMs));
-      case ALLOCATE_BLOCKS -> {
-        int count = command.getAllocateBlocks().getCount();
-        if (count <= 0 || count > 1 << 20) {
-          throw new Refused(Errno.EINVAL, "cannot allocate " + count + " blocks");
-        }
-        yield value(blocks.allocate(count));
-      }
+      case ALLOCATE_BLOCKS -> value(blocks.allocate(command.getAllocateBlocks().getCount()));
       case RAISE_BLOCK_FLOOR -> {
         blocks.raiseFloor(command.getRaiseBlockFloor().getFloor());
         yield value(blocks.floor);
@@ -205,16 +199,6 @@ public final class Namespace implements StateMachine {
       throw new Refused(Errno.EEXIST, (place.isBase() ? "/" : place.name()) + " exists");
     }
     return attributes(tree.create(place, type, mode, uid, gid, target, nowMs));
-  }
-
-  private static void checkTarget(String target) {
-    int bytes = target.getBytes(java.nio.charset.StandardCharsets.UTF_8).length;
-    if (target.isEmpty() || target.indexOf('\0') >= 0) {
-      throw new Refused(Errno.EINVAL, "a symbolic link needs a target");
-    }
-    if (bytes > TARGET_BYTES_MAX) {
-      throw new Refused(Errno.ENAMETOOLONG, "target over " + TARGET_BYTES_MAX + " bytes");
-    }
   }
 
   private Outcome unlink(Location location) {
@@ -339,7 +323,6 @@ public final class Namespace implements StateMachine {
     if (!inode.isRegular()) {
       throw new Refused(Errno.EINVAL, "not a regular file");
     }
-    checkRange(size, 0);
     if (size < inode.size()) {
       extents.cut(inode.id(), size, Long.MAX_VALUE);
     }
@@ -348,34 +331,18 @@ public final class Namespace implements StateMachine {
     return resized;
   }
 
-  private static void checkRange(long offset, long length) {
-    if (offset < 0 || length < 0) {
-      throw new Refused(Errno.EINVAL, "negative offset or length");
-    }
-    if (offset > FILE_BYTES_MAX - length) {
-      throw new Refused(Errno.EFBIG, "beyond the longest file");
-    }
-  }
-
   private Outcome write(Write op) {
     Inode inode = tree.open(op.getInode());
     if (!inode.isRegular()) {
       throw new Refused(Errno.EINVAL, "not a regular file");
     }
     long base = op.getAppend() ? inode.size() : 0;
-    for (NewExtent extent : op.getExtentsList()) {
-      checkRange(base + Math.min(extent.getOffset(), FILE_BYTES_MAX), extent.getLength());
-      if (extent.getLength() <= 0 || extent.getOffset() < 0) {
-        throw new Refused(Errno.EINVAL, "malformed extent");
-      }
-      blocks.checkNew(extent.getBlock());
-    }
-    long distinct = op.getExtentsList().stream().mapToLong(NewExtent::getBlock).distinct().count();
     int inline = op.getInlineData().size();
-    if (distinct != op.getExtentsCount() || inline > INLINE_BYTES_MAX) {
-      throw new Refused(Errno.EINVAL, "malformed write");
+    for (NewExtent extent : op.getExtentsList()) {
+      CommandCheck.checkRange(base + extent.getOffset(), extent.getLength());
+      blocks.checkNew(extent.getBlock(), extent.getHolders());
     }
-    checkRange(base + Math.clamp(op.getInlineOffset(), 0, FILE_BYTES_MAX), inline);
+    CommandCheck.checkRange(base + op.getInlineOffset(), inline);
 
     long size = inode.size();
     for (NewExtent extent : op.getExtentsList()) {

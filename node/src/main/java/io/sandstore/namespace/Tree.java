@@ -54,15 +54,11 @@ final class Tree {
   /** Follows a path. ENOENT only for what is missing before its last component. */
   Place resolve(Location location, boolean followLast) {
     String path = location.getPath();
-    if (path.length() > PATH_BYTES_MAX
-        || path.getBytes(StandardCharsets.UTF_8).length > PATH_BYTES_MAX) {
-      throw new Refused(Errno.ENAMETOOLONG, "path over " + PATH_BYTES_MAX + " bytes");
-    }
+    checkPath(path);
     Inode at = directory(location.getBase() == 0 ? Inode.ROOT : location.getBase());
     ArrayDeque<String> rest = new ArrayDeque<>();
     for (String component : path.split("/", -1)) {
       if (!component.isEmpty()) {
-        checkName(component);
         rest.addLast(component);
       }
     }
@@ -106,7 +102,18 @@ final class Tree {
     }
   }
 
-  static void checkName(String name) {
+  /** Refuses what no path may contain. */
+  static void checkPath(String path) {
+    if (path.length() > PATH_BYTES_MAX
+        || path.getBytes(StandardCharsets.UTF_8).length > PATH_BYTES_MAX) {
+      throw new Refused(Errno.ENAMETOOLONG, "path over " + PATH_BYTES_MAX + " bytes");
+    }
+    for (String component : path.split("/", -1)) {
+      checkName(component);
+    }
+  }
+
+  private static void checkName(String name) {
     if (name.equals(".") || name.equals("..")) {
       throw new Refused(Errno.EINVAL, "'" + name + "' is not allowed in a path");
     }

@@ -4,6 +4,7 @@ import io.sandstore.block.BlockStore;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
+import io.sandstore.namespace.CommandCheck;
 import io.sandstore.raft.CommandLog;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.rpc.RpcServer;
@@ -24,6 +25,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -207,6 +209,13 @@ final class Requests implements RpcServer.Handler {
     if (command.getSerializedSize() > COMMAND_BYTES_MAX) {
       throw new PosixException(
           Errno.EINVAL, "a command of more than " + COMMAND_BYTES_MAX + " bytes");
+    }
+    Optional<Fault> fault = CommandCheck.fault(command);
+    if (fault.isPresent()) {
+      throw PosixException.of(fault.get());
+    }
+    if (!mutate.getForwarded() && CommandCheck.isOfNodes(command)) {
+      throw new PosixException(Errno.EINVAL, "only nodes have this done: " + command.getOpCase());
     }
     Router router = serving().router();
     return mutate.getForwarded()

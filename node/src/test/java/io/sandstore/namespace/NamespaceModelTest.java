@@ -504,9 +504,9 @@ class NamespaceModelTest {
     }
 
     private String move(Op.Mv o) {
-      Node moved = require(o.from);
       List<String> from = names(o.from);
       List<String> to = names(o.to);
+      Node moved = require(o.from);
       Node target = parent(to);
       if (from.isEmpty() || to.isEmpty()) {
         throw new Error(Errno.EINVAL);

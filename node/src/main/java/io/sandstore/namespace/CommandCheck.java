@@ -1,0 +1,216 @@
+package io.sandstore.namespace;
+
+import io.sandstore.host.Frame;
+import io.sandstore.raft.Configurations;
+import io.sandstore.wire.AddHolder;
+import io.sandstore.wire.Command;
+import io.sandstore.wire.Errno;
+import io.sandstore.wire.Fault;
+import io.sandstore.wire.Location;
+import io.sandstore.wire.NewExtent;
+import io.sandstore.wire.RetainOrphans;
+import io.sandstore.wire.SetAttributes;
+import io.sandstore.wire.Write;
+import java.nio.charset.StandardCharsets;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Which commands no state of the namespace can take, whatever is in it: each field of each command
+ * is looked at here and nowhere else. Asked twice: where a command enters a node, so that nonsense
+ * never gets into the log, and where it is applied, because a log may hold what another release let
+ * in.
+ *
+ * <p>A rule looks at the command and at nothing else, so that every replica comes to the same
+ * verdict, also about an old entry that is applied again. Fields that are not named here may hold
+ * anything: permission bits are cut to those that exist; owners and times are kept as they come.
+ */
+public final class CommandCheck {
+
+  /** Files that one {@code RetainOrphans} may name. */
+  static final int RETAINED_MAX = 4096;
+
+  /** Extents that one {@code Write} may name. */
+  static final int EXTENTS_MAX = 8192;
+
+  /** Ids that one {@code AllocateBlocks} may take. */
+  static final int ALLOCATED_MAX = 1 << 20;
+
+  /** Blocks that one {@code AddHolder} may name. */
+  static final int ADOPTED_MAX = 4096;
+
+  private static final int TARGET_BYTES_MAX = 4095;
+
+  private CommandCheck() {}
+
+  /** Why a command must not get into the log; empty if it may. */
+  public static Optional<Fault> fault(Command command) {
+    try {
+      checkNumbering(command);
+      checkOperation(command);
+      return Optional.empty();
+    } catch (Refused refused) {
+      return Optional.of(refused.fault());
+    }
+  }
+
+  /** True for what nodes propose by themselves and never on behalf of a client. */
+  public static boolean isOfNodes(Command command) {
+    return switch (command.getOpCase()) {
+      case ALLOCATE_BLOCKS, RAISE_BLOCK_FLOOR, ADD_HOLDER, EXPIRE_SESSIONS, REAP_ORPHANS -> true;
+      case CREATE,
+          MKDIR,
+          SYMLINK,
+          UNLINK,
+          RMDIR,
+          RENAME,
+          SET_ATTRIBUTES,
+          WRITE,
+          RETAIN_ORPHANS,
+          OPEN_SESSION,
+          OP_NOT_SET ->
+          false;
+    };
+  }
+
+  /** Whose request it is, and which one. */
+  static void checkNumbering(Command command) {
+    boolean numbered = command.getSession() != 0;
+    if (numbered && (command.getSession() < 0 || command.getSequence() <= 0)) {
+      throw new Refused(Errno.EINVAL, "sessions and their requests are counted from 1");
+    }
+    long below = command.getAcknowledgedBelow();
+    if (numbered && (below < 0 || below > command.getSequence())) {
+      throw new Refused(Errno.EINVAL, "a request cannot be acknowledged before it is answered");
+    }
+  }
+
+  /** What is to be done. A command that is new and not judged here does not compile. */
+  static void checkOperation(Command command) {
+    switch (command.getOpCase()) {
+      case CREATE -> check(command.getCreate().getLocation());
+      case MKDIR -> check(command.getMkdir().getLocation());
+      case SYMLINK -> {
+        check(command.getSymlink().getLocation());
+        checkTarget(command.getSymlink().getTarget());
+      }
+      case UNLINK -> check(command.getUnlink().getLocation());
+      case RMDIR -> check(command.getRmdir().getLocation());
+      case RENAME -> {
+        check(command.getRename().getFrom());
+        check(command.getRename().getTo());
+      }
+      case SET_ATTRIBUTES -> check(command.getSetAttributes());
+      case WRITE -> check(command.getWrite());
+      case RETAIN_ORPHANS -> check(command.getRetainOrphans());
+      case OPEN_SESSION -> {} // any nonce is as good as another
+      case ALLOCATE_BLOCKS ->
+          checkCount("new blocks", command.getAllocateBlocks().getCount(), 1, ALLOCATED_MAX);
+      case RAISE_BLOCK_FLOOR -> checkId("block", command.getRaiseBlockFloor().getFloor());
+      case ADD_HOLDER -> check(command.getAddHolder());
+      case EXPIRE_SESSIONS -> checkTime(command.getExpireSessions().getUnusedSinceMs());
+      case REAP_ORPHANS -> checkTime(command.getReapOrphans().getUnusedSinceMs());
+      case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a command of another release");
+    }
+  }
+
+  private static void check(Location location) {
+    if (location.getBase() < 0) {
+      throw new Refused(Errno.EINVAL, "no such directory: " + location.getBase());
+    }
+    Tree.checkPath(location.getPath());
+  }
+
+  private static void checkTarget(String target) {
+    if (target.isEmpty() || target.indexOf('\0') >= 0) {
+      throw new Refused(Errno.EINVAL, "a symbolic link needs a target");
+    }
+    if (target.getBytes(StandardCharsets.UTF_8).length > TARGET_BYTES_MAX) {
+      throw new Refused(Errno.ENAMETOOLONG, "target over " + TARGET_BYTES_MAX + " bytes");
+    }
+  }
+
+  private static void check(SetAttributes op) {
+    if (op.getInode() == 0) {
+      check(op.getLocation());
+    } else {
+      checkId("inode", op.getInode());
+    }
+    if (op.hasSize()) {
+      checkRange(op.getSize(), 0);
+    }
+  }
+
+  private static void check(Write op) {
+    checkId("inode", op.getInode());
+    checkCount("extents", op.getExtentsCount(), 0, EXTENTS_MAX);
+    Set<Long> blocks = new HashSet<>();
+    for (NewExtent extent : op.getExtentsList()) {
+      checkId("block", extent.getBlock());
+      checkCount("bytes of an extent", extent.getLength(), 1, Frame.PAYLOAD_BYTES_MAX);
+      checkRange(extent.getOffset(), extent.getLength());
+      if (extent.getHolders() == 0) {
+        throw new Refused(Errno.EINVAL, "nobody holds block " + extent.getBlock());
+      }
+      if (!blocks.add(extent.getBlock())) {
+        throw new Refused(Errno.EINVAL, "block " + extent.getBlock() + " is named twice");
+      }
+    }
+    checkCount("bytes in the log", op.getInlineData().size(), 0, Namespace.INLINE_BYTES_MAX);
+    checkRange(op.getInlineOffset(), op.getInlineData().size());
+  }
+
+  private static void check(RetainOrphans op) {
+    checkCount("files", op.getInodesCount(), 0, RETAINED_MAX);
+    checkIds("inode", op.getInodesList());
+    if (op.getLowestBlock() < 0) {
+      throw new Refused(Errno.EINVAL, "no such block: " + op.getLowestBlock());
+    }
+  }
+
+  private static void check(AddHolder op) {
+    checkCount("slot", op.getSlot(), 0, Configurations.SLOTS_MAX - 1);
+    checkCount("blocks", op.getBlocksCount(), 0, ADOPTED_MAX);
+    checkIds("block", op.getBlocksList());
+  }
+
+  /**
+   * A range of a file that a file can have.
+   *
+   * @throws Refused EINVAL if a part is negative, EFBIG if it ends beyond the longest file
+   */
+  static void checkRange(long offset, long length) {
+    if (offset < 0 || length < 0) {
+      throw new Refused(Errno.EINVAL, "negative offset or length");
+    }
+    if (offset > Namespace.FILE_BYTES_MAX - length) {
+      throw new Refused(Errno.EFBIG, "beyond the longest file");
+    }
+  }
+
+  private static void checkIds(String what, List<Long> ids) {
+    ids.forEach(id -> checkId(what, id));
+  }
+
+  private static void checkId(String what, long id) {
+    if (id <= 0) {
+      throw new Refused(Errno.EINVAL, "no such " + what + ": " + Long.toUnsignedString(id));
+    }
+  }
+
+  private static void checkTime(long timeMs) {
+    if (timeMs == Long.MIN_VALUE || timeMs == Long.MAX_VALUE) {
+      throw new Refused(Errno.EINVAL, "not a time");
+    }
+  }
+
+  private static void checkCount(String what, int count, int min, int max) {
+    if (count < min || count > max) {
+      throw new Refused(
+          Errno.EINVAL,
+          "%s: %s, must be %d to %d".formatted(what, Integer.toUnsignedString(count), min, max));
+    }
+  }
+}
