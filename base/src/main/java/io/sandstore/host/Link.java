@@ -2,6 +2,7 @@ package io.sandstore.host;
 
 import java.io.Closeable;
 import java.io.IOException;
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,6 +19,14 @@ public interface Link extends Closeable {
 
   /** The other end, for logs. */
   String remote();
+
+  /**
+   * True if a frame began to arrive or to leave, and nothing of it moved for this long: what it
+   * holds, others wait for.
+   */
+  default boolean isStuck(Duration limit) {
+    return false;
+  }
 
   /** Tells the link that its other end is a node: its payloads are accounted for apart. */
   void markPeer();

@@ -12,12 +12,14 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -45,6 +47,11 @@ public final class Peer implements Closeable {
 
   private static final Duration PROBE_LIMIT = Duration.ofSeconds(1);
 
+  /** A link that is open and silent is asked something this often. */
+  static final Duration KEEP_ALIVE = Duration.ofSeconds(60);
+
+  private static final Duration KEEP_ALIVE_LIMIT = Duration.ofSeconds(10);
+
   /** Larger payloads may not fit into the socket's buffer: sending them can hang. */
   private static final int WATCHED_BYTES = 16 << 10;
 
@@ -54,6 +61,7 @@ public final class Peer implements Closeable {
   private final Lane[] lanes = new Lane[BULK + BULK_LANES];
   private final AtomicLong nextBulk = new AtomicLong();
   private final PeerHealth health = new PeerHealth();
+  private final AtomicBoolean keepingAlive = new AtomicBoolean();
   private volatile boolean closed;
   private volatile @Nullable HelloReply greeting;
 
@@ -79,7 +87,9 @@ public final class Peer implements Closeable {
     return greeting;
   }
 
-  /** It did not answer in time: whoever has a choice asks another one, until a probe is answered. */
+  /**
+   * It did not answer in time: whoever has a choice asks another one, until a probe is answered.
+   */
   public void failed() {
     health.failed(host.clock().nanos());
   }
@@ -110,6 +120,43 @@ public final class Peer implements Closeable {
       Thread.currentThread().interrupt();
     }
     health.probed(answered, host.clock().nanos());
+  }
+
+  private void keepAlive() {
+    if (keepingAlive.compareAndSet(false, true)) {
+      host.threads().start("keep alive " + address, this::keepAliveLoop);
+    }
+  }
+
+  /** Keeps open links open, and finds out which of them have nobody at the other end. */
+  private void keepAliveLoop() {
+    try {
+      do {
+        host.clock().sleep(KEEP_ALIVE);
+        for (int lane = 0; lane < lanes.length; lane++) {
+          Optional<Connection> open = lanes[lane].open();
+          if (open.isPresent() && open.get().isSilent()) {
+            ask(lane);
+          }
+        }
+      } while (!closed && Arrays.stream(lanes).anyMatch(lane -> lane.open().isPresent()));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      keepingAlive.set(false);
+    }
+  }
+
+  private void ask(int lane) throws InterruptedException {
+    try {
+      Header.Builder ping = Header.newBuilder().setPing(Ping.getDefaultInstance());
+      Deadline limit = host.clock().deadline(KEEP_ALIVE_LIMIT);
+      call(lane, ping, Frame.NO_PAYLOAD, limit).close();
+    } catch (LostException e) {
+      lanes[lane].drop();
+    } catch (IOException e) {
+      // It is closed already.
+    }
   }
 
   /** True if a request on this lane goes out at once, without a dial before it. */
@@ -261,13 +308,14 @@ public final class Peer implements Closeable {
 
     /** Makes the next call dial again. */
     void fail(CompletableFuture<Connection> attempt, IOException cause) {
-      if (!attempt.isDone()) {
+      boolean worked = attempt.isDone();
+      if (!worked) {
         failed(); // no link, or no greeting
       }
       synchronized (this) {
         if (attempt == current) {
           current = null;
-          failure = cause;
+          failure = worked ? null : cause; // one that ended is opened again at once
           failedAtNanos = host.clock().nanos();
         }
       }
@@ -322,7 +370,9 @@ public final class Peer implements Closeable {
       }
     }
 
-    /** Tells when the answer is here, or why none will come; {@link #await} returns at once then. */
+    /**
+     * Tells when the answer is here, or why none will come; {@link #await} returns at once then.
+     */
     public void onArrival(Consumer<@Nullable Throwable> todo) {
       answer.whenComplete((frame, failure) -> todo.accept(failure));
     }
@@ -363,6 +413,7 @@ public final class Peer implements Closeable {
     final ConcurrentHashMap<Long, CompletableFuture<Frame>> pending = new ConcurrentHashMap<>();
     private final AtomicLong nextId = new AtomicLong();
     private volatile @Nullable IOException broken;
+    private volatile long heardAt = host.clock().nanos();
 
     Connection(Link link, Lane lane, CompletableFuture<Connection> ready) {
       this.link = link;
@@ -424,12 +475,18 @@ public final class Peer implements Closeable {
       }
     }
 
+    boolean isSilent() {
+      return host.clock().nanos() - heardAt >= KEEP_ALIVE.toNanos() / 2;
+    }
+
     void receiveLoop() {
       try (link) {
         greet();
         ready.complete(this);
+        keepAlive();
         Frame frame;
         while ((frame = link.receive()) != null) {
+          heardAt = host.clock().nanos();
           CompletableFuture<Frame> waiting = pending.get(frame.header().getId());
           if (waiting == null || !waiting.complete(frame)) {
             frame.close();

@@ -3,10 +3,10 @@ package io.sandstore.rpc;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Whether a peer can be expected to answer: a circuit breaker (Nygard, "Release It!", 2007). After a
- * failure the peer is suspect, and whoever has a choice asks others. When a pause is over, one probe
- * finds out whether it is back; each failure makes the pause longer. Suspicion that nobody renews
- * decays.
+ * Whether a peer can be expected to answer: a circuit breaker (Nygard, "Release It!", 2007). After
+ * a failure the peer is suspect, and whoever has a choice asks others. When a pause is over, one
+ * probe finds out whether it is back; each failure makes the pause longer. Suspicion that nobody
+ * renews decays.
  *
  * <p>Pure: time comes with the calls, in nanoseconds of a monotonic clock. Thread-safe.
  */

@@ -4,6 +4,9 @@ import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.host.Link;
+import io.sandstore.host.LogLimit;
+import io.sandstore.host.Network;
+import io.sandstore.rpc.Admission.Kind;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Fault;
 import io.sandstore.wire.Header;
@@ -13,6 +16,8 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.Comparator;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
@@ -24,6 +29,12 @@ import org.slf4j.LoggerFactory;
  * Answers requests. A virtual thread per request, a bound per link; frames without an id are
  * handled on the link's own thread, in order. Whatever a caller sends, it gets a typed refusal at
  * worst.
+ *
+ * <p>A link that does not say who it is within {@link #GREETING_LIMIT}, that stops in the middle of
+ * a frame for {@link #FRAME_LIMIT}, or that says nothing for {@link #IDLE_LIMIT} is closed: callers
+ * that want to keep one ask something now and then ({@link Peer#KEEP_ALIVE}). Places are limited by
+ * kind ({@link Admission}); a client that has not spoken for {@link #YIELD_AFTER} makes room for
+ * another.
  */
 public final class RpcServer implements Closeable {
 
@@ -35,6 +46,13 @@ public final class RpcServer implements Closeable {
 
   private static final Duration DEADLINE_MAX = Duration.ofMinutes(5);
   private static final Duration DRAIN_PAUSE = Duration.ofMillis(5);
+  private static final Duration LOOK_EVERY = Duration.ofSeconds(1);
+  private static final Duration SAY_EVERY = Duration.ofSeconds(10);
+
+  static final Duration GREETING_LIMIT = Duration.ofSeconds(5);
+  static final Duration FRAME_LIMIT = Duration.ofSeconds(10);
+  static final Duration IDLE_LIMIT = Duration.ofMinutes(3);
+  static final Duration YIELD_AFTER = Duration.ofSeconds(20);
 
   /** What a process does with requests. */
   public interface Handler {
@@ -52,8 +70,11 @@ public final class RpcServer implements Closeable {
 
   private final Host host;
   private final Handler handler;
-  private final Closeable listener;
-  private final Set<Link> links = ConcurrentHashMap.newKeySet();
+  private final Network.Listener listener;
+  private final Set<Guest> guests = ConcurrentHashMap.newKeySet();
+  private final Admission<Guest> admission;
+  private final LogLimit refusals;
+  private final LogLimit defects;
   private final AtomicInteger answering = new AtomicInteger();
   private final Semaphore ownThreads = new Semaphore(CLIENT_THREADS_MAX);
   private volatile boolean draining;
@@ -62,7 +83,64 @@ public final class RpcServer implements Closeable {
   public RpcServer(Host host, String address, Handler handler) throws IOException {
     this.host = host;
     this.handler = handler;
+    this.admission = new Admission<>(Admission.Places.of(host.network().capacity()));
+    this.refusals = new LogLimit(SAY_EVERY, host.clock()::nanos);
+    this.defects = new LogLimit(SAY_EVERY, host.clock()::nanos);
     this.listener = host.network().listen(address, this::serve);
+    host.threads().start("links", this::look);
+  }
+
+  /** Why no client would be let in at the moment; empty if one would. */
+  public String trouble() {
+    String trouble = listener.trouble();
+    if (!trouble.isEmpty()) {
+      return trouble;
+    }
+    synchronized (admission) {
+      boolean full = admission.isFull() && longestSilentClient().isEmpty();
+      return full ? "all connections of clients are taken" : "";
+    }
+  }
+
+  /** A link, and what is known of its other end. */
+  private final class Guest {
+    final Link link;
+    final AtomicInteger answering = new AtomicInteger();
+    volatile Kind kind = Kind.STRANGER;
+    volatile long heardAt = host.clock().nanos();
+
+    Guest(Link link) {
+      this.link = link;
+    }
+
+    /** Without a word for so long, and without a question of its own that waits for an answer. */
+    boolean isSilentFor(Duration time) {
+      return answering.get() == 0 && host.clock().nanos() - heardAt >= time.toNanos();
+    }
+  }
+
+  /** Ends links that hold a place or memory and do nothing with it. */
+  private void look() {
+    try {
+      while (!closed) {
+        host.clock().sleep(LOOK_EVERY);
+        for (Guest guest : guests) {
+          Duration patience = guest.kind == Kind.STRANGER ? GREETING_LIMIT : IDLE_LIMIT;
+          if (guest.isSilentFor(patience) || guest.link.isStuck(FRAME_LIMIT)) {
+            log.debug("link {} is silent and closed", guest.link.remote());
+            guest.link.close();
+          }
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private Optional<Guest> longestSilentClient() {
+    return guests.stream()
+        .filter(guest -> guest.kind == Kind.CLIENT && guest.isSilentFor(YIELD_AFTER))
+        .min(Comparator.comparingLong(guest -> guest.heardAt - host.clock().nanos()));
   }
 
   /** Takes no more requests, and returns when those that were taken are answered. */
@@ -78,59 +156,70 @@ public final class RpcServer implements Closeable {
   public void close() throws IOException {
     closed = true;
     listener.close();
-    links.forEach(Link::close);
-  }
-
-  private enum Greeted {
-    NOBODY,
-    CLIENT,
-    NODE
+    guests.forEach(guest -> guest.link.close());
   }
 
   private void serve(Link link) {
-    links.add(link);
-    Greeted greeted = Greeted.NOBODY;
+    Guest guest = new Guest(link);
+    guests.add(guest);
+    Optional<Guest> goes;
+    synchronized (admission) {
+      goes = admission.enter(guest, address(link));
+    }
+    goes.ifPresent(stranger -> stranger.link.close());
     try {
-      greeted = closed ? Greeted.NOBODY : greet(link);
+      if (!closed) {
+        greet(guest);
+      }
     } catch (IOException | RuntimeException e) {
       log.debug("link {} was not greeted: {}", link.remote(), e.toString());
     }
     // A thread of its own is woken once for a message, a virtual one that waits for a socket twice.
-    switch (greeted) {
-      case NOBODY -> end(link);
-      case NODE -> serveOnOwnThread(link, () -> {});
-      case CLIENT -> {
+    switch (guest.kind) {
+      case STRANGER -> end(guest);
+      case NODE -> serveOnOwnThread(guest, () -> {});
+      case CLIENT, OPERATOR -> {
         if (ownThreads.tryAcquire()) {
-          serveOnOwnThread(link, ownThreads::release);
+          serveOnOwnThread(guest, ownThreads::release);
         } else {
-          serveRequests(link);
+          serveRequests(guest);
         }
       }
     }
   }
 
-  private void serveOnOwnThread(Link link, Runnable onEnd) {
+  /** Without the port. */
+  private static String address(Link link) {
+    int colon = link.remote().lastIndexOf(':');
+    return colon < 0 ? link.remote() : link.remote().substring(0, colon);
+  }
+
+  private void serveOnOwnThread(Guest guest, Runnable onEnd) {
     host.threads()
         .startDedicated(
-            "link " + link.remote(),
+            "link " + guest.link.remote(),
             () -> {
               try {
-                serveRequests(link);
+                serveRequests(guest);
               } finally {
                 onEnd.run();
               }
             });
   }
 
-  private void end(Link link) {
-    link.close();
-    links.remove(link);
+  private void end(Guest guest) {
+    guest.link.close();
+    guests.remove(guest);
+    synchronized (admission) {
+      admission.leave(guest);
+    }
   }
 
-  private Greeted greet(Link link) throws IOException {
+  private void greet(Guest guest) throws IOException {
+    Link link = guest.link;
     Frame first = link.receive();
     if (first == null) {
-      return Greeted.NOBODY;
+      return;
     }
     first.close();
     Hello hello = first.header().getHello();
@@ -139,33 +228,63 @@ public final class RpcServer implements Closeable {
         throw new PosixException(Errno.EPROTO, "a connection begins with a hello");
       }
       HelloReply reply = handler.hello(hello);
-      boolean node = !hello.getFrom().isEmpty();
-      if (node) {
+      Kind kind = kind(hello);
+      admit(guest, kind);
+      if (kind == Kind.NODE) {
         link.markPeer();
       }
       link.send(Frame.of(Header.newBuilder().setHelloReply(reply).build()));
-      return node ? Greeted.NODE : Greeted.CLIENT;
+      guest.heardAt = host.clock().nanos();
+      guest.kind = kind;
     } catch (PosixException e) {
-      log.info("refused {} ({}): {}", link.remote(), hello.getFrom(), e.getMessage());
+      refusals.say(
+          more ->
+              log.info(
+                  "refused {} ({}): {}{}", link.remote(), hello.getFrom(), e.getMessage(), more));
       link.send(Frame.of(Header.newBuilder().setFault(e.fault()).build()));
-      return Greeted.NOBODY;
     }
   }
 
-  private void serveRequests(Link link) {
+  private static Kind kind(Hello hello) {
+    if (!hello.getFrom().isEmpty()) {
+      return Kind.NODE;
+    }
+    return hello.getOperator() ? Kind.OPERATOR : Kind.CLIENT;
+  }
+
+  private void admit(Guest guest, Kind kind) throws PosixException {
+    synchronized (admission) {
+      Optional<String> refusal = admission.admit(guest, kind);
+      Optional<Guest> silent =
+          refusal.isPresent() && kind == Kind.CLIENT ? longestSilentClient() : Optional.empty();
+      if (silent.isPresent()) {
+        admission.leave(silent.get());
+        silent.get().link.close();
+        refusal = admission.admit(guest, kind);
+      }
+      if (refusal.isPresent()) {
+        host.telemetry().rejected("connections");
+        throw new PosixException(Errno.EAGAIN, refusal.get());
+      }
+    }
+  }
+
+  private void serveRequests(Guest guest) {
     try {
-      takeRequests(link);
+      takeRequests(guest);
     } catch (IOException e) {
-      log.debug("link {} ended: {}", link.remote(), e.toString());
+      log.debug("link {} ended: {}", guest.link.remote(), e.toString());
     } finally {
-      end(link);
+      end(guest);
     }
   }
 
-  private void takeRequests(Link link) throws IOException {
+  private void takeRequests(Guest guest) throws IOException {
+    Link link = guest.link;
     Semaphore inFlight = new Semaphore(IN_FLIGHT_PER_LINK);
     Frame frame;
     while ((frame = link.receive()) != null) {
+      guest.heardAt = host.clock().nanos();
       if (frame.header().getId() == 0) {
         handler.receive(frame.header());
         frame.close();
@@ -179,6 +298,7 @@ public final class RpcServer implements Closeable {
         continue;
       }
       inFlight.acquireUninterruptibly();
+      guest.answering.incrementAndGet();
       Frame request = frame;
       host.threads()
           .start(
@@ -187,6 +307,8 @@ public final class RpcServer implements Closeable {
                 try {
                   answer(link, request);
                 } finally {
+                  guest.heardAt = host.clock().nanos();
+                  guest.answering.decrementAndGet();
                   answering.decrementAndGet();
                   inFlight.release();
                 }
@@ -224,7 +346,10 @@ public final class RpcServer implements Closeable {
     } catch (InterruptedException e) {
       return fault(Errno.EAGAIN, e);
     } catch (RuntimeException e) {
-      log.error("request {} failed unexpectedly", request.header().getBodyCase(), e);
+      defects.say(
+          more ->
+              log.error(
+                  "request {} failed unexpectedly{}", request.header().getBodyCase(), more, e));
       return fault(Errno.EIO, e);
     }
   }

@@ -162,7 +162,9 @@ final class Connector implements Closeable {
     int bestRank = Integer.MAX_VALUE;
     for (int i = 0; i < peers.size(); i++) {
       int candidate = (start + i) % peers.size();
-      int rank = rank(peers.get(candidate), holders) + (not.isPresent() && not.get() == peers.get(candidate) ? 8 : 0);
+      int rank =
+          rank(peers.get(candidate), holders)
+              + (not.isPresent() && not.get() == peers.get(candidate) ? 8 : 0);
       if (rank < bestRank) {
         best = candidate;
         bestRank = rank;
@@ -258,6 +260,11 @@ final class Connector implements Closeable {
             "no answer in time from %s: %s".formatted(addresses, last.getMessage()));
     timeout.initCause(last);
     return timeout;
+  }
+
+  /** A link of an operator, for whom a node keeps places when clients have taken all of theirs. */
+  Peer operator(String address) {
+    return new Peer(host, address, () -> hello().toBuilder().setOperator(true).build());
   }
 
   /** Every known node, for questions to each of them. */

@@ -89,7 +89,8 @@ final class HedgedRead {
 
   private Attempt firstToArrive(List<Attempt> attempts) throws IOException, InterruptedException {
     CompletableFuture<Attempt> race = new CompletableFuture<>();
-    CompletableFuture<?>[] all = attempts.stream().map(a -> a.arrival).toArray(CompletableFuture[]::new);
+    CompletableFuture<?>[] all =
+        attempts.stream().map(a -> a.arrival).toArray(CompletableFuture[]::new);
     for (Attempt attempt : attempts) {
       attempt.arrival.thenAccept(call -> race.complete(attempt));
     }

@@ -166,7 +166,8 @@ final class ReadAhead {
     }
 
     /** What was asked for ahead; null if that did not work. */
-    private @Nullable ByteBuffer awaited(List<String> holders) throws IOException, InterruptedException {
+    private @Nullable ByteBuffer awaited(List<String> holders)
+        throws IOException, InterruptedException {
       HedgedRead begun = call;
       if (begun == null) {
         return null;

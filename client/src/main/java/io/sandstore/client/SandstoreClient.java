@@ -318,7 +318,8 @@ public final class SandstoreClient implements Closeable {
     for (Peer peer : connector.peers()) {
       Header.Builder request =
           Header.newBuilder().setStatusRequest(StatusRequest.newBuilder().setAll(true));
-      try (Frame answer = peer.call(request, clock().deadline(Duration.ofSeconds(3)))) {
+      try (Peer operator = connector.operator(peer.address());
+          Frame answer = operator.call(request, clock().deadline(Duration.ofSeconds(3)))) {
         return answer.header().getClusterStatus();
       } catch (InterruptedException e) {
         throw interrupted(e);
@@ -336,8 +337,8 @@ public final class SandstoreClient implements Closeable {
         Header.Builder request =
             Header.newBuilder()
                 .setTransferLeadership(TransferLeadership.newBuilder().setTo(toName));
-        try {
-          peer.call(request, deadline()).close();
+        try (Peer operator = connector.operator(peer.address())) {
+          operator.call(request, deadline()).close();
         } catch (InterruptedException e) {
           throw interrupted(e);
         }

@@ -3,6 +3,7 @@ package io.sandstore.node;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Disk;
 import io.sandstore.host.Host;
+import io.sandstore.host.LogLimit;
 import io.sandstore.raft.Configurations;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Adopt;
@@ -46,6 +47,8 @@ final class Founding {
   private final Discovery discovery;
   private final Peers peers;
   private Identity identity;
+  private final LogLimit notTakenIn;
+  private final LogLimit wrongNames;
   private volatile String waiting = "starting";
 
   Founding(Host host, Disk disk, Discovery discovery, Peers peers, Identity identity) {
@@ -55,6 +58,8 @@ final class Founding {
     this.discovery = discovery;
     this.peers = peers;
     this.identity = identity;
+    this.notTakenIn = new LogLimit(SAY_EVERY, clock::nanos);
+    this.wrongNames = new LogLimit(SAY_EVERY, clock::nanos);
   }
 
   synchronized Identity identity() {
@@ -155,7 +160,13 @@ final class Founding {
         if (reply.getName().equals(name)) {
           replies.add(reply);
         } else {
-          log.warn("the node at the address of {} calls itself {}", name, reply.getName());
+          wrongNames.say(
+              more ->
+                  log.warn(
+                      "the node at the address of {} calls itself {}{}",
+                      name,
+                      reply.getName(),
+                      more));
         }
       } catch (IOException e) {
         log.debug("{} does not answer: {}", name, e.toString());
@@ -209,7 +220,7 @@ final class Founding {
             .close();
       } catch (IOException e) {
         waiting = "not taken in yet: " + e.getMessage();
-        log.info("{}", waiting);
+        notTakenIn.say(more -> log.info("{}{}", waiting, more));
         return;
       }
     }

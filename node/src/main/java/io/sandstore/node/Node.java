@@ -194,6 +194,11 @@ public final class Node implements Closeable {
     return status;
   }
 
+  /** Why no client would be let in at the moment; empty if one would. */
+  String trouble() {
+    return server.trouble();
+  }
+
   /** True once this node was told to stop. */
   public boolean draining() {
     return draining;

@@ -4,6 +4,7 @@ import io.sandstore.block.BlockStore;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
+import io.sandstore.host.LogLimit;
 import io.sandstore.namespace.CommandCheck;
 import io.sandstore.raft.CommandLog;
 import io.sandstore.rpc.PosixException;
@@ -23,6 +24,7 @@ import io.sandstore.wire.Mutate;
 import io.sandstore.wire.StoreBlock;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -43,10 +45,12 @@ final class Requests implements RpcServer.Handler {
 
   private final Node node;
   private final Host host;
+  private final LogLimit malformed;
 
   Requests(Node node, Host host) {
     this.node = node;
     this.host = host;
+    this.malformed = new LogLimit(Duration.ofSeconds(10), host.clock()::nanos);
   }
 
   @Override
@@ -174,7 +178,7 @@ final class Requests implements RpcServer.Handler {
     try {
       node.parts().ifPresent(parts -> parts.planes().receiver().receive(message));
     } catch (IllegalArgumentException e) {
-      log.warn("dropped a malformed message: {}", e.getMessage());
+      malformed.say(more -> log.warn("dropped a malformed message: {}{}", e.getMessage(), more));
     }
   }
 

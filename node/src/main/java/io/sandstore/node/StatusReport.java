@@ -108,6 +108,9 @@ public final class StatusReport {
     if (lag > READY_LAG_MAX) {
       reasons.add(lag + " entries behind the log");
     }
+    if (!node.trouble().isEmpty()) {
+      reasons.add(node.trouble());
+    }
     if (!parts.repair().complete()) {
       reasons.add("blocks are missing on this disk");
     }

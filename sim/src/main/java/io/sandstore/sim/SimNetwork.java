@@ -6,7 +6,6 @@ import io.sandstore.host.Frame;
 import io.sandstore.host.Link;
 import io.sandstore.host.Network;
 import io.sandstore.wire.Header;
-import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -27,10 +26,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class SimNetwork {
 
-  private record Listener(SimProcess process, Consumer<Link> accept) {}
+  private record Port(SimProcess process, Consumer<Link> accept) {}
 
   private final World world;
-  private final Map<String, Listener> listeners = new HashMap<>();
+  private final Map<String, Port> listeners = new HashMap<>();
   private final Set<String> cuts = new HashSet<>();
   private final List<End> ends = new ArrayList<>();
   double loss;
@@ -44,12 +43,12 @@ final class SimNetwork {
   Network of(SimProcess process) {
     return new Network() {
       @Override
-      public Closeable listen(String address, Consumer<Link> accept) throws IOException {
-        Listener other = listeners.get(address);
+      public Network.Listener listen(String address, Consumer<Link> accept) throws IOException {
+        Port other = listeners.get(address);
         if (other != null && other.process.alive()) {
           throw new IOException("cannot listen on " + address + ": in use");
         }
-        Listener listener = new Listener(process, accept);
+        Port listener = new Port(process, accept);
         listeners.put(address, listener);
         return () -> listeners.remove(address, listener);
       }
@@ -85,7 +84,7 @@ final class SimNetwork {
 
   private Link dial(SimProcess from, String address, Duration limit) throws IOException {
     pause(delay());
-    Listener listener = listeners.get(address);
+    Port listener = listeners.get(address);
     if (listener == null || !listener.process.alive()) {
       throw new IOException("cannot reach " + address + ": connection refused");
     }

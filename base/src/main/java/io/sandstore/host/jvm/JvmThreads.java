@@ -1,6 +1,8 @@
 package io.sandstore.host.jvm;
 
+import io.sandstore.host.LogLimit;
 import io.sandstore.host.Threads;
+import java.time.Duration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -8,6 +10,7 @@ import org.slf4j.LoggerFactory;
 public final class JvmThreads implements Threads {
 
   private static final Logger log = LoggerFactory.getLogger(JvmThreads.class);
+  private static final LogLimit failures = new LogLimit(Duration.ofSeconds(1), System::nanoTime);
 
   @Override
   public void start(String name, Runnable task) {
@@ -24,6 +27,9 @@ public final class JvmThreads implements Threads {
   }
 
   private static void report(Thread thread, Throwable failure) {
-    log.error("thread {} ended by an unexpected failure", thread.getName(), failure);
+    failures.say(
+        more ->
+            log.error(
+                "thread {} ended by an unexpected failure{}", thread.getName(), more, failure));
   }
 }

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
@@ -48,6 +49,12 @@ final class TcpLink implements Link {
   private final ByteBuffer in = ByteBuffer.allocateDirect(BUFFER_BYTES).limit(0);
   private boolean prefaceRead;
 
+  // For those who look whether it is stuck.
+  private volatile boolean receiving;
+  private volatile long receivedAt;
+  private volatile boolean sending;
+  private volatile long sentAt;
+
   private final ReentrantLock writing = new ReentrantLock();
   private final AtomicInteger senders = new AtomicInteger();
   private final ByteBuffer out = ByteBuffer.allocateDirect(BUFFER_BYTES);
@@ -66,6 +73,12 @@ final class TcpLink implements Link {
     this.telemetry = telemetry;
     this.onClose = onClose;
     out.put(MAGIC).putShort(WIRE_VERSION);
+  }
+
+  @Override
+  public boolean isStuck(Duration limit) {
+    long since = System.nanoTime() - limit.toNanos();
+    return (receiving && receivedAt - since < 0) || (sending && sentAt - since < 0);
   }
 
   @Override
@@ -146,6 +159,7 @@ final class TcpLink implements Link {
       long moved = region.file().transferTo(at, end - at, channel);
       if (moved > 0) {
         telemetry.network(moved, 0);
+        sentAt = System.nanoTime();
       } else {
         out.clear().limit((int) Math.min(out.capacity(), end - at));
         region.file().readFully(out, at);
@@ -158,8 +172,15 @@ final class TcpLink implements Link {
 
   private void writeFully(ByteBuffer bytes) throws IOException {
     telemetry.network(bytes.remaining(), 0);
-    while (bytes.hasRemaining()) {
-      channel.write(bytes);
+    sentAt = System.nanoTime();
+    sending = true;
+    try {
+      while (bytes.hasRemaining()) {
+        channel.write(bytes);
+        sentAt = System.nanoTime();
+      }
+    } finally {
+      sending = false;
     }
   }
 
@@ -182,11 +203,15 @@ final class TcpLink implements Link {
             "%s sent a frame over the limit (%d + %d bytes)"
                 .formatted(remote, headerBytes, payloadBytes));
       }
+      receivedAt = System.nanoTime();
+      receiving = true;
       Header header = readHeader(headerBytes);
       return readPayload(header, payloadBytes);
     } catch (IOException | RuntimeException e) {
       close();
       throw e;
+    } finally {
+      receiving = false;
     }
   }
 
@@ -239,6 +264,7 @@ final class TcpLink implements Link {
       return Frame.of(header, small.flip());
     }
     BufferPool.Lease lease = pool.take(bytes);
+    receivedAt = System.nanoTime(); // the wait for memory was ours
     try {
       readInto(lease.buffer());
       return new Frame(header, lease.buffer().flip(), lease.release());
@@ -258,6 +284,7 @@ final class TcpLink implements Link {
       if (channel.read(target) < 0) {
         throw new EOFException(remote + " closed in the middle of a frame");
       }
+      receivedAt = System.nanoTime();
     }
   }
 

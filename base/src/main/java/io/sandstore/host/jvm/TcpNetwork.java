@@ -1,18 +1,19 @@
 package io.sandstore.host.jvm;
 
+import com.sun.management.UnixOperatingSystemMXBean;
 import io.sandstore.host.BufferPool;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Link;
+import io.sandstore.host.LogLimit;
 import io.sandstore.host.Network;
 import io.sandstore.host.Telemetry;
 import io.sandstore.host.Threads;
-import java.io.Closeable;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
 import java.net.UnknownHostException;
-import java.nio.channels.ClosedChannelException;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
@@ -27,9 +28,13 @@ public final class TcpNetwork implements Network {
   private static final Logger log = LoggerFactory.getLogger(TcpNetwork.class);
   private static final int CONNECTIONS_MAX = 1024;
 
+  /** The rest of the descriptors is for the disk, without which a node ends itself. */
+  private static final int DESCRIPTORS_PER_CONNECTION = 2;
+
   private final Threads threads;
   private final Telemetry telemetry;
-  private final Semaphore connections = new Semaphore(CONNECTIONS_MAX);
+  private final int capacity = allowed();
+  private final Semaphore connections = new Semaphore(capacity);
 
   // Three pools, because a node that waits for a peer to take a block must never wait for memory
   // which only its own clients' requests, waiting themselves, could give back.
@@ -48,8 +53,21 @@ public final class TcpNetwork implements Network {
     telemetry.queue("buffers of answers", answers::used);
   }
 
+  /** What the process's limit of descriptors allows. */
+  private static int allowed() {
+    return ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean unix
+        ? Math.clamp(
+            unix.getMaxFileDescriptorCount() / DESCRIPTORS_PER_CONNECTION, 1, CONNECTIONS_MAX)
+        : CONNECTIONS_MAX;
+  }
+
   @Override
-  public Closeable listen(String address, Consumer<Link> accept) throws IOException {
+  public int capacity() {
+    return capacity;
+  }
+
+  @Override
+  public Listener listen(String address, Consumer<Link> accept) throws IOException {
     ServerSocketChannel server = ServerSocketChannel.open();
     try {
       server.setOption(StandardSocketOptions.SO_REUSEADDR, true);
@@ -58,31 +76,9 @@ public final class TcpNetwork implements Network {
       server.close();
       throw new IOException("cannot listen on " + address + ": " + e.getMessage(), e);
     }
-    threads.start("accept " + address, () -> acceptLoop(server, accept));
-    return server;
-  }
-
-  private void acceptLoop(ServerSocketChannel server, Consumer<Link> accept) {
-    while (true) {
-      try {
-        SocketChannel channel = server.accept();
-        if (!connections.tryAcquire()) {
-          log.warn("refusing a connection: {} are open", CONNECTIONS_MAX);
-          telemetry.rejected("connections");
-          channel.close();
-          continue;
-        }
-        channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
-        TcpLink link =
-            new TcpLink(channel, fromClients, fromPeers, telemetry, connections::release);
-        threads.start("link " + link.remote(), () -> accept.accept(link));
-      } catch (ClosedChannelException e) {
-        return;
-      } catch (IOException e) {
-        // Out of descriptors, or the other side left already: neither may end the listener.
-        log.warn("accept failed: {}", e.toString());
-      }
-    }
+    TcpListener listener = new TcpListener(server, accept);
+    threads.start("accept " + address, listener.loop);
+    return listener;
   }
 
   @Override
@@ -110,6 +106,50 @@ public final class TcpNetwork implements Network {
       throw new UnknownHostException("no such host: " + address);
     } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
       throw new IOException("not an address (host:port): '" + address + "'", e);
+    }
+  }
+
+  private final class TcpListener implements Listener {
+    private final ServerSocketChannel server;
+    private final Consumer<Link> accept;
+    private final AcceptLoop loop;
+    private final LogLimit refusals = new LogLimit(AcceptLoop.SAY_EVERY, System::nanoTime);
+
+    TcpListener(ServerSocketChannel server, Consumer<Link> accept) {
+      this.server = server;
+      this.accept = accept;
+      this.loop = new AcceptLoop(server::accept, this::take, Thread::sleep, System::nanoTime);
+    }
+
+    private void take(SocketChannel channel) throws IOException {
+      if (!connections.tryAcquire()) {
+        refusals.say(more -> log.warn("refusing a connection: {} are open{}", capacity, more));
+        telemetry.rejected("connections");
+        channel.close();
+        return;
+      }
+      TcpLink link;
+      try {
+        channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+        channel.setOption(StandardSocketOptions.SO_KEEPALIVE, true);
+        link = new TcpLink(channel, fromClients, fromPeers, telemetry, connections::release);
+      } catch (IOException | RuntimeException e) {
+        connections.release();
+        channel.close();
+        log.debug("a connection ended before it began: {}", e.toString());
+        return;
+      }
+      threads.start("link " + link.remote(), () -> accept.accept(link));
+    }
+
+    @Override
+    public String trouble() {
+      return connections.availablePermits() == 0 ? "all connections are taken" : loop.trouble();
+    }
+
+    @Override
+    public void close() throws IOException {
+      server.close();
     }
   }
 }
