@@ -30,10 +30,10 @@ final class Admission<L> {
    */
   record Places(int strangers, int clients, int ofOneAddress, int operators, int nodes) {
 
-    /** Shares out what the process can hold: an eighth strangers, a sixteenth nodes. */
+    /** Shares out what the process can hold: an eighth strangers, 64 nodes if that is possible. */
     static Places of(int capacity) {
       int strangers = Math.max(1, capacity / 8);
-      int nodes = Math.max(1, capacity / 16);
+      int nodes = Math.clamp(capacity / 4, 1, 64);
       int operators = Math.max(1, capacity / 64);
       int clients = Math.max(1, capacity - strangers - nodes - operators);
       return new Places(strangers, clients, Math.max(1, clients / 2), operators, nodes);

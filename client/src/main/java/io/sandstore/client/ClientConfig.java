@@ -13,9 +13,20 @@ import java.util.List;
  * @param blockBytes write buffer of a file and size of its blocks, 64 KiB to 4 MiB
  * @param blocksInFlight blocks of one file on their way at a time
  * @param inlineBytes flushes up to this size travel in the log instead of as a block
+ * @param writeBufferBytes memory for written data of all open files together that is not stored
+ *     yet, two blocks at least; by default an eighth of the heap, 64 to 256 MiB. Files that share
+ *     less than they would like write smaller blocks or wait for one another.
  */
 public record ClientConfig(
-    List<String> seeds, Duration timeout, int blockBytes, int blocksInFlight, int inlineBytes) {
+    List<String> seeds,
+    Duration timeout,
+    int blockBytes,
+    int blocksInFlight,
+    int inlineBytes,
+    long writeBufferBytes) {
+
+  private static final long WRITE_BUFFER_BYTES_MIN = 64 << 20;
+  private static final long WRITE_BUFFER_BYTES_MAX = 256 << 20;
 
   public ClientConfig {
     seeds = List.copyOf(seeds);
@@ -25,6 +36,9 @@ public record ClientConfig(
     if (blockBytes < 64 << 10 || blockBytes > 4 << 20 || blocksInFlight < 1) {
       throw new IllegalArgumentException("blocks must have 64 KiB to 4 MiB");
     }
+    if (writeBufferBytes < 2L * blockBytes) {
+      throw new IllegalArgumentException("write buffers must have room for two blocks");
+    }
     if (inlineBytes < 0 || inlineBytes > 64 << 10) {
       throw new IllegalArgumentException("at most 64 KiB travel in the log");
     }
@@ -33,18 +47,29 @@ public record ClientConfig(
   public static ClientConfig of(String seeds) {
     List<String> list =
         Arrays.stream(seeds.split(",", -1)).map(String::strip).filter(s -> !s.isEmpty()).toList();
-    return new ClientConfig(list, Duration.ofSeconds(30), 4 << 20, 4, 32 << 10);
+    return new ClientConfig(list, Duration.ofSeconds(30), 4 << 20, 4, 32 << 10, budget());
+  }
+
+  /** An eighth of the heap within bounds. */
+  private static long budget() {
+    long eighth = Runtime.getRuntime().maxMemory() / 8;
+    return Math.clamp(eighth, WRITE_BUFFER_BYTES_MIN, WRITE_BUFFER_BYTES_MAX);
   }
 
   public ClientConfig withTimeout(Duration value) {
-    return new ClientConfig(seeds, value, blockBytes, blocksInFlight, inlineBytes);
+    return new ClientConfig(
+        seeds, value, blockBytes, blocksInFlight, inlineBytes, writeBufferBytes);
   }
 
   public ClientConfig withBlockBytes(int value) {
-    return new ClientConfig(seeds, timeout, value, blocksInFlight, inlineBytes);
+    return new ClientConfig(seeds, timeout, value, blocksInFlight, inlineBytes, writeBufferBytes);
   }
 
   public ClientConfig withInlineBytes(int value) {
-    return new ClientConfig(seeds, timeout, blockBytes, blocksInFlight, value);
+    return new ClientConfig(seeds, timeout, blockBytes, blocksInFlight, value, writeBufferBytes);
+  }
+
+  public ClientConfig withWriteBufferBytes(long value) {
+    return new ClientConfig(seeds, timeout, blockBytes, blocksInFlight, inlineBytes, value);
   }
 }

@@ -7,9 +7,10 @@ import io.sandstore.wire.Extent;
 import io.sandstore.wire.ReadBlock;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,11 +43,33 @@ final class ReadAhead {
     }
   }
 
-  private final SandstoreClient client;
-  private final Map<Chunk, Part> parts = new LinkedHashMap<>();
+  /** A reader that was not heard of for so long gives everything back when others want it. */
+  static final Duration IDLE_AFTER = Duration.ofMillis(500);
 
-  ReadAhead(SandstoreClient client) {
+  private final SandstoreClient client;
+  private final SandFile file;
+  private final LinkedHashMap<Chunk, Part> parts = new LinkedHashMap<>();
+
+  /** Chunks for which a permit is held; others look at it. */
+  private final AtomicInteger held = new AtomicInteger();
+
+  private long usedNanos;
+
+  ReadAhead(SandstoreClient client, SandFile file) {
     this.client = client;
+    this.file = file;
+  }
+
+  int held() {
+    return held.get();
+  }
+
+  /** Gives back what is furthest ahead, down to a share, or all if the reader is idle. */
+  void share(int share) {
+    boolean idle = client.clock().nanos() - usedNanos >= IDLE_AFTER.toNanos();
+    while (held.get() > (idle ? 0 : share)) {
+      drop(parts.lastEntry().getKey());
+    }
   }
 
   /**
@@ -57,6 +80,7 @@ final class ReadAhead {
    */
   void read(ByteBuffer into, Extent extent, int from, int to, List<Extent> following)
       throws IOException {
+    usedNanos = client.clock().nanos();
     for (int at = from; at < to; ) {
       lookAhead(extent, at, following);
       Chunk chunk = chunk(extent, at);
@@ -121,18 +145,24 @@ final class ReadAhead {
     if (parts.size() > WINDOW_BYTES / CHUNK_BYTES) {
       drop(parts.keySet().iterator().next());
     }
-    if (!client.aheads().tryAcquire()) {
+    if (!client.mayReadAhead(file)) {
       return false;
     }
+    held.incrementAndGet();
     try {
       parts.put(
           chunk,
           new Part(chunk, client.connector().begin(chunk.request(), holders, client.deadline())));
       return true;
     } catch (RuntimeException e) {
-      client.aheads().release();
+      giveBack();
       throw e;
     }
+  }
+
+  private void giveBack() {
+    held.decrementAndGet();
+    client.aheads().release();
   }
 
   /** A chunk that was asked for ahead, and its bytes when somebody has waited for them. */
@@ -209,7 +239,7 @@ final class ReadAhead {
         came.close();
       }
       if (begun != null || came != null) {
-        client.aheads().release();
+        giveBack();
       }
     }
   }

@@ -22,6 +22,7 @@ import io.sandstore.wire.WriteBlockReply;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Iterator;
 import java.util.List;
@@ -60,8 +61,8 @@ public final class SandFile implements Closeable {
   /** Blocks of one record: their extents are one command, which has at most 256 KiB. */
   private static final int RECORD_BLOCKS_MAX = 4096;
 
-  /** Writes begin in a buffer of this size; most files never need more. */
-  private static final int SMALL_BYTES = 64 << 10;
+  /** How often somebody who waits for a buffer looks for files that have become idle. */
+  private static final Duration LOOK_FOR_IDLE = Duration.ofMillis(50);
 
   /** Reads from this size on are checked here, by the checksums that lie with the block. */
   private static final int UNCHECKED_BYTES = 256 << 10;
@@ -85,7 +86,9 @@ public final class SandFile implements Closeable {
   private final boolean append;
   private final ReentrantLock lock = new ReentrantLock();
 
-  private @Nullable ByteBuffer buffer;
+  /** Written under the lock; others look at it to find idle files. */
+  private volatile @Nullable ByteBuffer buffer;
+
   private long bufferStart;
   private final ArrayDeque<Flying> flying = new ArrayDeque<>();
 
@@ -122,7 +125,7 @@ public final class SandFile implements Closeable {
     this.readable = readable;
     this.writable = writable;
     this.append = append;
-    this.ahead = new ReadAhead(client);
+    this.ahead = new ReadAhead(client, this);
   }
 
   public long inode() {
@@ -141,6 +144,7 @@ public final class SandFile implements Closeable {
       return count;
     } finally {
       lock.unlock();
+      makeRoomForOthers();
     }
   }
 
@@ -151,6 +155,7 @@ public final class SandFile implements Closeable {
       return put(from, offset);
     } finally {
       lock.unlock();
+      makeRoomForOthers();
     }
   }
 
@@ -169,7 +174,7 @@ public final class SandFile implements Closeable {
       if (buffer != null && !append && at != bufferStart + buffer.position()) {
         ship(true);
       }
-      ByteBuffer room = room(at);
+      ByteBuffer room = room(at, from.remaining());
       int part = Math.min(from.remaining(), room.remaining());
       room.put(from.slice(from.position(), part));
       from.position(from.position() + part);
@@ -181,17 +186,85 @@ public final class SandFile implements Closeable {
     return count;
   }
 
-  /** The buffer with at least a byte of room in it: a small one at first, then one of a block. */
-  private ByteBuffer room(long at) {
+  /** The buffer with at least a byte of room in it: a small one as long as that will do. */
+  private ByteBuffer room(long at, int wanted) throws IOException {
     ByteBuffer current = buffer;
+    if (current != null && current.hasRemaining()) {
+      return current;
+    }
     if (current == null) {
       bufferStart = at;
-      current = ByteBuffer.allocate(SMALL_BYTES);
-    } else if (!current.hasRemaining()) {
-      current = client.blockBuffer().put(current.flip());
     }
-    buffer = current;
-    return current;
+    long needed = (current == null ? 0L : current.capacity()) + wanted;
+    ByteBuffer next = client.buffers().small(needed).orElse(null);
+    next = next == null ? blockBuffer() : next;
+    if (current != null) {
+      next.put(current.flip());
+      client.buffers().release(current);
+    }
+    buffer = next;
+    return next;
+  }
+
+  /** Waits until there is a buffer of a block, and sees to it that there will be. */
+  private ByteBuffer blockBuffer() throws IOException {
+    CompletableFuture<ByteBuffer> ticket = client.buffers().block();
+    Deadline deadline = client.deadline();
+    try {
+      while (!ticket.isDone() && !deadline.passed()) {
+        client.shipEarly(this);
+        try {
+          client.clock().await(ticket, deadline.leftAtMost(LOOK_FOR_IDLE));
+        } catch (TimeoutException e) {
+          // Once more.
+        }
+      }
+      if (ticket.isDone()) {
+        return ticket.get();
+      }
+    } catch (InterruptedException e) {
+      client.buffers().cancel(ticket);
+      throw SandstoreClient.interrupted(e);
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e); // nobody fails a ticket
+    }
+    client.buffers().cancel(ticket);
+    PosixException none =
+        new PosixException(Errno.ETIMEDOUT, "nothing was stored in time that makes room for more");
+    fail(none);
+    throw none;
+  }
+
+  /** Bytes in a buffer that others could use, if this file is idle; 0 if it is not. */
+  int idleBytes() {
+    ByteBuffer idle = buffer;
+    if (idle == null || idle.capacity() < client.config().blockBytes() || lock.isLocked()) {
+      return 0;
+    }
+    return Math.max(1, idle.position());
+  }
+
+  /** Sends what is buffered although there is room for more; true if it did. */
+  boolean shipEarly() {
+    if (!lock.tryLock()) {
+      return false; // it is in use, and makes room when that is over
+    }
+    try {
+      ByteBuffer idle = buffer;
+      if (idle == null || idle.capacity() < client.config().blockBytes()) {
+        return false;
+      }
+      send(true);
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void makeRoomForOthers() {
+    if (client.buffers().isContended()) {
+      shipEarly();
+    }
   }
 
   /**
@@ -199,6 +272,13 @@ public final class SandFile implements Closeable {
    * part of the file.
    */
   private void ship(boolean endsRecord) throws IOException {
+    send(endsRecord);
+    if (flying.size() >= client.config().blocksInFlight()) {
+      settle(flying.size() - client.config().blocksInFlight() + 1);
+    }
+  }
+
+  private void send(boolean endsRecord) {
     ByteBuffer full = buffer;
     if (full == null) {
       return;
@@ -212,13 +292,10 @@ public final class SandFile implements Closeable {
     shipped = true;
     flying.addLast(new Flying(bufferStart, full.remaining(), ends, client.clock().nanos(), reply));
     Deadline deadline = client.deadline();
-    client.host().threads().start("block", () -> send(full, reply, deadline));
-    if (flying.size() >= client.config().blocksInFlight()) {
-      settle(flying.size() - client.config().blocksInFlight() + 1);
-    }
+    client.host().threads().start("block", () -> store(full, reply, deadline));
   }
 
-  private void send(ByteBuffer data, CompletableFuture<WriteBlockReply> reply, Deadline deadline) {
+  private void store(ByteBuffer data, CompletableFuture<WriteBlockReply> reply, Deadline deadline) {
     try {
       Header.Builder request = Header.newBuilder().setWriteBlock(WriteBlock.getDefaultInstance());
       WriteBlockReply stored =
@@ -231,7 +308,7 @@ public final class SandFile implements Closeable {
       Thread.currentThread().interrupt();
       reply.completeExceptionally(e);
     } finally {
-      client.recycle(data);
+      client.buffers().release(data);
     }
   }
 
@@ -349,6 +426,11 @@ public final class SandFile implements Closeable {
     flying.clear();
     recordBlocks = 0;
     shipped = false;
+    ByteBuffer lost = buffer;
+    buffer = null;
+    if (lost != null) {
+      client.buffers().release(lost);
+    }
   }
 
   /** Makes everything written so far durable and visible. */
@@ -387,12 +469,9 @@ public final class SandFile implements Closeable {
     ByteBuffer rest = buffer;
     if (rest != null && flying.isEmpty() && rest.position() <= client.config().inlineBytes()) {
       buffer = null;
-      int bytes = rest.position();
-      commit(
-          newWrite()
-              .setInlineOffset(append ? 0 : bufferStart)
-              .setInlineData(ByteString.copyFrom(rest.flip())),
-          bytes);
+      ByteString data = ByteString.copyFrom(rest.flip());
+      client.buffers().release(rest);
+      commit(newWrite().setInlineOffset(append ? 0 : bufferStart).setInlineData(data), data.size());
     } else {
       ship(true);
       settle(flying.size());
@@ -535,6 +614,21 @@ public final class SandFile implements Closeable {
     }
   }
 
+  /** Gives back what was read ahead and is not used, or more than a fair share. */
+  void shareAhead(int share) {
+    if (lock.tryLock()) {
+      try {
+        ahead.share(share);
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+
+  int aheadHeld() {
+    return ahead.held();
+  }
+
   // --- The rest ---
 
   /** Where the next read begins. With O_APPEND this flushes: only then the end is known. */
@@ -627,6 +721,11 @@ public final class SandFile implements Closeable {
         }
       } finally {
         closed = true;
+        ByteBuffer rest = buffer;
+        buffer = null;
+        if (rest != null) {
+          client.buffers().release(rest); // of a flush that failed
+        }
         ahead.clear();
         client.forget(this);
       }

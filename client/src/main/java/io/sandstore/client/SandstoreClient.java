@@ -36,12 +36,11 @@ import io.sandstore.wire.Unlink;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -55,8 +54,6 @@ import org.jspecify.annotations.Nullable;
  * Buffers of a file are flushed by {@link SandFile#fsync} and {@link SandFile#close}.
  */
 public final class SandstoreClient implements Closeable {
-
-  private static final int SPARE_BUFFERS = 16;
 
   /** What was shipped becomes part of its file after this time, or twice it, at the latest. */
   private static final Duration SETTLE_AFTER = Duration.ofSeconds(5);
@@ -79,7 +76,7 @@ public final class SandstoreClient implements Closeable {
   /** Under which the leader knows what blocks this client holds; not 0. */
   private final long holder;
 
-  private final ArrayBlockingQueue<ByteBuffer> spare = new ArrayBlockingQueue<>(SPARE_BUFFERS);
+  private final WriteBuffers buffers;
 
   /** Chunks to be asked for ahead, of all files; half of a link's buffers stay for the rest. */
   private final Semaphore aheads;
@@ -99,6 +96,7 @@ public final class SandstoreClient implements Closeable {
     this.connector = new Connector(host, config.seeds());
     this.session = new Session(host, connector);
     this.holder = host.random().nextLong() | 1;
+    this.buffers = new WriteBuffers(config.writeBufferBytes(), config.blockBytes());
     this.aheads = new Semaphore(host.buffers().size() / 2);
   }
 
@@ -389,19 +387,46 @@ public final class SandstoreClient implements Closeable {
     return clock().deadline(config.timeout());
   }
 
-  /**
-   * An empty direct buffer of a block. Never waits: however many files are open must not matter.
-   */
-  ByteBuffer blockBuffer() {
-    ByteBuffer used = spare.poll();
-    return used == null ? ByteBuffer.allocateDirect(config.blockBytes()) : used.clear();
+  WriteBuffers buffers() {
+    return buffers;
   }
 
-  /** Takes a buffer back that nobody uses any more. */
-  void recycle(ByteBuffer buffer) {
-    if (buffer.isDirect()) {
-      spare.offer(buffer);
+  private record Idle(SandFile file, int bytes) {}
+
+  /** Sends the fullest buffer of an idle file, so that somebody who waits for one gets it. */
+  void shipEarly(SandFile waits) {
+    List<Idle> idle =
+        open.stream()
+            .filter(file -> file != waits)
+            .map(file -> new Idle(file, file.idleBytes()))
+            .filter(file -> file.bytes > 0)
+            .sorted(Comparator.comparingInt(Idle::bytes).reversed())
+            .toList();
+    for (Idle file : idle) {
+      if (file.file.shipEarly()) {
+        return;
+      }
     }
+  }
+
+  /**
+   * A permit to read a chunk ahead. When there is none, readers that hold more than their share
+   * give some back, and those that are idle all.
+   */
+  boolean mayReadAhead(SandFile reader) {
+    if (aheads.tryAcquire()) {
+      return true;
+    }
+    List<SandFile> holders =
+        open.stream().filter(file -> file != reader && file.aheadHeld() > 0).toList();
+    int share = Math.max(1, host.buffers().size() / 2 / (holders.size() + 1));
+    for (SandFile holder : holders) {
+      holder.shareAhead(share);
+      if (aheads.tryAcquire()) {
+        return true;
+      }
+    }
+    return false;
   }
 
   void forget(SandFile file) {

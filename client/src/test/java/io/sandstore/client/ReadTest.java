@@ -83,6 +83,27 @@ class ReadTest {
     }
   }
 
+  private void readInOrder(SandFile file) throws Exception {
+    for (int i = 0; i < 2; i++) {
+      assertThat(file.read(ByteBuffer.allocate(1000))).isEqualTo(1000);
+    }
+  }
+
+  @Test
+  void aReaderGivesBackWhatItReadAhead() throws Exception {
+    try (SandFile first = client.open("/hot", EnumSet.of(OpenFlag.O_RDONLY), 0);
+        SandFile second = client.open("/hot", EnumSet.of(OpenFlag.O_RDONLY), 0)) {
+      readInOrder(first);
+      assertThat(first.aheadHeld()).isEqualTo(BLOCKS); // all that there is
+      readInOrder(second);
+      assertThat(second.aheadHeld()).isEqualTo(BLOCKS / 2); // its share
+      clock.leap(ReadAhead.IDLE_AFTER);
+      readInOrder(second);
+      assertThat(first.aheadHeld()).isZero();
+      assertThat(second.aheadHeld()).isEqualTo(BLOCKS);
+    }
+  }
+
   @Test
   void aLongReadMayTakeLongerThanOneBlockMay() throws Exception {
     Duration most = ClientConfig.of(cluster.seeds()).timeout().dividedBy(2);
