@@ -50,10 +50,9 @@ public final class RepeatedLines extends TurboFilter {
       @Nullable String text,
       Object @Nullable [] values,
       @Nullable Throwable failure) {
-    boolean asked = text == null; // only whether the level is on
-    if (asked
-        || !level.isGreaterOrEqual(Level.INFO)
-        || !level.isGreaterOrEqual(logger.getEffectiveLevel())) {
+    boolean limited =
+        level.isGreaterOrEqual(Level.INFO) && level.isGreaterOrEqual(logger.getEffectiveLevel());
+    if (text == null || !limited) { // without a text it is only asked whether the level is on
       return FilterReply.NEUTRAL;
     }
     if (counts.size() >= KINDS_MAX) {
