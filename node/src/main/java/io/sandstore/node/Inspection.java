@@ -35,8 +35,26 @@ public final class Inspection {
     return parts.planes().store();
   }
 
+  /** The identity under which this member votes and promises. */
+  public long memberId() {
+    return self;
+  }
+
   public long term() {
     return standing().term();
+  }
+
+  public boolean leads() {
+    return standing().leading();
+  }
+
+  /** True while this member answers reads without asking anybody. */
+  public boolean mayReadAlone() {
+    return parts.planes().log().mayReadAlone();
+  }
+
+  public long lastIndex() {
+    return standing().lastIndex();
   }
 
   /** True if this member leads and has applied all that was acknowledged before its term. */

@@ -30,6 +30,12 @@ public interface CommandLog {
    */
   void readBarrier(Deadline deadline) throws IOException, InterruptedException;
 
+  /**
+   * True while this member may answer reads by itself, as {@link #readBarrier} then does: no other
+   * one can have begun to lead.
+   */
+  boolean mayReadAlone();
+
   /** Where this member stands, as of a moment ago. */
   Standing standing();
 

@@ -629,11 +629,16 @@ public final class RaftDriver implements CommandLog, Closeable {
   }
 
   @Override
-  public void readBarrier(Deadline deadline) throws IOException, InterruptedException {
+  public boolean mayReadAlone() {
     // Order matters: the lease holds at this moment, so everything acknowledged before it was
     // acknowledged by this leader, after applying it, or is before the first entry of its term.
     Lease now = lease;
-    if (now.untilNanos > clock.nanos() && applier.applied() >= now.readableFrom) {
+    return now.untilNanos > clock.nanos() && applier.applied() >= now.readableFrom;
+  }
+
+  @Override
+  public void readBarrier(Deadline deadline) throws IOException, InterruptedException {
+    if (mayReadAlone()) {
       return;
     }
     long id = nextBarrier.incrementAndGet();

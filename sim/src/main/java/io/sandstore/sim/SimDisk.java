@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +33,13 @@ final class SimDisk implements Disk {
     final long number;
     int size;
     int durableSize;
+
+    /** Bytes of it were changed behind its owner's back, or a force that failed forgot some. */
+    boolean damaged;
+
+    /** Where the newest write began: what lies before it was written before. */
+    int newestWrite;
+
     final List<int[]> unforced = new ArrayList<>(); // {position, length}
 
     Data(long number) {
@@ -48,12 +56,28 @@ final class SimDisk implements Disk {
   long capacityFiles = Long.MAX_VALUE;
 
   private long created;
+  private boolean lost;
 
-  /** Run before every write and force; may kill the process that asked. */
-  Runnable beforeChange = () -> {};
+  /** What is about to change: bytes of a file, a file's or a directory's durable state, a name. */
+  enum Change {
+    WRITE,
+    FORCE,
+    NAME
+  }
+
+  /** Sees every change before it is made; may take time, and may kill the process that asked. */
+  @FunctionalInterface
+  interface Observer {
+    void before(Change change, String path);
+  }
+
+  Observer observer = (change, path) -> {};
 
   /** Chance that a force fails. */
   double forceFailure;
+
+  /** Asked before every read: true makes it fail. */
+  BooleanSupplier failsToRead = () -> false;
 
   SimDisk(Random random) {
     this.random = random;
@@ -71,14 +95,14 @@ final class SimDisk implements Disk {
       if (!create) {
         throw new NoSuchFileException(path);
       }
-      beforeChange.run();
+      observer.before(Change.NAME, path);
       if (freeFiles() == 0) {
         throw new NoRoomException("No space left on device for " + path + " (simulated)");
       }
       data = new Data(created++);
       names.put(path, data);
     }
-    return new SimFile(data);
+    return new SimFile(path, data);
   }
 
   @Override
@@ -108,13 +132,15 @@ final class SimDisk implements Disk {
 
   @Override
   public void delete(String path) {
-    beforeChange.run();
+    if (names.containsKey(path)) {
+      observer.before(Change.NAME, path);
+    }
     names.remove(path);
   }
 
   @Override
   public void rename(String from, String to) throws IOException {
-    beforeChange.run();
+    observer.before(Change.NAME, to);
     Data data = names.remove(from);
     if (data == null) {
       throw new NoSuchFileException(from);
@@ -124,7 +150,7 @@ final class SimDisk implements Disk {
 
   @Override
   public void forceDirectory(String directory) throws IOException {
-    failMaybe();
+    failMaybe(directory);
     durableNames.keySet().removeIf(p -> directory(p).equals(directory) && !names.containsKey(p));
     names.forEach(
         (path, data) -> {
@@ -134,8 +160,8 @@ final class SimDisk implements Disk {
         });
   }
 
-  private void failMaybe() throws IOException {
-    beforeChange.run();
+  private void failMaybe(String path) throws IOException {
+    observer.before(Change.FORCE, path);
     if (random.nextDouble() < forceFailure) {
       throw new IOException("input/output error (simulated)");
     }
@@ -143,7 +169,7 @@ final class SimDisk implements Disk {
 
   @Override
   public void forceAll() throws IOException {
-    failMaybe();
+    failMaybe("");
     names.values().forEach(SimDisk::settle);
     durableNames.clear();
     durableNames.putAll(names);
@@ -183,11 +209,6 @@ final class SimDisk implements Disk {
     return capacityFiles == Long.MAX_VALUE
         ? Long.MAX_VALUE
         : Math.max(0, capacityFiles - names.size());
-  }
-
-  /** How many files there are. */
-  long files() {
-    return names.size();
   }
 
   /** Power goes: unforced writes and names survive by chance. */
@@ -231,15 +252,66 @@ final class SimDisk implements Disk {
 
   /** Everything is gone: a new disk. */
   void wipe() {
+    lost = false;
     names.clear();
     durableNames.clear();
   }
 
-  /** Flips one bit of a file whose path begins so, often of the newest; the path, or null. */
+  /** How many files there are. */
+  long files() {
+    return names.size();
+  }
+
+  /** How many of them have paths that begin so. */
+  long files(String prefix) {
+    return names.keySet().stream().filter(path -> path.startsWith(prefix)).count();
+  }
+
+  /** Makes all bytes of all files whose paths begin so worthless. */
+  void ruin(String prefix) {
+    names.forEach(
+        (path, data) -> {
+          if (path.startsWith(prefix)) {
+            random.nextBytes(data.current);
+            data.durable = data.current.clone();
+            data.damaged = true;
+          }
+        });
+  }
+
+  /** Makes a file whose path begins so disappear; false if there is none. */
+  boolean lose(String prefix) {
+    String path = names.tailMap(prefix, true).keySet().stream().findFirst().orElse("");
+    if (!path.startsWith(prefix) || path.endsWith(".tmp")) {
+      return false;
+    }
+    names.remove(path);
+    durableNames.remove(path);
+    lost = true;
+    return true;
+  }
+
+  /** Changes with every file that gets this name; -1 if there is none. */
+  long version(String path) {
+    Data data = names.get(path);
+    return data == null ? -1 : data.number;
+  }
+
+  /** True if a file whose path begins so is not what its owner made it. */
+  boolean isDamaged(String prefix) {
+    return lost
+        || names.entrySet().stream()
+        .anyMatch(e -> e.getKey().startsWith(prefix) && e.getValue().damaged);
+  }
+
+  /**
+   * Flips one bit of a file whose path begins so, often of the newest; the path, or null. Never in
+   * what was written last, which its owner could not tell from a torn write.
+   */
   @Nullable String flipBit(String prefix) {
     List<Map.Entry<String, Data>> candidates =
         names.entrySet().stream()
-            .filter(e -> e.getKey().startsWith(prefix) && e.getValue().size > 0)
+            .filter(e -> e.getKey().startsWith(prefix) && damageable(e.getKey(), e.getValue()) > 0)
             .toList();
     if (candidates.isEmpty()) {
       return null;
@@ -252,8 +324,9 @@ final class SimDisk implements Disk {
                 .orElseThrow();
     String path = chosen.getKey();
     Data data = chosen.getValue();
-    int at = random.nextInt(data.size);
+    int at = random.nextInt(damageable(path, data));
     int bit = 1 << random.nextInt(8);
+    data.damaged = true;
     data.current[at] ^= (byte) bit;
     if (at < data.durable.length) {
       data.durable[at] = data.current[at];
@@ -261,15 +334,32 @@ final class SimDisk implements Disk {
     return path;
   }
 
+  private static int damageable(String path, Data data) {
+    return path.contains("/log-") ? data.newestWrite : data.size;
+  }
+
+  /** A copy of a small file, as a look from outside finds it; empty if there is none. */
+  ByteBuffer contentOf(String path) {
+    Data data = names.get(path);
+    return data == null
+        ? ByteBuffer.allocate(0)
+        : ByteBuffer.wrap(Arrays.copyOf(data.current, data.size));
+  }
+
   private final class SimFile implements DiskFile {
+    private final String path;
     private final Data data;
 
-    SimFile(Data data) {
+    SimFile(String path, Data data) {
+      this.path = path;
       this.data = data;
     }
 
     @Override
-    public int read(ByteBuffer into, long position) {
+    public int read(ByteBuffer into, long position) throws IOException {
+      if (failsToRead.getAsBoolean()) {
+        throw new IOException("input/output error (simulated)");
+      }
       if (position >= data.size) {
         return -1;
       }
@@ -280,7 +370,7 @@ final class SimDisk implements Disk {
 
     @Override
     public void write(ByteBuffer from, long position) throws IOException {
-      beforeChange.run();
+      observer.before(Change.WRITE, path);
       int count = from.remaining();
       int at = (int) position;
       if (at + count > data.size && at + count - data.size > freeBytes()) {
@@ -292,6 +382,7 @@ final class SimDisk implements Disk {
       }
       from.get(data.current, at, count);
       data.size = Math.max(data.size, at + count);
+      data.newestWrite = at;
       data.unforced.add(new int[] {at, count});
     }
 
@@ -299,9 +390,10 @@ final class SimDisk implements Disk {
     @Override
     public void force() throws IOException {
       try {
-        failMaybe();
+        failMaybe(path);
       } catch (IOException e) {
         if (random.nextBoolean()) {
+          data.damaged |= !data.unforced.isEmpty();
           data.unforced.clear();
         }
         throw e;
@@ -316,7 +408,7 @@ final class SimDisk implements Disk {
 
     @Override
     public void truncate(long size) {
-      beforeChange.run();
+      observer.before(Change.WRITE, path);
       data.size = (int) Math.min(data.size, size);
     }
 

@@ -28,6 +28,8 @@ final class SimNetwork {
 
   private record Port(SimProcess process, Consumer<Link> accept) {}
 
+  private static final long LATE_MAX_NANOS = 60_000_000_000L;
+
   private final World world;
   private final Map<String, Port> listeners = new HashMap<>();
   private final Set<String> cuts = new HashSet<>();
@@ -35,6 +37,20 @@ final class SimNetwork {
   double loss;
   double duplication;
   long maxDelayNanos = 1_000_000;
+
+  /** Chance that a message of the log comes minutes late, of each type of message by itself. */
+  double lateness;
+
+  /** A frame that a process sent, whether it arrives or not. */
+  record Sent(SimProcess from, SimProcess to, Header header, Way link) {}
+
+  /** A link as its sender knows it. */
+  @FunctionalInterface
+  interface Way {
+    boolean isOpen();
+  }
+
+  Consumer<Sent> observer = sent -> {};
 
   SimNetwork(World world) {
     this.world = world;
@@ -112,6 +128,25 @@ final class SimNetwork {
     return 20_000 + world.random.nextLong(maxDelayNanos);
   }
 
+  /** As often by a tenth of a second as by a minute. */
+  private long lateBy() {
+    return LATE_MAX_NANOS >> world.random.nextInt(10);
+  }
+
+  /** Seldom sent types come late as often as common ones: it is the rare one that does harm. */
+  private boolean comesLate(Header header) {
+    if (lateness == 0 || !header.hasRaft()) {
+      return false;
+    }
+    double rarity =
+        switch (header.getRaft().getType()) {
+          case TIMEOUT_NOW -> 900;
+          case VOTE, VOTE_REPLY, PRE_VOTE, PRE_VOTE_REPLY -> 30;
+          default -> header.getRaft().getFlag() ? 1 : 3;
+        };
+    return world.random.nextDouble() < lateness * rarity;
+  }
+
   @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Packet(byte[] header, byte[] payload) {}
 
@@ -143,7 +178,12 @@ final class SimNetwork {
       Packet packet = new Packet(frame.header().toByteArray(), bytes);
       boolean greeting = sent++ == 0;
       boolean lost = isCut(process, peer) || (!greeting && world.random.nextDouble() < loss);
+      observer.accept(new Sent(process, peer, frame.header(), () -> !closed && !broken));
       if (lost) {
+        return;
+      }
+      if (comesLate(frame.header())) {
+        arriveAt(world.nowNanos() + lateBy(), packet);
         return;
       }
       deliver(packet, greeting);
@@ -159,9 +199,13 @@ final class SimNetwork {
         arrival = Math.max(arrival, lastArrival);
         lastArrival = arrival;
       }
+      arriveAt(arrival, packet);
+    }
+
+    private void arriveAt(long nanos, Packet packet) {
       End target = other;
       if (target != null) {
-        world.at(arrival, () -> target.arrive(packet));
+        world.at(nanos, () -> target.arrive(packet));
       }
     }
 

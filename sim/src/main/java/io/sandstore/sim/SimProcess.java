@@ -20,21 +20,39 @@ import java.util.concurrent.locks.LockSupport;
  */
 final class SimProcess {
 
+  /**
+   * How a machine's clocks run; it outlives the processes on it.
+   *
+   * <p>{@code rate}: seconds of the monotonic clock in a second of the world. {@code wallMillis}:
+   * how far the wall clock is ahead of that of the world.
+   */
+  static final class Clocks {
+    double rate = 1;
+    long wallMillis;
+  }
+
+  private static final long WALL_EPOCH_MILLIS = 1_700_000_000_000L;
+
   final String name;
   final Host host;
   private final World world;
+  final Clocks clocks;
   private final ArrayDeque<Runnable> held = new ArrayDeque<>();
   private boolean alive = true;
   private boolean paused;
-
-  /** How much more than real time this machine's wall clock shows. */
-  long wallOffsetMillis;
-
   private String haltedBy = "";
 
+  /** How long a step of this process may have to wait for its turn: a machine that is overloaded. */
+  long slownessNanos;
+
   SimProcess(World world, String name, SimNetwork network) {
+    this(world, name, network, new Clocks());
+  }
+
+  SimProcess(World world, String name, SimNetwork network, Clocks clocks) {
     this.world = world;
     this.name = name;
+    this.clocks = clocks;
     Thread.Builder.OfVirtual builder = World.builder(this::schedule);
     this.host =
         new Host(
@@ -51,16 +69,26 @@ final class SimProcess {
   private void schedule(Runnable continuation) {
     if (paused) {
       held.addLast(continuation);
+    } else if (alive && slownessNanos > 0) {
+      world.after(world.random.nextLong(slownessNanos), () -> runOrHold(continuation));
     } else if (alive) {
-      world.enqueue(
-          () -> {
-            if (paused) {
-              held.addLast(continuation);
-            } else if (alive) {
-              continuation.run();
-            }
-          });
+      world.enqueue(() -> runOrHold(continuation));
     }
+  }
+
+  private void runOrHold(Runnable continuation) {
+    if (paused) {
+      held.addLast(continuation);
+    } else if (alive) {
+      continuation.run();
+    }
+  }
+
+  /** Parks the calling thread, which is one of this process, in the world's time. */
+  void park(long worldNanos) {
+    CompletableFuture<Boolean> over = new CompletableFuture<>();
+    world.after(worldNanos, () -> over.complete(true));
+    over.join();
   }
 
   boolean alive() {
@@ -104,19 +132,22 @@ final class SimProcess {
   private final class SimClock implements Clock {
     @Override
     public long nanos() {
-      return world.nowNanos();
+      return (long) (world.nowNanos() * clocks.rate);
     }
 
     @Override
     public long millis() {
-      return 1_700_000_000_000L + world.nowNanos() / 1_000_000 + wallOffsetMillis;
+      return WALL_EPOCH_MILLIS + world.nowNanos() / 1_000_000 + clocks.wallMillis;
+    }
+
+    /** What this machine takes for so much time. */
+    private long inWorldNanos(Duration time) {
+      return (long) (time.toNanos() / clocks.rate) + 1;
     }
 
     @Override
     public void sleep(Duration time) {
-      CompletableFuture<Boolean> over = new CompletableFuture<>();
-      world.after(time.toNanos(), () -> over.complete(true));
-      over.join();
+      park(inWorldNanos(time));
     }
 
     @Override
@@ -125,7 +156,7 @@ final class SimProcess {
       if (!future.isDone()) {
         CompletableFuture<Boolean> over = new CompletableFuture<>();
         future.whenComplete((result, failure) -> over.complete(true));
-        world.after(limit.toNanos(), () -> over.complete(false));
+        world.after(inWorldNanos(limit), () -> over.complete(false));
         over.join();
       }
       if (!future.isDone()) {

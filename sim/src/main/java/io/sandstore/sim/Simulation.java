@@ -1,21 +1,27 @@
 package io.sandstore.sim;
 
 import io.sandstore.client.ClientConfig;
+import io.sandstore.client.OpenFlag;
+import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.config.NodeConfig;
-import io.sandstore.node.Inspection;
-import io.sandstore.node.Node;
-import io.sandstore.sim.Invariants.Replica;
+import io.sandstore.rpc.PosixException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Random;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Future;
 import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,11 +32,14 @@ import org.jspecify.annotations.Nullable;
 public final class Simulation {
 
   private static final long MILLI = 1_000_000;
-  private static final List<String> NAMES = List.of("sandstore-0", "sandstore-1", "sandstore-2");
   private static final int CLIENTS = 3;
-  private static final int LOG_DAMAGE_TRIES = 20;
   private static final int SEGMENT_BYTES = 64 << 10;
-  private static final long ROOMY = Long.MAX_VALUE;
+  private static final int CLIENT_BLOCK_BYTES = 64 << 10;
+  private static final Duration BLOCK_GRACE = Duration.ofSeconds(60);
+  private static final Duration CATCH_UP_LIMIT = Duration.ofMinutes(2);
+  private static final Duration CLEAN_LIMIT = Duration.ofMinutes(5);
+  private static final int FILES_OF_A_LOG_MAX = 12;
+  static final long ROOMY = Long.MAX_VALUE;
 
   /** Something that must never happen, with the seed that shows it. */
   public static final class Violation extends AssertionError {
@@ -41,114 +50,80 @@ public final class Simulation {
     }
   }
 
-  /** How much happened. */
+  /**
+   * How much happened.
+   *
+   * @param caughtUp how long it took all members to be there and have everything, after all faults
+   * @param clean how long it took them to become equal and get rid of what nothing refers to
+   */
   public record Summary(
-      long steps, long fingerprint, int acknowledged, int unknown, Map<String, Integer> faults) {}
-
-  /** One node: its disk stays, its process comes and goes. */
-  private final class Member {
-    final String name;
-    final SimDisk disk;
-    SimProcess process;
-    private @Nullable Node node;
-    private @Nullable Replica replica;
-    private int generation;
-
-    Member(String name) {
-      this.name = name;
-      this.disk = new SimDisk(new Random(world.random.nextLong()));
-      this.process = new SimProcess(world, name, network);
-      begin(process);
-    }
-
-    void boot() {
-      generation++;
-      node = null;
-      replica = null;
-      process = new SimProcess(world, name, network);
-      begin(process);
-    }
-
-    Optional<Inspection> inspect() {
-      return replica().map(Replica::inspection);
-    }
-
-    /** What runs, once it is in the cluster. */
-    Optional<Replica> replica() {
-      Node current = node;
-      if (replica == null && current != null) {
-        replica = current.inspect().map(i -> new Replica(name, i)).orElse(null);
-      }
-      return Optional.ofNullable(replica).filter(r -> process.alive());
-    }
-
-    private void begin(SimProcess booted) {
-      disk.beforeChange =
-          () -> {
-            if (crashRate > 0 && !healing && world.random.nextDouble() < crashRate) {
-              fault("crash at a write");
-              powerLoss(this);
-              booted.killSelf();
-            }
-          };
-      booted.host.threads().start("main", () -> main(booted));
-    }
-
-    private void main(SimProcess booted) {
-      try {
-        Node started = new Node(booted.host, disk, config(name), () -> members());
-        if (process == booted) {
-          node = started;
-        }
-        started.start();
-      } catch (IOException e) {
-        booted.host.halt().halt("cannot start: " + e.getMessage(), e);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
-    }
-  }
+      long steps,
+      long fingerprint,
+      int acknowledged,
+      int unknown,
+      Duration caughtUp,
+      Duration clean,
+      Map<String, Integer> faults) {}
 
   private final long seed;
   final World world;
-  private final SimNetwork network;
+  final Scenario scenario;
+  final SimNetwork network;
+  final Invariants invariants;
+  final SimProcess operator;
+  private final MemberInvariants memberInvariants = new MemberInvariants(this);
+  private final Map<String, String> addresses = new LinkedHashMap<>();
   private final Map<String, Member> members = new LinkedHashMap<>();
   private final List<Workload> workloads = new ArrayList<>();
-  private final Invariants invariants = new Invariants(this, NAMES.size());
-  private final Map<String, Integer> faults = new HashMap<>();
-  private final long snapshotBytes;
-  private double crashRate;
+  private final Map<String, Integer> faults = new TreeMap<>();
+  private final Map<Member, Double> readFailures = new HashMap<>();
   private boolean healing;
+  private boolean looking;
+  private @Nullable Violation seen;
 
   public Simulation(long seed) {
-    this.seed = seed;
-    this.world = new World(seed);
-    this.network = new SimNetwork(world);
-    this.snapshotBytes = (16L + world.random.nextInt(80)) << 10;
+    this(seed, UnaryOperator.identity());
   }
 
-  private static Map<String, String> members() {
-    Map<String, String> addresses = new LinkedHashMap<>();
-    NAMES.forEach(name -> addresses.put(name, name + ":9070"));
+  /** A run of this seed with something else about it. */
+  Simulation(long seed, UnaryOperator<Scenario> change) {
+    this.seed = seed;
+    this.world = new World(seed);
+    this.scenario = change.apply(Scenario.of(world.random));
+    this.network = new SimNetwork(world);
+    this.invariants = new Invariants(this, scenario.nodes());
+    this.operator = new SimProcess(world, "operator", network);
+    for (int i = 0; i < scenario.nodes(); i++) {
+      String name = "sandstore-" + i;
+      addresses.put(name, name + ":9070");
+    }
+  }
+
+  /** Where the nodes are, by name. */
+  Map<String, String> addresses() {
     return addresses;
   }
 
-  private NodeConfig config(String name) {
+  List<Member> members() {
+    return List.copyOf(members.values());
+  }
+
+  NodeConfig config(String name) {
     return new NodeConfig(
         name,
         name + ":9070",
-        NodeConfig.Membership.of(members()),
+        NodeConfig.Membership.of(addresses),
         NodeConfig.Operations.none(),
         "/",
         "raft",
         Duration.ofMillis(100),
         Duration.ofMillis(700),
-        snapshotBytes,
+        scenario.snapshotBytes(),
         SEGMENT_BYTES,
         1 << 20,
         Duration.ofSeconds(5),
         Duration.ofSeconds(600),
-        Duration.ofSeconds(60),
+        BLOCK_GRACE,
         Duration.ofMillis(200),
         Duration.ofSeconds(10),
         8);
@@ -158,7 +133,7 @@ public final class Simulation {
     ClientConfig config =
         ClientConfig.of(seeds)
             .withTimeout(Duration.ofSeconds(8))
-            .withBlockBytes(64 << 10)
+            .withBlockBytes(CLIENT_BLOCK_BYTES)
             .withInlineBytes(4 << 10);
     return new SandstoreClient(process.host, config);
   }
@@ -172,39 +147,80 @@ public final class Simulation {
     return new Violation(seed, what);
   }
 
+  /** Says what somebody saw who cannot end the run: the next step does. */
+  void seen(String what) {
+    if (seen == null) {
+      seen = violation(what);
+    }
+  }
+
   /** Runs faults under load for so many steps, heals, and checks. */
   public Summary run(long steps) {
-    for (String name : NAMES) {
-      members.put(name, new Member(name));
+    network.maxDelayNanos = scenario.delayNanos();
+    network.loss = scenario.loss();
+    network.duplication = scenario.duplication();
+    network.lateness = scenario.lateness();
+    network.observer = memberInvariants::sent;
+    for (String name : addresses.keySet()) {
+      Member member = new Member(this, name);
+      member.clocks.rate = 1 + (world.random.nextDouble() - 0.5) * scenario.clockSpread();
+      members.put(name, member);
     }
     for (int i = 0; i < CLIENTS; i++) {
       SimProcess process = new SimProcess(world, "client-" + i, network);
-      SandstoreClient client = client(process, String.join(",", members().values()));
+      SandstoreClient client = client(process, everywhere());
       List<SandstoreClient> readers =
-          members().values().stream().map(address -> client(process, address)).toList();
+          addresses.values().stream().map(address -> client(process, address)).toList();
       Workload workload =
-          new Workload(this, client, readers, i, new Random(world.random.nextLong()));
+          new Workload(this, process, client, readers, i, new Random(world.random.nextLong()));
       workloads.add(workload);
       process.host.threads().start("workload", workload::run);
     }
-    weather();
-    world.after(2000 * MILLI, this::mischief);
+    OpenLoop openLoop = openLoop();
+    openLoop.begin();
+    new Mischief(this, openLoop, client(operator, everywhere())).begin();
+    watch();
     run(Duration.ofMinutes(30), () -> world.steps() >= steps || failed());
     heal();
+    long healedAt = world.nowNanos();
+    if (!run(CATCH_UP_LIMIT, () -> failed() || settled())) {
+      throw violation("CaughtUp: not within %s: %s".formatted(CATCH_UP_LIMIT, describe()));
+    }
+    Duration caughtUp = Duration.ofNanos(world.nowNanos() - healedAt);
     workloads.forEach(Workload::finish);
     boolean done =
-        run(Duration.ofMinutes(5), () -> failed() || workloads.stream().allMatch(Workload::done));
+        run(Duration.ofMinutes(2), () -> failed() || workloads.stream().allMatch(Workload::done));
     workloads.forEach(Workload::rethrow);
     if (!done) {
-      throw violation("the clients do not finish within five minutes after all faults ended");
+      throw violation("the clients do not finish within two minutes after all faults ended");
     }
-    checkReplicas();
+    as(openLoop::verify);
+    if (scenario.slowWriter()) {
+      as(this::writeSlowly);
+    }
+    Duration clean = checkReplicas();
+    if (scenario.losesAllLogs()) {
+      loseAllLogs();
+    }
     return new Summary(
         world.steps(),
         world.fingerprint(),
         workloads.stream().mapToInt(Workload::acknowledged).sum(),
         workloads.stream().mapToInt(Workload::unknown).sum(),
+        caughtUp,
+        clean,
         faults);
+  }
+
+  private String everywhere() {
+    return String.join(",", addresses.values());
+  }
+
+  private OpenLoop openLoop() {
+    SimProcess process = new SimProcess(world, "open-loop", network);
+    Map<String, SandstoreClient> clients = new LinkedHashMap<>();
+    addresses.forEach((name, address) -> clients.put(name, client(process, address)));
+    return new OpenLoop(this, process, clients, client(process, everywhere()));
   }
 
   /** Checks the invariants after every step. */
@@ -212,8 +228,14 @@ public final class Simulation {
     return world.run(
         limit.toNanos(),
         () -> {
+          if (seen != null) {
+            throw seen;
+          }
+          looking = true;
+          memberInvariants.check(members());
           invariants.check(
               members.values().stream().flatMap(m -> m.replica().stream()).toList(), workloads);
+          looking = false;
           return until.getAsBoolean();
         });
   }
@@ -224,141 +246,50 @@ public final class Simulation {
 
   // --- Faults ---
 
-  /** Every seed has weather of its own. */
-  private void weather() {
-    Random random = world.random;
-    network.maxDelayNanos = (1L + random.nextInt(random.nextBoolean() ? 3 : 40)) * MILLI;
-    network.loss = random.nextInt(3) == 0 ? random.nextDouble() * 0.03 : 0;
-    network.duplication = random.nextInt(3) == 0 ? random.nextDouble() * 0.05 : 0;
-    crashRate = random.nextInt(3) == 0 ? random.nextDouble() * 0.002 : 0;
+  /** Draws every time, so that a run does not depend on who asks. */
+  boolean crashesAtAChange() {
+    return !healing && scenario.crashRate() > 0 && world.random.nextDouble() < scenario.crashRate();
   }
 
-  private Member any() {
-    return List.copyOf(members.values()).get(world.random.nextInt(members.size()));
+  boolean healing() {
+    return healing;
   }
 
-  private void mischief() {
-    if (healing) {
-      return;
-    }
-    Member member = any();
-    switch (world.random.nextInt(12)) {
-      case 0, 1 -> {
-        fault("kill");
-        kill(member);
-      }
-      case 2 -> {
-        fault("power loss of one");
-        powerLoss(member);
-      }
-      case 3 -> {
-        if (world.random.nextInt(4) == 0) {
-          fault("power loss of all");
-          members.values().forEach(this::powerLoss);
-        }
-      }
-      case 4, 5 -> {
-        fault("partition");
-        for (Member other : members.values()) {
-          if (other != member) {
-            network.cut(member.name, other.name);
-            if (world.random.nextBoolean()) {
-              network.cut(other.name, member.name);
-            }
-          }
-        }
-        world.after(1 + world.random.nextLong(8000 * MILLI), network::heal);
-      }
-      case 6 -> {
-        fault("pause");
-        SimProcess process = member.process;
-        process.pause();
-        world.after(world.random.nextLong(6000 * MILLI), process::resume);
-      }
-      case 7 -> {
-        String block = member.disk.flipBit("blocks/");
-        if (block != null) {
-          fault("bit flip in a block");
-          invariants.damaged(block);
-        }
-      }
-      case 8 -> {
-        boolean all = world.random.nextInt(3) == 0;
-        fault(all ? "failing force of all, then power loss" : "failing force");
-        List<Member> failing = all ? List.copyOf(members.values()) : List.of(member);
-        failing.forEach(m -> m.disk.forceFailure = 0.2);
-        world.after(
-            500 * MILLI,
-            () -> {
-              failing.forEach(m -> m.disk.forceFailure = 0);
-              if (all && !healing) {
-                failing.forEach(this::powerLoss);
-              }
-            });
-      }
-      case 9 -> {
-        fault("full disk");
-        member.disk.capacityBytes = member.disk.used();
-        world.after(world.random.nextLong(4000 * MILLI), () -> member.disk.capacityBytes = ROOMY);
-      }
-      case 10 -> wipe(member);
-      default -> damageLog(member, LOG_DAMAGE_TRIES);
-    }
-    world.after(world.random.nextLong(6000 * MILLI), this::mischief);
+  void failReads(Member member, double chance) {
+    readFailures.put(member, chance);
   }
 
-  private void kill(Member member) {
+  /** Nothing fails for those who only look. */
+  BooleanSupplier failsToRead(Member member) {
+    return () -> {
+      double chance = readFailures.getOrDefault(member, 0.0);
+      return !looking && chance > 0 && world.random.nextDouble() < chance;
+    };
+  }
+
+  void kill(Member member) {
     SimProcess process = member.process;
     process.kill();
     network.drop(process);
     restartLater(member);
   }
 
-  private void powerLoss(Member member) {
+  void powerLoss(Member member) {
     kill(member);
     member.disk.loseUnforced();
   }
 
-  /** A disk is replaced, while all members are there and up to date to make up for it. */
-  private void wipe(Member member) {
-    if (world.random.nextBoolean() || !settled()) {
-      return;
-    }
-    fault("wipe");
-    kill(member);
-    member.disk.wipe();
-  }
-
-  /** A log or a snapshot is found to be damaged by whoever reads it next. */
-  private void damageLog(Member member, int tries) {
-    if (!settled()) {
-      if (tries > 0 && !healing) {
-        world.after(500 * MILLI, () -> damageLog(member, tries - 1));
-      }
-      return;
-    }
-    // Not in the newest segment: a damaged last record cannot be told from a torn one.
-    List<String> segments =
-        member.disk.list("raft").stream().filter(f -> f.startsWith("log-")).toList();
-    boolean snapshot = world.random.nextBoolean() || segments.size() < 2;
-    String prefix = snapshot ? "raft/snapshot-" : "raft/" + segments.getFirst();
-    if (member.disk.flipBit(prefix) != null) {
-      fault(snapshot ? "bit flip in a snapshot" : "bit flip in the log");
-      kill(member);
-    }
-  }
-
-  private boolean settled() {
+  /** True if all members are there and have everything. */
+  boolean settled() {
     return members.values().stream()
         .allMatch(
             m ->
                 m.process.alive()
-                    && m.node != null
                     && m.inspect().map(i -> i.ready() && i.underReplicated() == 0).orElse(false));
   }
 
   private void restartLater(Member member) {
-    int generation = member.generation;
+    int generation = member.generation();
     long pause =
         healing
             ? 0
@@ -366,7 +297,7 @@ public final class Simulation {
     world.after(
         pause,
         () -> {
-          if (member.generation == generation && !member.process.alive()) {
+          if (member.generation() == generation && !member.process.alive()) {
             member.boot();
           }
         });
@@ -374,22 +305,26 @@ public final class Simulation {
 
   private void heal() {
     healing = true;
-    crashRate = 0;
     network.heal();
     network.loss = 0;
     network.duplication = 0;
+    network.lateness = 0;
+    readFailures.clear();
     for (Member member : members.values()) {
       member.disk.forceFailure = 0;
       member.disk.capacityBytes = ROOMY;
+      member.disk.capacityFiles = ROOMY;
+      member.clocks.wallMillis = 0;
+      member.process.slownessNanos = 0;
       member.process.resume();
     }
-    watch();
   }
 
   /** Restarts what halted itself, as an operator or Kubernetes would. */
   private void watch() {
     for (Member member : members.values()) {
-      if (!member.process.alive()) {
+      boolean halted = !member.process.haltedBy().isEmpty();
+      if (!member.process.alive() && (halted || healing)) {
         network.drop(member.process);
         member.boot();
       }
@@ -399,11 +334,59 @@ public final class Simulation {
 
   // --- Checks ---
 
+  private interface Task {
+    void run() throws IOException;
+  }
+
+  /** Runs something on the operator's machine, to its end. */
+  private void as(Task task) {
+    CompletableFuture<Boolean> done = new CompletableFuture<>();
+    operator
+        .host
+        .threads()
+        .start(
+            "task",
+            () -> {
+              try {
+                task.run();
+                done.complete(true);
+              } catch (IOException | RuntimeException | Error e) {
+                done.completeExceptionally(e);
+              }
+            });
+    if (!run(Duration.ofMinutes(5), done::isDone)) {
+      throw violation("a calm cluster does not answer");
+    }
+    if (done.state() == Future.State.FAILED) {
+      throw done.exceptionNow() instanceof Violation violation
+          ? violation
+          : violation("a calm cluster refuses: " + done.exceptionNow());
+    }
+  }
+
   /** In the end all replicas have applied the same, and have the referenced blocks and no other. */
-  private void checkReplicas() {
-    boolean same = run(Duration.ofMinutes(10), () -> settled() && appliedSame() && clean());
-    if (!same) {
-      throw violation("replicas do not become equal, whole and clean: " + describe());
+  private Duration checkReplicas() {
+    long since = world.nowNanos();
+    if (!run(CLEAN_LIMIT, () -> settled() && appliedSame() && clean())) {
+      throw violation(
+          "Clean: not equal, whole and clean within %s: %s".formatted(CLEAN_LIMIT, describe()));
+    }
+    members.values().forEach(this::noLeftovers);
+    return Duration.ofNanos(world.nowNanos() - since);
+  }
+
+  /** What is on a disk is bounded by what the node has, however often it crashed. */
+  private void noLeftovers(Member member) {
+    List<String> files = member.disk.list("raft");
+    long snapshots = files.stream().filter(name -> name.startsWith("snapshot-")).count();
+    List<String> leftovers =
+        Stream.of("", "raft", "blocks")
+            .flatMap(directory -> member.disk.list(directory).stream())
+            .filter(name -> name.endsWith(".tmp"))
+            .toList();
+    // One more than counts, until the next one is published.
+    if (snapshots > 2 || files.size() > FILES_OF_A_LOG_MAX || !leftovers.isEmpty()) {
+      throw violation("Leftovers: on %s: %s %s".formatted(member.name, files, leftovers));
     }
   }
 
@@ -418,6 +401,54 @@ public final class Simulation {
   private boolean clean() {
     return members.values().stream()
         .allMatch(m -> m.inspect().orElseThrow().blocksAreAsReferenced());
+  }
+
+  /** Blocks that were sent long ago, but named to nobody yet, are the writer's as long as it lives. */
+  private void writeSlowly() throws IOException {
+    byte[] block = new byte[CLIENT_BLOCK_BYTES];
+    world.random.nextBytes(block);
+    SandstoreClient client = client(operator, everywhere());
+    ByteBuffer found = ByteBuffer.allocate(2 * block.length);
+    String path = "/slow";
+    try (SandFile file =
+        client.open(path, EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT), 0644)) {
+      file.write(ByteBuffer.wrap(block));
+      operator.park(2 * BLOCK_GRACE.toNanos());
+      file.write(ByteBuffer.wrap(block));
+    } catch (PosixException e) {
+      throw violation("SlowWriter: what was written is refused after a while: " + e.getMessage());
+    }
+    try (SandFile file = client.open(path, EnumSet.of(OpenFlag.O_RDONLY), 0)) {
+      while (found.hasRemaining() && file.read(found) > 0) {
+        // Until all is there.
+      }
+    }
+    for (int i = 0; i < found.capacity(); i++) {
+      if (i >= found.position() || found.get(i) != block[i % block.length]) {
+        throw violation("SlowWriter: byte %d of what was written is lost".formatted(i));
+      }
+    }
+  }
+
+  /**
+   * Nothing survives that; but nobody may take what is left for a new cluster and the blocks for
+   * garbage ({@code OneCluster}).
+   */
+  private void loseAllLogs() {
+    fault("loss of all logs");
+    members.values().forEach(member -> member.disk.ruin("raft/"));
+    long blocks = blocks();
+    members.values().forEach(this::kill);
+    boolean serves = run(Duration.ofSeconds(40), this::settled);
+    if (serves || blocks() != blocks) {
+      throw violation(
+          "OneCluster: all logs were lost, and yet it goes on with %d of %d blocks: %s"
+              .formatted(blocks(), blocks, describe()));
+    }
+  }
+
+  private long blocks() {
+    return members.values().stream().mapToLong(member -> member.disk.files("blocks/")).sum();
   }
 
   private String describe() {

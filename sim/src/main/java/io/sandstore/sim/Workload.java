@@ -55,6 +55,7 @@ final class Workload {
   }
 
   private final Simulation simulation;
+  private final SimProcess process;
   private final SandstoreClient client;
   private final List<SandstoreClient> readers;
   private final Random random;
@@ -72,11 +73,13 @@ final class Workload {
    */
   Workload(
       Simulation simulation,
+      SimProcess process,
       SandstoreClient client,
       List<SandstoreClient> readers,
       int number,
       Random random) {
     this.simulation = simulation;
+    this.process = process;
     this.client = client;
     this.readers = readers;
     this.random = random;
@@ -151,6 +154,9 @@ final class Workload {
     try {
       while (!finishing) {
         step();
+        if (simulation.scenario.thinkNanos() > 0) {
+          process.park(random.nextLong(simulation.scenario.thinkNanos()));
+        }
       }
       verify();
       done = true;

@@ -1,0 +1,213 @@
+package io.sandstore.sim;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.sandstore.node.Inspection;
+import io.sandstore.wire.Header;
+import io.sandstore.wire.Identity;
+import io.sandstore.wire.RaftMessage;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What must hold of the members after every step, by name:
+ *
+ * <ul>
+ *   <li><b>OneCluster</b>: the cluster's id never changes.
+ *   <li><b>StartsOverForCause</b>: a member gives its identity up only after its disk was wiped, or
+ *       its log or snapshot damaged.
+ *   <li><b>KeepsWhatItHad</b>: a process finds in its log whatever an earlier one of the same
+ *       identity had applied, and what it acknowledged to a leader of the term it is in.
+ *   <li><b>EndsForCause</b>: a process ends itself only if its disk failed or was damaged.
+ *   <li><b>LeaderComplete</b>: who begins to lead has every entry in its log that was ever applied.
+ *   <li><b>LeaseExclusion</b>: while a member may answer reads by itself, nobody leads a later term.
+ *   <li><b>OneSnapshotStream</b>: a leader sends each member one snapshot at a time.
+ * </ul>
+ */
+final class MemberInvariants {
+
+  private static final int IDENTITY_HEADER_BYTES = 16;
+
+  /** Less than a sender waits for an answer, whatever its clock does. */
+  private static final long PIECE_WAITS_NANOS = 8_000_000_000L;
+
+  private record Incarnation(String name, int generation) {}
+
+  private record Acknowledged(long term, long index) {}
+
+  /** A piece of a snapshot that was sent and has no answer yet. */
+  private record Piece(SimNetwork.Sent sent, long term, long atNanos) {
+    boolean isAnsweredBy(SimNetwork.Sent answer) {
+      return answer.from() == sent.to()
+          && answer.to() == sent.from()
+          && answer.header().getId() == sent.header().getId();
+    }
+  }
+
+  private final Simulation simulation;
+  private String clusterId = "";
+  private final Map<String, Long> identityVersions = new HashMap<>();
+  private final Map<String, Long> ids = new HashMap<>();
+  private final Map<Long, Acknowledged> acknowledgedById = new HashMap<>();
+  private final Map<Long, Long> lastIndices = new HashMap<>();
+  private final Map<Long, Long> appliedById = new HashMap<>();
+  private final Set<Incarnation> recovered = new HashSet<>();
+  private final Set<Incarnation> ended = new HashSet<>();
+  private final Map<String, Long> ledTerms = new HashMap<>();
+  private final List<Piece> pieces = new ArrayList<>();
+  private long furthestApplied;
+
+  MemberInvariants(Simulation simulation) {
+    this.simulation = simulation;
+  }
+
+  /**
+   * Checks all.
+   *
+   * @throws Simulation.Violation with the name of what does not hold
+   */
+  void check(List<Member> members) {
+    for (Member member : members) {
+      identity(member);
+      endsForCause(member);
+      member.inspect().ifPresent(inspection -> keepsWhatItHad(member, inspection));
+    }
+    for (Member member : members) {
+      member.inspect().ifPresent(inspection -> leaderComplete(member, inspection));
+    }
+    leaseExclusion(members);
+  }
+
+  private void identity(Member member) {
+    long version = member.disk.version("identity");
+    if (version < 0 || Long.valueOf(version).equals(identityVersions.put(member.name, version))) {
+      return;
+    }
+    Identity identity = parse(member.disk.contentOf("identity"));
+    if (!identity.getClusterId().isEmpty()) {
+      if (!clusterId.isEmpty() && !clusterId.equals(identity.getClusterId())) {
+        throw simulation.violation(
+            "OneCluster: %s belongs to cluster %s, not to %s"
+                .formatted(member.name, identity.getClusterId(), clusterId));
+      }
+      clusterId = identity.getClusterId();
+    }
+    Long before = ids.put(member.name, identity.getMemberId());
+    if (before != null && before != identity.getMemberId() && !member.startedOverForCause()) {
+      throw simulation.violation(
+          "StartsOverForCause: %s became another member though its disk was never damaged"
+              .formatted(member.name));
+    }
+  }
+
+  private static Identity parse(ByteBuffer file) {
+    try {
+      return Identity.parseFrom(file.position(IDENTITY_HEADER_BYTES));
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalStateException("an identity that cannot be read", e);
+    }
+  }
+
+  private void endsForCause(Member member) {
+    String reason = member.process.haltedBy();
+    if (!reason.isEmpty()
+        && ended.add(new Incarnation(member.name, member.generation()))
+        && !member.hadBadDisk()) {
+      throw simulation.violation(
+          "EndsForCause: %s ended itself: %s".formatted(member.name, reason));
+    }
+  }
+
+  private void keepsWhatItHad(Member member, Inspection inspection) {
+    long id = inspection.memberId();
+    if (recovered.add(new Incarnation(member.name, member.generation()))) {
+      long had = appliedById.getOrDefault(id, 0L);
+      Acknowledged last = acknowledgedById.get(id);
+      if (last != null && last.term == inspection.term()) {
+        had = Math.max(had, last.index);
+      }
+      if (inspection.lastIndex() < had) {
+        throw simulation.violation(
+            "KeepsWhatItHad: %s had entry %d and now has none after %d"
+                .formatted(member.name, had, inspection.lastIndex()));
+      }
+    }
+    Long before = lastIndices.put(id, inspection.lastIndex());
+    Acknowledged promised = acknowledgedById.get(id);
+    if (before != null
+        && before > inspection.lastIndex()
+        && promised != null
+        && promised.term == inspection.term()
+        && promised.index > inspection.lastIndex()) {
+      throw simulation.violation(
+          "KeepsWhatItHad: %s dropped entry %d, which it had acknowledged in this term"
+              .formatted(member.name, promised.index));
+    }
+    appliedById.merge(id, inspection.appliedIndex(), Math::max);
+    furthestApplied = Math.max(furthestApplied, inspection.appliedIndex());
+  }
+
+  private void leaderComplete(Member member, Inspection inspection) {
+    if (!inspection.leads()) {
+      return;
+    }
+    Long before = ledTerms.put(member.name, inspection.term());
+    boolean begins = before == null || before != inspection.term();
+    if (begins && inspection.lastIndex() < furthestApplied) {
+      throw simulation.violation(
+          "LeaderComplete: %s leads term %d with a log up to %d, but entry %d was applied"
+              .formatted(
+                  member.name, inspection.term(), inspection.lastIndex(), furthestApplied));
+    }
+  }
+
+  private void leaseExclusion(List<Member> members) {
+    long newest = 0;
+    for (Member member : members) {
+      if (member.inspect().map(Inspection::leads).orElse(false)) {
+        newest = Math.max(newest, member.inspect().orElseThrow().term());
+      }
+    }
+    for (Member member : members) {
+      Inspection inspection = member.inspect().orElse(null);
+      if (inspection != null && inspection.term() < newest && inspection.mayReadAlone()) {
+        throw simulation.violation(
+            "LeaseExclusion: %s answers reads under term %d while term %d has a leader"
+                .formatted(member.name, inspection.term(), newest));
+      }
+    }
+  }
+
+  /** Sees what processes send each other. */
+  void sent(SimNetwork.Sent sent) {
+    Header header = sent.header();
+    if (header.hasSnapshotChunk()) {
+      oneSnapshotStream(sent, header.getSnapshotChunk().getTerm());
+    } else if (header.getRaft().getType() == RaftMessage.Type.APPEND_REPLY) {
+      RaftMessage reply = header.getRaft();
+      if (reply.getFlag()) {
+        acknowledgedById.put(reply.getFrom(), new Acknowledged(reply.getTerm(), reply.getIndex()));
+      }
+    } else if (header.hasDone() || header.hasFault()) {
+      pieces.removeIf(piece -> piece.isAnsweredBy(sent));
+    }
+  }
+
+  private void oneSnapshotStream(SimNetwork.Sent sent, long term) {
+    long since = simulation.world.nowNanos() - PIECE_WAITS_NANOS;
+    pieces.removeIf(piece -> piece.atNanos < since || !piece.sent.link().isOpen());
+    for (Piece piece : pieces) {
+      boolean same = piece.sent.from() == sent.from() && piece.sent.to() == sent.to();
+      if (same && piece.term == term) {
+        simulation.seen(
+            "OneSnapshotStream: %s sends %s a piece while another one is under way"
+                .formatted(sent.from().name, sent.to().name));
+      }
+    }
+    pieces.add(new Piece(sent, term, simulation.world.nowNanos()));
+  }
+}

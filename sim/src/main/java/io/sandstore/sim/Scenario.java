@@ -1,0 +1,128 @@
+package io.sandstore.sim;
+
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Random;
+
+/**
+ * What kind of run a seed makes: how many nodes, which weather, and which faults how often. Most
+ * seeds leave some faults out and have others often, which finds more than all of them always
+ * (swarm testing, Groce et al., ISSTA 2012).
+ *
+ * @param nodes members of the cluster
+ * @param snapshotBytes log after which a node takes a snapshot
+ * @param clockSpread how much faster the fastest clock runs than the slowest; within what is
+ *     promised, up to 0.1
+ * @param crashRate chance of a crash at any change of a disk
+ * @param forceNanos how long a force takes at most
+ * @param thinkNanos how long a client waits between two operations at most
+ * @param faultNanos how long it is from one fault to the next at most
+ * @param lateness chance that a message of the log comes minutes late
+ * @param slowWriter whether a writer that takes its time comes when everything has healed
+ * @param losesAllLogs whether all logs are lost in the end, which nothing survives
+ * @param weights how often each fault comes, relative to the others
+ */
+record Scenario(
+    int nodes,
+    long snapshotBytes,
+    double clockSpread,
+    double crashRate,
+    long forceNanos,
+    long thinkNanos,
+    long faultNanos,
+    long delayNanos,
+    double loss,
+    double duplication,
+    double lateness,
+    boolean slowWriter,
+    boolean losesAllLogs,
+    Map<Fault, Integer> weights) {
+
+  private static final long MILLI = 1_000_000;
+
+  /** What can go wrong, with how often it does in a run that leaves nothing out. */
+  enum Fault {
+    KILL(4),
+    POWER_LOSS_OF_ONE(2),
+    POWER_LOSS_OF_ALL(1),
+    CRASH_BETWEEN_STEPS(3),
+    CRASH_OF_ALL_BETWEEN_STEPS(2),
+    PARTITION(4),
+    ISOLATED_LEADER_WITH_A_TAIL(2),
+    PAUSE(2),
+    SLOW_NODE(2),
+    TRANSFER(3),
+    STOP(2),
+    CLOCK_JUMP(2),
+    BLOCK_DAMAGE(2),
+    LOG_DAMAGE(2),
+    LATENT_DAMAGE(2),
+    LOST_SNAPSHOT(1),
+    WIPE(2),
+    FAILING_FORCE(2),
+    FAILING_READ(2),
+    FULL_DISK(2),
+    NO_INODES(2);
+
+    final int standard;
+
+    Fault(int standard) {
+      this.standard = standard;
+    }
+  }
+
+  static Scenario of(Random random) {
+    int[] sizes = {3, 3, 3, 3, 3, 3, 3, 5, 5, 7};
+    Map<Fault, Integer> weights = new EnumMap<>(Fault.class);
+    for (Fault fault : Fault.values()) {
+      int[] share = {0, 1, 1, 4};
+      weights.put(fault, fault.standard * share[random.nextInt(share.length)]);
+    }
+    weights.merge(Fault.KILL, 1, Integer::sum); // so that there is one at least
+    return new Scenario(
+        sizes[random.nextInt(sizes.length)],
+        (4L + random.nextInt(random.nextBoolean() ? 12 : 92)) << 10,
+        random.nextInt(3) == 0 ? random.nextDouble() * 0.1 : 0,
+        random.nextInt(3) == 0 ? random.nextDouble() * 0.002 : 0,
+        random.nextInt(3) == 0 ? random.nextLong(8 * MILLI) : 0,
+        random.nextInt(4) == 0 ? 0 : random.nextLong(200 * MILLI),
+        (500L + random.nextInt(4000)) * MILLI,
+        (1L + random.nextInt(random.nextBoolean() ? 3 : 40)) * MILLI,
+        random.nextInt(3) == 0 ? random.nextDouble() * 0.03 : 0,
+        random.nextInt(3) == 0 ? random.nextDouble() * 0.05 : 0,
+        random.nextInt(3) == 0 ? 0.001 : 0,
+        random.nextInt(16) == 0,
+        random.nextInt(16) == 0,
+        Map.copyOf(weights));
+  }
+
+  Scenario withClockSpread(double spread) {
+    return new Scenario(
+        nodes,
+        snapshotBytes,
+        spread,
+        crashRate,
+        forceNanos,
+        thinkNanos,
+        faultNanos,
+        delayNanos,
+        loss,
+        duplication,
+        lateness,
+        slowWriter,
+        losesAllLogs,
+        weights);
+  }
+
+  Fault pick(Random random) {
+    int total = weights.values().stream().mapToInt(Integer::intValue).sum();
+    int at = random.nextInt(total);
+    for (Fault fault : Fault.values()) {
+      at -= weights.get(fault);
+      if (at < 0) {
+        return fault;
+      }
+    }
+    throw new IllegalStateException("weights changed meanwhile");
+  }
+}
