@@ -153,6 +153,7 @@ public final class Chaos implements Callable<Integer> {
     verdict.put("without_an_answer", load.unknown.get());
     verdict.put("histories", load.partitions.get());
     verdict.put("wrong_content", load.wrong.get());
+    verdict.put("rates", load.rates);
     verdict.put("faults", happened.size());
     verdict.put("kinds", counts.size());
     verdict.put("faults_by_kind", counts);

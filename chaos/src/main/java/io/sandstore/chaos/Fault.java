@@ -17,6 +17,10 @@ enum Fault {
   STOP,
   PAUSE,
   PAUSE_LEADER,
+  SLOW,
+  SILENT,
+  KILL_BETWEEN_STEPS,
+  KILL_ALL_BETWEEN_STEPS,
   PARTITION,
   PARTITION_ONE_WAY,
   PARTITION_PAIR,
@@ -25,6 +29,7 @@ enum Fault {
   POWER_LOSS_ALL,
   FSYNC_ERROR,
   DISK_FULL,
+  INODES_FULL,
   TORN_LOG,
   CORRUPT_LOG,
   CORRUPT_SNAPSHOT,
@@ -55,6 +60,17 @@ enum Fault {
 
   private static final Duration FSYNC_ERROR_LIMIT = Duration.ofMinutes(1);
 
+  /** The log's files change when a snapshot is due; in a quiet time that takes a while. */
+  private static final Duration CHANGE_LIMIT = Duration.ofSeconds(20);
+
+  /** Recycling, publishing and installing are a handful of steps each. */
+  private static final int STEPS_MAX = 24;
+
+  private static final Duration RATE_TIME = Duration.ofSeconds(4);
+
+  /** In so much time the others have found out. */
+  private static final Duration SETTLE_TIME = Duration.ofSeconds(5);
+
   /**
    * Makes it happen, and takes the cause away.
    *
@@ -83,6 +99,14 @@ enum Fault {
       case PAUSE_LEADER -> {
         pause(scene, leader);
         return List.of(leader);
+      }
+      case SLOW -> slow(scene, any);
+      case SILENT -> silence(scene, any);
+      case KILL_BETWEEN_STEPS -> {
+        return haltBetweenSteps(scene, List.of(any));
+      }
+      case KILL_ALL_BETWEEN_STEPS -> {
+        return haltBetweenSteps(scene, lab.machines);
       }
       case PARTITION -> {
         for (Lab.Machine other : scene.others(any)) {
@@ -131,6 +155,13 @@ enum Fault {
         Files.deleteIfExists(filler);
         Files.deleteIfExists(any.mount.resolve("filler2"));
       }
+      case INODES_FULL -> {
+        Path filler = Files.createDirectories(any.mount.resolve("filler"));
+        String all = "cd %s && seq %d | xargs touch 2>/dev/null || true";
+        Shell.run(List.of("sh", "-c", all.formatted(filler, Lab.DISK_INODES)));
+        scene.hold(1500, 4000);
+        Shell.run("rm -rf " + filler);
+      }
       case TORN_LOG -> {
         any.kill();
         tearTail(newest(any.data().resolve("raft"), "log-"));
@@ -176,6 +207,62 @@ enum Fault {
       }
     }
     return List.of(any);
+  }
+
+  /** A machine that gets a quarter of its time. */
+  private static void slow(Scene scene, Lab.Machine machine)
+      throws IOException, InterruptedException {
+    int rounds = scene.random.nextInt(20, 60);
+    for (int i = 0; i < rounds && machine.runs(); i++) {
+      machine.signal("STOP");
+      Thread.sleep(60);
+      machine.signal("CONT");
+      Thread.sleep(20);
+    }
+  }
+
+  /**
+   * A machine that says nothing any more, not even that it is gone. After some seconds the others
+   * must work about as fast as before: bytes that are right, but late, are not enough.
+   */
+  private static void silence(Scene scene, Lab.Machine machine)
+      throws IOException, InterruptedException {
+    double before = scene.load.rate(RATE_TIME);
+    boolean stopped = scene.random.nextBoolean();
+    if (stopped) {
+      machine.signal("STOP");
+    } else {
+      machine.rule("INPUT -j DROP");
+      machine.rule("OUTPUT -j DROP");
+    }
+    try {
+      Thread.sleep(SETTLE_TIME);
+      double without = scene.load.rate(RATE_TIME);
+      scene.load.judgeRate(machine.name + " is silent", before, without);
+    } finally {
+      if (stopped) {
+        machine.signal("CONT");
+      }
+      machine.heal();
+    }
+  }
+
+  /** Each of the machines ends itself at some step of the next change of its log's files. */
+  private static List<Lab.Machine> haltBetweenSteps(Scene scene, List<Lab.Machine> machines)
+      throws IOException, InterruptedException {
+    for (Lab.Machine machine : machines) {
+      Files.writeString(
+          machine.haltOrder(), Integer.toString(1 + scene.random.nextInt(STEPS_MAX)));
+    }
+    long end = System.nanoTime() + CHANGE_LIMIT.toNanos();
+    while (machines.stream().anyMatch(Lab.Machine::runs) && System.nanoTime() < end) {
+      Thread.sleep(20);
+    }
+    List<Lab.Machine> ended = machines.stream().filter(machine -> !machine.runs()).toList();
+    for (Lab.Machine machine : machines) {
+      Files.deleteIfExists(machine.haltOrder());
+    }
+    return ended;
   }
 
   private static void pause(Scene scene, Lab.Machine machine)

@@ -28,6 +28,9 @@ final class Lab implements AutoCloseable {
   private static final int PORT = 9070;
   private static final long DISK_BYTES = 3L << 30;
 
+  /** Few enough to use them up in a second. */
+  static final int DISK_INODES = 64 << 10;
+
   /**
    * Most nodes live for some seconds here: the thorough compiler would take the cores from them.
    */
@@ -65,6 +68,11 @@ final class Lab implements AutoCloseable {
       return directory.resolve("clock");
     }
 
+    /** Holds before which change of the log's files the process is to end, if it is. */
+    Path haltOrder() {
+      return directory.resolve("halt");
+    }
+
     boolean runs() {
       return process.map(Process::isAlive).orElse(false);
     }
@@ -79,7 +87,8 @@ final class Lab implements AutoCloseable {
       }
       Files.createDirectories(data());
       List<String> command = new ArrayList<>(inside());
-      command.addAll(LocalCluster.command(SHORT_LIVED));
+      command.addAll(
+          LocalCluster.command(SHORT_LIVED, "-Dsandstore.test.halt=" + haltOrder()));
       ProcessBuilder builder = new ProcessBuilder(command);
       var environment = builder.environment();
       environment.keySet().removeIf(key -> key.startsWith("SANDSTORE_"));
@@ -153,6 +162,7 @@ final class Lab implements AutoCloseable {
     void heal() throws IOException {
       inside("iptables -w -F");
       Files.writeString(clock(), "0");
+      Files.deleteIfExists(haltOrder());
     }
 
     private void create() throws IOException {
@@ -183,7 +193,7 @@ final class Lab implements AutoCloseable {
     }
 
     private void format() throws IOException {
-      Shell.run("mkfs.ext4 -q -F -m 0 " + device);
+      Shell.run("mkfs.ext4 -q -F -m 0 -N " + DISK_INODES + " " + device);
     }
 
     private void mount() throws IOException {

@@ -47,6 +47,8 @@ final class Load implements AutoCloseable {
   /** Travels in the log; one block; some of a block's checksums more. */
   private static final List<Integer> REGISTER_BYTES = List.of(200, 40 << 10, 600 << 10);
 
+  private static final int RATE_BYTES = 256 << 10;
+
   private record File(Partition<?> partition, int bytes) {}
 
   private final long seed;
@@ -62,6 +64,10 @@ final class Load implements AutoCloseable {
   private final ConcurrentLinkedQueue<Long> waitingForWrite = new ConcurrentLinkedQueue<>();
   final CopyOnWriteArrayList<Double> gapsSeconds = new CopyOnWriteArrayList<>();
   final CopyOnWriteArrayList<String> violations = new CopyOnWriteArrayList<>();
+
+  /** What {@link #judgeRate} was told. */
+  final CopyOnWriteArrayList<String> rates = new CopyOnWriteArrayList<>();
+
   final AtomicLong acknowledged = new AtomicLong();
   final AtomicLong acknowledgedChanges = new AtomicLong();
   final AtomicLong unknown = new AtomicLong();
@@ -71,6 +77,7 @@ final class Load implements AutoCloseable {
   /** Acknowledged operations and unknown outcomes in each second of the run. */
   final List<int[]> perSecond = new CopyOnWriteArrayList<>();
 
+  private final SandstoreClient measured;
   private volatile boolean running = true;
 
   Load(Lab lab, long seed) {
@@ -81,6 +88,7 @@ final class Load implements AutoCloseable {
               io.sandstore.host.jvm.JvmHost.create(8),
               io.sandstore.client.ClientConfig.of(machine.endpoint()).withTimeout(PINNED_TIMEOUT)));
     }
+    measured = lab.client(TIMEOUT);
     for (int i = 0; i < GROUPS * GROUP; i++) {
       stores.add(lab.client(TIMEOUT));
     }
@@ -100,6 +108,52 @@ final class Load implements AutoCloseable {
 
   long beginNanos() {
     return beginNanos;
+  }
+
+  /**
+   * How much one more client gets done beside the others: files of a few blocks' checksums, written
+   * and read again, a second.
+   */
+  double rate(Duration time) {
+    byte[] bytes = new byte[RATE_BYTES];
+    new Random(seed).nextBytes(bytes);
+    long begin = System.nanoTime();
+    int done = 0;
+    while (System.nanoTime() - begin < time.toNanos()) {
+      try {
+        writeAndRead("/rate-" + done % 4, bytes);
+        done++;
+      } catch (IOException e) {
+        // An operation that fails does not count, and its time does.
+      }
+    }
+    return done * 1e9 / (System.nanoTime() - begin);
+  }
+
+  private void writeAndRead(String path, byte[] bytes) throws IOException {
+    try (SandFile file =
+        measured.open(
+            path, EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_TRUNC), 0644)) {
+      file.write(ByteBuffer.wrap(bytes));
+    }
+    ByteBuffer found = ByteBuffer.allocate(bytes.length);
+    try (SandFile file = measured.open(path, EnumSet.of(OpenFlag.O_RDONLY), 0)) {
+      while (found.hasRemaining() && file.read(found) > 0) {
+        // Until all is there.
+      }
+    }
+    if (!java.util.Arrays.equals(found.array(), bytes)) {
+      wrong.incrementAndGet();
+      violations.add(path + " was read with other bytes than were written");
+    }
+  }
+
+  /** A fault may cost half of the rate, once it is known. */
+  void judgeRate(String fault, double before, double after) {
+    rates.add("%s: %.1f/s, before %.1f/s".formatted(fault, after, before));
+    if (after < before / 2) {
+      violations.add("while " + rates.getLast());
+    }
   }
 
   private void runGroup(int group) {
@@ -379,6 +433,7 @@ final class Load implements AutoCloseable {
       close(store);
     }
     pinned.forEach(Load::close);
+    close(measured);
   }
 
   private static void close(SandstoreClient store) {

@@ -4,6 +4,7 @@ import io.sandstore.config.NodeConfig;
 import io.sandstore.control.Metrics;
 import io.sandstore.control.Surroundings;
 import io.sandstore.host.Deadline;
+import io.sandstore.host.Disk;
 import io.sandstore.host.Host;
 import io.sandstore.host.Telemetry;
 import io.sandstore.host.jvm.FileDisk;
@@ -130,7 +131,8 @@ final class NodeCommand implements Callable<Integer> {
     Telemetry telemetry = config.operations().metrics() ? metrics : Telemetry.NONE;
     Host host = JvmHost.create(config.buffers(), telemetry);
     Surroundings surroundings = new Surroundings(config, metrics);
-    Node node = new Node(host, new FileDisk(data), config, surroundings.discovery());
+    Disk disk = HaltingDisk.ifAsked(new FileDisk(data));
+    Node node = new Node(host, disk, config, surroundings.discovery());
     CountDownLatch stopped = new CountDownLatch(1);
     Runtime.getRuntime()
         .addShutdownHook(
