@@ -104,6 +104,11 @@ final class HaltingDisk implements Disk {
   }
 
   @Override
+  public long freeFiles() throws IOException {
+    return disk.freeFiles();
+  }
+
+  @Override
   public long totalBytes() throws IOException {
     return disk.totalBytes();
   }
