@@ -171,6 +171,16 @@ final class Mischief {
   private void transfer(Member leader) {
     fault("transfer of leadership");
     String to = any().name;
+    if (random.nextBoolean()) {
+      // The offer is under way when the link breaks: nothing comes of it, for now.
+      world.after(
+          random.nextLong(100 * MILLI),
+          () -> {
+            network.cut(leader.name, to);
+            network.cut(to, leader.name);
+          });
+      world.after(random.nextLong(4 * SECOND), network::heal);
+    }
     String address = simulation.addresses().get(leader.name);
     simulation.operator.host
         .threads()

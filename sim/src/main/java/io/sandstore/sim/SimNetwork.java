@@ -128,9 +128,9 @@ final class SimNetwork {
     return 20_000 + world.random.nextLong(maxDelayNanos);
   }
 
-  /** As often by a tenth of a second as by a minute. */
+  /** As often by about a second as by a minute. */
   private long lateBy() {
-    return LATE_MAX_NANOS >> world.random.nextInt(10);
+    return world.random.nextLong(LATE_MAX_NANOS >> world.random.nextInt(7));
   }
 
   /** Seldom sent types come late as often as common ones: it is the rare one that does harm. */

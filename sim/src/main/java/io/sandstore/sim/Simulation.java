@@ -35,6 +35,11 @@ public final class Simulation {
   private static final int CLIENTS = 3;
   private static final int SEGMENT_BYTES = 64 << 10;
   private static final int CLIENT_BLOCK_BYTES = 64 << 10;
+  private static final Duration CLIENT_TIMEOUT = Duration.ofSeconds(8);
+
+  /** A leader tries for as long, and answers no reads by itself meanwhile. */
+  private static final Duration TRANSFER_TIMEOUT = Duration.ofMillis(150);
+
   private static final Duration BLOCK_GRACE = Duration.ofSeconds(60);
   private static final Duration CATCH_UP_LIMIT = Duration.ofMinutes(2);
   private static final Duration CLEAN_LIMIT = Duration.ofMinutes(5);
@@ -130,9 +135,13 @@ public final class Simulation {
   }
 
   private static SandstoreClient client(SimProcess process, String seeds) {
+    return client(process, seeds, CLIENT_TIMEOUT);
+  }
+
+  private static SandstoreClient client(SimProcess process, String seeds, Duration timeout) {
     ClientConfig config =
         ClientConfig.of(seeds)
-            .withTimeout(Duration.ofSeconds(8))
+            .withTimeout(timeout)
             .withBlockBytes(CLIENT_BLOCK_BYTES)
             .withInlineBytes(4 << 10);
     return new SandstoreClient(process.host, config);
@@ -178,7 +187,7 @@ public final class Simulation {
     }
     OpenLoop openLoop = openLoop();
     openLoop.begin();
-    new Mischief(this, openLoop, client(operator, everywhere())).begin();
+    new Mischief(this, openLoop, client(operator, everywhere(), TRANSFER_TIMEOUT)).begin();
     watch();
     run(Duration.ofMinutes(30), () -> world.steps() >= steps || failed());
     heal();
