@@ -7,10 +7,9 @@ import io.sandstore.raft.Configurations;
 import io.sandstore.wire.Member;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.util.HashSet;
-import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 
 /** What a node holds, for comparing replicas. Costs time in proportion to the state. */
 public final class Inspection {
@@ -82,34 +81,41 @@ public final class Inspection {
 
   /** True if this disk has, whole, exactly the blocks that the namespace says it holds. */
   public boolean blocksAreAsReferenced() {
+    return wrongBlock().isEmpty();
+  }
+
+  /** What is wrong with one of the blocks here, if anything is. */
+  private Optional<String> wrongBlock() {
     Optional<Member> member = Configurations.byId(namespace().configuration(), self);
     if (member.isEmpty()) {
-      return false;
+      return Optional.of("no member");
     }
     BlockStore store = store();
-    Set<Long> here = new HashSet<>();
+    Set<Long> here = new TreeSet<>();
     try {
       for (int shard = 0; shard < 256; shard++) {
         here.addAll(store.shard(shard));
       }
-      List<Long> all = namespace().blocksAfter(0, Integer.MAX_VALUE);
-      for (long block : all) {
+      for (long block : namespace().blocksAfter(0, Integer.MAX_VALUE)) {
         boolean mine = (namespace().holders(block).orElse(0) >>> member.get().getSlot() & 1) == 1;
-        if (mine && !(here.remove(block) && store.verify(block))) {
-          return false;
+        if (mine && !here.remove(block)) {
+          return Optional.of("block " + block + " is missing");
+        }
+        if (mine && !store.verify(block)) {
+          return Optional.of("block " + block + " is damaged");
         }
       }
       here.removeIf(block -> block >= namespace().blockFloor());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    return here.isEmpty();
+    return here.stream().findFirst().map(block -> "block " + block + " is garbage");
   }
 
   @Override
   public String toString() {
     CommandLog.Standing s = standing();
-    return "%s in term %d, leader %s, log %d..%d, commit %d, applied %d, under-replicated %d, whole %s"
+    return "%s in term %d, leader %s, log %d..%d, commit %d, applied %d, under-replicated %d, blocks: %s"
         .formatted(
             s.role(),
             s.term(),
@@ -119,6 +125,6 @@ public final class Inspection {
             s.commitIndex(),
             s.appliedIndex(),
             underReplicated(),
-            blocksAreAsReferenced());
+            wrongBlock().orElse("as they should be"));
   }
 }

@@ -42,8 +42,8 @@ final class MemberInvariants {
   /** A piece of a snapshot that was sent and has no answer yet. */
   private record Piece(SimNetwork.Sent sent, long term, long atNanos) {
     boolean isAnsweredBy(SimNetwork.Sent answer) {
-      return answer.from() == sent.to()
-          && answer.to() == sent.from()
+      return answer.connection() == sent.connection()
+          && answer.from() == sent.to()
           && answer.header().getId() == sent.header().getId();
     }
   }
@@ -192,14 +192,14 @@ final class MemberInvariants {
       if (reply.getFlag()) {
         acknowledgedById.put(reply.getFrom(), new Acknowledged(reply.getTerm(), reply.getIndex()));
       }
-    } else if (header.hasDone() || header.hasFault()) {
+    } else if (!pieces.isEmpty()) {
       pieces.removeIf(piece -> piece.isAnsweredBy(sent));
     }
   }
 
   private void oneSnapshotStream(SimNetwork.Sent sent, long term) {
     long since = simulation.world.nowNanos() - PIECE_WAITS_NANOS;
-    pieces.removeIf(piece -> piece.atNanos < since || !piece.sent.link().isOpen());
+    pieces.removeIf(piece -> piece.atNanos < since || !piece.sent.connection().isOpen());
     for (Piece piece : pieces) {
       boolean same = piece.sent.from() == sent.from() && piece.sent.to() == sent.to();
       if (same && piece.term == term) {

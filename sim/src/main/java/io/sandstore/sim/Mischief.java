@@ -118,16 +118,20 @@ final class Mischief {
         world.after(random.nextLong(4 * SECOND), () -> simulation.failReads(member, 0));
       }
       case FULL_DISK -> {
-        fault("full disk");
-        member.disk.capacityBytes = member.disk.used();
-        world.after(
-            random.nextLong(4 * SECOND), () -> member.disk.capacityBytes = Simulation.ROOMY);
+        if (member.inspect().isPresent()) { // without a cluster, there is nothing to go on with
+          fault("full disk");
+          member.disk.capacityBytes = member.disk.used();
+          world.after(
+              random.nextLong(4 * SECOND), () -> member.disk.capacityBytes = Simulation.ROOMY);
+        }
       }
       case NO_INODES -> {
-        fault("no inodes left");
-        member.disk.capacityFiles = member.disk.files();
-        world.after(
-            random.nextLong(4 * SECOND), () -> member.disk.capacityFiles = Simulation.ROOMY);
+        if (member.inspect().isPresent()) {
+          fault("no inodes left");
+          member.disk.capacityFiles = member.disk.files();
+          world.after(
+              random.nextLong(4 * SECOND), () -> member.disk.capacityFiles = Simulation.ROOMY);
+        }
       }
     }
   }

@@ -42,12 +42,16 @@ final class SimNetwork {
   double lateness;
 
   /** A frame that a process sent, whether it arrives or not. */
-  record Sent(SimProcess from, SimProcess to, Header header, Way link) {}
+  record Sent(SimProcess from, SimProcess to, Header header, Connection connection) {}
 
-  /** A link as its sender knows it. */
-  @FunctionalInterface
-  interface Way {
-    boolean isOpen();
+  /** Two ends of a link. */
+  static final class Connection {
+    private boolean broken;
+
+    /** False once one of the ends has closed. */
+    boolean isOpen() {
+      return !broken;
+    }
   }
 
   Consumer<Sent> observer = sent -> {};
@@ -108,8 +112,9 @@ final class SimNetwork {
       pause(limit.toNanos());
       throw new IOException("cannot reach " + address + ": timed out");
     }
-    End near = new End(from, listener.process);
-    End far = new End(listener.process, from);
+    Connection connection = new Connection();
+    End near = new End(from, listener.process, connection);
+    End far = new End(listener.process, from, connection);
     near.other = far;
     far.other = near;
     ends.add(near);
@@ -153,6 +158,7 @@ final class SimNetwork {
   private final class End implements Link {
     final SimProcess process;
     private final SimProcess peer;
+    private final Connection connection;
     private final ArrayDeque<Packet> arrived = new ArrayDeque<>();
     private @Nullable CompletableFuture<Boolean> reader;
     private @Nullable End other;
@@ -161,9 +167,10 @@ final class SimNetwork {
     private boolean closed;
     private boolean broken;
 
-    End(SimProcess process, SimProcess peer) {
+    End(SimProcess process, SimProcess peer, Connection connection) {
       this.process = process;
       this.peer = peer;
+      this.connection = connection;
     }
 
     @Override
@@ -178,7 +185,7 @@ final class SimNetwork {
       Packet packet = new Packet(frame.header().toByteArray(), bytes);
       boolean greeting = sent++ == 0;
       boolean lost = isCut(process, peer) || (!greeting && world.random.nextDouble() < loss);
-      observer.accept(new Sent(process, peer, frame.header(), () -> !closed && !broken));
+      observer.accept(new Sent(process, peer, frame.header(), connection));
       if (lost) {
         return;
       }
@@ -261,6 +268,7 @@ final class SimNetwork {
         return;
       }
       closed = true;
+      connection.broken = true;
       wake();
       ends.remove(this);
       End target = other;
