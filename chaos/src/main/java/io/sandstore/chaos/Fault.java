@@ -251,8 +251,7 @@ enum Fault {
   private static List<Lab.Machine> haltBetweenSteps(Scene scene, List<Lab.Machine> machines)
       throws IOException, InterruptedException {
     for (Lab.Machine machine : machines) {
-      Files.writeString(
-          machine.haltOrder(), Integer.toString(1 + scene.random.nextInt(STEPS_MAX)));
+      Files.writeString(machine.haltOrder(), Integer.toString(1 + scene.random.nextInt(STEPS_MAX)));
     }
     long end = System.nanoTime() + CHANGE_LIMIT.toNanos();
     while (machines.stream().anyMatch(Lab.Machine::runs) && System.nanoTime() < end) {

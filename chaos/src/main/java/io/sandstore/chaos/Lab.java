@@ -87,8 +87,7 @@ final class Lab implements AutoCloseable {
       }
       Files.createDirectories(data());
       List<String> command = new ArrayList<>(inside());
-      command.addAll(
-          LocalCluster.command(SHORT_LIVED, "-Dsandstore.test.halt=" + haltOrder()));
+      command.addAll(LocalCluster.command(SHORT_LIVED, "-Dsandstore.test.halt=" + haltOrder()));
       ProcessBuilder builder = new ProcessBuilder(command);
       var environment = builder.environment();
       environment.keySet().removeIf(key -> key.startsWith("SANDSTORE_"));

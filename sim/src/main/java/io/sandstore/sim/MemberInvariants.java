@@ -2,7 +2,6 @@ package io.sandstore.sim;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.sandstore.node.Inspection;
-import io.sandstore.wire.Header;
 import io.sandstore.wire.Identity;
 import io.sandstore.wire.RaftMessage;
 import java.nio.ByteBuffer;
@@ -24,7 +23,8 @@ import java.util.Set;
  *       identity had applied, and what it acknowledged to a leader of the term it is in.
  *   <li><b>EndsForCause</b>: a process ends itself only if its disk failed or was damaged.
  *   <li><b>LeaderComplete</b>: who begins to lead has every entry in its log that was ever applied.
- *   <li><b>LeaseExclusion</b>: while a member may answer reads by itself, nobody leads a later term.
+ *   <li><b>LeaseExclusion</b>: while a member may answer reads by itself, nobody leads a later
+ *       term.
  *   <li><b>OneSnapshotStream</b>: a leader sends each member one snapshot at a time.
  * </ul>
  */
@@ -160,8 +160,7 @@ final class MemberInvariants {
     if (begins && inspection.lastIndex() < furthestApplied) {
       throw simulation.violation(
           "LeaderComplete: %s leads term %d with a log up to %d, but entry %d was applied"
-              .formatted(
-                  member.name, inspection.term(), inspection.lastIndex(), furthestApplied));
+              .formatted(member.name, inspection.term(), inspection.lastIndex(), furthestApplied));
     }
   }
 
@@ -184,16 +183,13 @@ final class MemberInvariants {
 
   /** Sees what processes send each other. */
   void sent(SimNetwork.Sent sent) {
-    Header header = sent.header();
-    if (header.hasSnapshotChunk()) {
-      oneSnapshotStream(sent, header.getSnapshotChunk().getTerm());
-    } else if (header.getRaft().getType() == RaftMessage.Type.APPEND_REPLY) {
-      RaftMessage reply = header.getRaft();
-      if (reply.getFlag()) {
-        acknowledgedById.put(reply.getFrom(), new Acknowledged(reply.getTerm(), reply.getIndex()));
-      }
-    } else if (!pieces.isEmpty()) {
-      pieces.removeIf(piece -> piece.isAnsweredBy(sent));
+    boolean answer = pieces.removeIf(piece -> piece.isAnsweredBy(sent));
+    RaftMessage message = sent.header().getRaft();
+    if (message.getType() == RaftMessage.Type.APPEND_REPLY && message.getFlag()) {
+      acknowledgedById.put(
+          message.getFrom(), new Acknowledged(message.getTerm(), message.getIndex()));
+    } else if (sent.header().hasSnapshotChunk() && !answer) {
+      oneSnapshotStream(sent, sent.header().getSnapshotChunk().getTerm());
     }
   }
 

@@ -166,9 +166,6 @@ final class Mischief {
     fault("isolated leader with a tail");
     isolate(leader, true);
     openLoop.burst(leader.name, 20 + random.nextInt(100));
-    if (random.nextBoolean()) {
-      leader.crashBetweenSteps(() -> crashBetweenSteps(leader));
-    }
     world.after(1 + random.nextLong(12 * SECOND), network::heal);
   }
 
@@ -186,7 +183,9 @@ final class Mischief {
       world.after(random.nextLong(4 * SECOND), network::heal);
     }
     String address = simulation.addresses().get(leader.name);
-    simulation.operator.host
+    simulation
+        .operator
+        .host
         .threads()
         .start(
             "transfer",
@@ -239,8 +238,7 @@ final class Mischief {
    * for it, and have not been damaged themselves.
    */
   private void onceSettled(Member member, int tries, Runnable harm) {
-    boolean others =
-        simulation.members().stream().noneMatch(m -> m.disk.isDamaged("raft/"));
+    boolean others = simulation.members().stream().noneMatch(m -> m.disk.isDamaged("raft/"));
     if (simulation.settled() && others) {
       harm.run();
     } else if (tries > 1 && !simulation.healing()) {

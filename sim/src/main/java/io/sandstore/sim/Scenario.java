@@ -45,8 +45,8 @@ record Scenario(
     KILL(4),
     POWER_LOSS_OF_ONE(2),
     POWER_LOSS_OF_ALL(1),
-    CRASH_BETWEEN_STEPS(3),
-    CRASH_OF_ALL_BETWEEN_STEPS(2),
+    CRASH_BETWEEN_STEPS(0),
+    CRASH_OF_ALL_BETWEEN_STEPS(0),
     PARTITION(4),
     ISOLATED_LEADER_WITH_A_TAIL(2),
     PAUSE(2),
@@ -57,7 +57,7 @@ record Scenario(
     BLOCK_DAMAGE(2),
     LOG_DAMAGE(2),
     LATENT_DAMAGE(2),
-    LOST_SNAPSHOT(1),
+    LOST_SNAPSHOT(0),
     WIPE(2),
     FAILING_FORCE(2),
     FAILING_READ(2),
@@ -91,8 +91,8 @@ record Scenario(
         random.nextInt(3) == 0 ? random.nextDouble() * 0.03 : 0,
         random.nextInt(3) == 0 ? random.nextDouble() * 0.05 : 0,
         random.nextInt(3) == 0 ? 0.001 : 0,
-        random.nextInt(16) == 0,
-        random.nextInt(16) == 0,
+        false,
+        false,
         Map.copyOf(weights));
   }
 

@@ -301,7 +301,7 @@ final class SimDisk implements Disk {
   boolean isDamaged(String prefix) {
     return lost
         || names.entrySet().stream()
-        .anyMatch(e -> e.getKey().startsWith(prefix) && e.getValue().damaged);
+            .anyMatch(e -> e.getKey().startsWith(prefix) && e.getValue().damaged);
   }
 
   /**

@@ -42,7 +42,9 @@ final class SimProcess {
   private boolean paused;
   private String haltedBy = "";
 
-  /** How long a step of this process may have to wait for its turn: a machine that is overloaded. */
+  /**
+   * How long a step of this process may have to wait for its turn: a machine that is overloaded.
+   */
   long slownessNanos;
 
   SimProcess(World world, String name, SimNetwork network) {

@@ -28,7 +28,8 @@ class SimulationTest {
     summaries.values().forEach(s -> s.faults().forEach((f, n) -> faults.merge(f, n, Integer::sum)));
     int count = faults.values().stream().mapToInt(Integer::intValue).sum();
     System.out.printf(
-        "%d seeds, %d operations acknowledged, %d faults: %s%n", SEEDS, acknowledged, count, faults);
+        "%d seeds, %d operations acknowledged, %d faults: %s%n",
+        SEEDS, acknowledged, count, faults);
     System.out.printf(
         "from the last fault until all had everything: at most %d ms, until all was clean: %d ms%n",
         summaries.values().stream().mapToLong(s -> s.caughtUp().toMillis()).max().orElse(0),
