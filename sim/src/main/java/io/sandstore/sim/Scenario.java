@@ -91,7 +91,7 @@ record Scenario(
         random.nextInt(3) == 0 ? random.nextDouble() * 0.03 : 0,
         random.nextInt(3) == 0 ? random.nextDouble() * 0.05 : 0,
         random.nextInt(3) == 0 ? 0.001 : 0,
-        false,
+        random.nextInt(16) == 0,
         false,
         Map.copyOf(weights));
   }

@@ -75,7 +75,7 @@ final class CalmCluster {
   void start(String name) {
     NodeConfig config = config(name);
     SimProcess process = new SimProcess(world, name, network);
-    process.wallOffsetMillis = wallOffsets.getOrDefault(name, 0L);
+    process.clocks.wallMillis = wallOffsets.getOrDefault(name, 0L);
     processes.put(name, process);
     process.host.threads().start("main", () -> main(process, config));
   }
@@ -110,7 +110,7 @@ final class CalmCluster {
   /** From now on this node's wall clock shows so much more than real time. */
   void setWallOffset(String name, Duration offset) {
     wallOffsets.put(name, offset.toMillis());
-    processes.get(name).wallOffsetMillis = offset.toMillis();
+    processes.get(name).clocks.wallMillis = offset.toMillis();
   }
 
   List<String> names() {
