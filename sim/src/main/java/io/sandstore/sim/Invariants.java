@@ -107,6 +107,7 @@ final class Invariants {
     boolean cameOrWent = !now.keySet().equals(seen.keySet());
     if (!now.equals(seen)) {
       seen = now;
+      replicas.forEach(replica -> furthest = Math.max(furthest, replica.applied()));
       if (cameOrWent || changes++ % COMPARED_EVERY == 0) {
         blocksPresent(replicas);
       }
@@ -141,7 +142,6 @@ final class Invariants {
   private void blocksPresent(List<Replica> replicas) {
     // Those that are down may have a block. Those that are behind may have removed one before they
     // restarted, which they still refer to while they apply the log again.
-    replicas.forEach(replica -> furthest = Math.max(furthest, replica.applied()));
     List<Replica> abreast = replicas.stream().filter(r -> r.applied() == furthest).toList();
     if (abreast.isEmpty()) {
       return;
