@@ -14,6 +14,7 @@ import io.sandstore.wire.Errno;
 import io.sandstore.wire.Member;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -39,6 +40,9 @@ public final class Repair {
   private static final int PARALLEL = 16;
   private static final Duration FETCH_LIMIT = Duration.ofSeconds(10);
   private static final int RELEASED_MAX = 1 << 16;
+
+  /** How long garbage stays for those who read a file by the layout that it had before. */
+  private static final Duration READERS_GRACE = Duration.ofSeconds(5);
 
   /**
    * How often what is done.
@@ -66,7 +70,7 @@ public final class Repair {
   private final BlockReader reader;
   private final Pace pace;
   private final Mailbox<Long> damaged;
-  private final Mailbox<Long> released;
+  private final Mailbox<Released> released;
   private final AtomicLong found = new AtomicLong();
   private final AtomicLong repaired = new AtomicLong();
   private volatile boolean running = true;
@@ -123,9 +127,13 @@ public final class Repair {
     damaged.offer(block);
   }
 
+  /** Garbage, and since when. */
+  private record Released(long block, long atNanos) {}
+
   private void released(List<Long> blocks) {
     // What does not fit is found by the collector's rounds.
-    blocks.forEach(released::offer);
+    long now = clock.nanos();
+    blocks.forEach(block -> released.offer(new Released(block, now)));
   }
 
   private void run() {
@@ -346,9 +354,12 @@ public final class Repair {
 
   private void collectLoop() {
     long nextRound = clock.nanos() + pace.collect.toNanos();
+    ArrayDeque<Released> waiting = new ArrayDeque<>();
     while (running) {
       try {
-        for (long block : released.take(Duration.ofSeconds(1))) {
+        waiting.addAll(released.take(Duration.ofSeconds(1)));
+        while (!waiting.isEmpty() && isDue(waiting)) {
+          long block = waiting.removeFirst().block;
           if (namespace.blockLength(block) == 0) {
             store.delete(block);
           }
@@ -364,6 +375,13 @@ public final class Repair {
         return;
       }
     }
+  }
+
+  /** Readers have their time, unless the room is needed. */
+  private boolean isDue(ArrayDeque<Released> waiting) throws IOException {
+    return clock.nanos() - waiting.getFirst().atNanos >= READERS_GRACE.toNanos()
+        || waiting.size() > RELEASED_MAX
+        || !store.hasRoom(0);
   }
 
   private void collectShard() throws IOException {

@@ -5,8 +5,10 @@ import io.sandstore.raft.Configurations;
 import io.sandstore.wire.AddHolder;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Errno;
+import io.sandstore.wire.Extent;
 import io.sandstore.wire.Fault;
 import io.sandstore.wire.Location;
+import io.sandstore.wire.Merge;
 import io.sandstore.wire.NewExtent;
 import io.sandstore.wire.RetainOrphans;
 import io.sandstore.wire.SetAttributes;
@@ -59,7 +61,8 @@ public final class CommandCheck {
   /** True for what nodes propose by themselves and never on behalf of a client. */
   public static boolean isOfNodes(Command command) {
     return switch (command.getOpCase()) {
-      case ALLOCATE_BLOCKS, RAISE_BLOCK_FLOOR, ADD_HOLDER, EXPIRE_SESSIONS, REAP_ORPHANS -> true;
+      case ALLOCATE_BLOCKS, RAISE_BLOCK_FLOOR, ADD_HOLDER, EXPIRE_SESSIONS, REAP_ORPHANS, MERGE ->
+          true;
       case CREATE,
           MKDIR,
           SYMLINK,
@@ -112,6 +115,7 @@ public final class CommandCheck {
       case ADD_HOLDER -> check(command.getAddHolder());
       case EXPIRE_SESSIONS -> checkTime(command.getExpireSessions().getUnusedSinceMs());
       case REAP_ORPHANS -> checkTime(command.getReapOrphans().getUnusedSinceMs());
+      case MERGE -> check(command.getMerge());
       case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a command of another release");
     }
   }
@@ -167,6 +171,32 @@ public final class CommandCheck {
     checkIds("inode", op.getInodesList());
     if (op.getLowestBlock() < 0) {
       throw new Refused(Errno.EINVAL, "no such block: " + op.getLowestBlock());
+    }
+  }
+
+  /** Pieces follow one another, and the block is as long as they and the holes between them. */
+  private static void check(Merge op) {
+    checkId("inode", op.getInode());
+    checkId("block", op.getBlock());
+    checkCount("pieces", op.getPiecesCount(), 2, Namespace.MERGE_PIECES_MAX);
+    checkCount("bytes of a block", op.getLength(), 1, Frame.PAYLOAD_BYTES_MAX);
+    checkRange(op.getOffset(), op.getLength());
+    if (op.getHolders() == 0) {
+      throw new Refused(Errno.EINVAL, "nobody holds block " + op.getBlock());
+    }
+    long end = op.getOffset();
+    for (Extent piece : op.getPiecesList()) {
+      checkId("block", piece.getBlock());
+      checkCount("bytes of a piece", piece.getLength(), 1, Frame.PAYLOAD_BYTES_MAX);
+      checkCount("offset in a block", piece.getBlockOffset(), 0, Frame.PAYLOAD_BYTES_MAX);
+      checkRange(piece.getOffset(), piece.getLength());
+      if (piece.getOffset() < end) {
+        throw new Refused(Errno.EINVAL, "pieces that overlap");
+      }
+      end = piece.getOffset() + piece.getLength();
+    }
+    if (op.getPieces(0).getOffset() != op.getOffset() || end != op.getOffset() + op.getLength()) {
+      throw new Refused(Errno.EINVAL, "a block that is not as long as its pieces");
     }
   }
 

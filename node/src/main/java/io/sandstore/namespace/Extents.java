@@ -1,5 +1,8 @@
 package io.sandstore.namespace;
 
+import io.sandstore.wire.Extent;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 
 /** The map from a file's bytes to blocks. Holes have no entry and read as zeros. */
@@ -65,6 +68,44 @@ final class Extents {
       removed++;
     }
     return removed;
+  }
+
+  /** A part of a file. */
+  record Range(long start, long end) {}
+
+  /**
+   * Where a file still shows what some of its pieces showed: what was written over them since is
+   * left out, holes between two of them are in if they still are holes. In order, as long as can
+   * be.
+   */
+  List<Range> unchanged(long inode, List<Extent> pieces) {
+    List<Range> ranges = new ArrayList<>();
+    long before = pieces.getFirst().getOffset();
+    for (Extent piece : pieces) {
+      long offset = piece.getOffset();
+      long end = offset + piece.getLength();
+      for (Map.Entry<Keys.Offset, Keys.Run> entry : touching(inode, offset, end).entrySet()) {
+        long at = entry.getKey().offset();
+        Keys.Run run = entry.getValue();
+        if (run.block() != piece.getBlock()
+            || run.blockOffset() - piece.getBlockOffset() != at - offset) {
+          continue;
+        }
+        boolean hole =
+            at <= offset && !ranges.isEmpty() && ranges.getLast().end == before && before < offset;
+        if (hole && touching(inode, before, offset).isEmpty()) {
+          join(ranges, before, offset);
+        }
+        join(ranges, Math.max(at, offset), Math.min(at + run.length(), end));
+      }
+      before = end;
+    }
+    return ranges;
+  }
+
+  private static void join(List<Range> ranges, long start, long end) {
+    boolean follows = !ranges.isEmpty() && ranges.getLast().end == start;
+    ranges.add(new Range(follows ? ranges.removeLast().start : start, end));
   }
 
   /** Extents that touch a range, in order, the first maybe beginning before it. */

@@ -9,8 +9,10 @@ import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Create;
 import io.sandstore.wire.Errno;
+import io.sandstore.wire.Extent;
 import io.sandstore.wire.FileType;
 import io.sandstore.wire.Location;
+import io.sandstore.wire.Merge;
 import io.sandstore.wire.NewExtent;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.Query;
@@ -40,6 +42,9 @@ public final class Namespace implements StateMachine {
 
   /** Longest write that travels in the log. */
   public static final int INLINE_BYTES_MAX = 64 << 10;
+
+  /** Most pieces that one command merges. */
+  public static final int MERGE_PIECES_MAX = 1000;
 
   private static final int REAP_EXTENTS = 4096;
 
@@ -158,6 +163,7 @@ public final class Namespace implements StateMachine {
         sessions.expire(command.getExpireSessions().getUnusedSinceMs());
         yield Outcome.getDefaultInstance();
       }
+      case MERGE -> merge(command.getMerge());
       case REAP_ORPHANS -> value(reap(command.getReapOrphans().getUnusedSinceMs()));
       case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a command of another release");
     };
@@ -365,6 +371,25 @@ public final class Namespace implements StateMachine {
     return Outcome.newBuilder().setAttributes(written.attributes()).setValue(base).build();
   }
 
+  /** Lays one block over many pieces, wherever the file still shows what they showed. */
+  private Outcome merge(Merge op) {
+    Inode inode = tree.open(op.getInode());
+    blocks.checkNew(op.getBlock(), op.getHolders());
+    List<Extents.Range> ranges = extents.unchanged(inode.id(), op.getPiecesList());
+    if (ranges.isEmpty()) {
+      throw new Refused(Errno.EAGAIN, "the file shows nothing of these pieces any more");
+    }
+    blocks.add(op.getBlock(), op.getLength(), op.getHolders());
+    for (Extents.Range range : ranges) {
+      int length = (int) (range.end() - range.start());
+      int within = (int) (range.start() - op.getOffset());
+      blocks.reference(op.getBlock());
+      extents.insert(inode.id(), range.start(), new Keys.Run(length, op.getBlock(), within));
+    }
+    blocks.release(op.getBlock()); // there was one reference too many, so that none was too few
+    return value(ranges.size());
+  }
+
   /** Removes files without names that nobody has open, a bounded part at a time. */
   private long reap(long unusedSinceMs) {
     int budget = REAP_EXTENTS;
@@ -463,6 +488,30 @@ public final class Namespace implements StateMachine {
   public List<Long> blocksAfter(long block, int atMost) {
     return reading(
         n -> n.blocks.blocks.live.tailMap(block, false).keySet().stream().limit(atMost).toList());
+  }
+
+  /** A run of a file's bytes in one block. */
+  public record Piece(long inode, long offset, int length, long block, int blockOffset) {
+    public long end() {
+      return offset + length;
+    }
+  }
+
+  /** Pieces of files from a position on, in order: for walking over all in pages. */
+  public List<Piece> piecesFrom(long inode, long offset, int atMost) {
+    return reading(
+        n ->
+            n.extents.runs.live.tailMap(new Keys.Offset(inode, offset), true).entrySet().stream()
+                .limit(atMost)
+                .map(
+                    e ->
+                        new Piece(
+                            e.getKey().inode(),
+                            e.getKey().offset(),
+                            e.getValue().length(),
+                            e.getValue().block(),
+                            e.getValue().blockOffset()))
+                .toList());
   }
 
   /** Blocks with fewer holders than they should have, after a given one, in order. */

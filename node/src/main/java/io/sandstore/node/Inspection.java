@@ -71,6 +71,11 @@ public final class Inspection {
         && !namespace().isFrozen();
   }
 
+  /** Small pieces that this member put into larger blocks since it started. */
+  public long mergedPieces() {
+    return parts.merger().merged();
+  }
+
   public long underReplicated() {
     return namespace().underReplicatedCount();
   }

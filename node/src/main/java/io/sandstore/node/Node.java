@@ -1,6 +1,7 @@
 package io.sandstore.node;
 
 import io.sandstore.block.BlockWriter;
+import io.sandstore.block.Merger;
 import io.sandstore.block.Repair;
 import io.sandstore.config.NodeConfig;
 import io.sandstore.host.Clock;
@@ -50,7 +51,12 @@ public final class Node implements Closeable {
 
   /** What there is once the node belongs to a cluster. */
   record Parts(
-      Profile.Planes planes, Router router, BlockWriter writer, Repair repair, Chores chores) {}
+      Profile.Planes planes,
+      Router router,
+      BlockWriter writer,
+      Repair repair,
+      Chores chores,
+      Merger merger) {}
 
   /**
    * Opens a node's disk and begins to listen.
@@ -102,10 +108,19 @@ public final class Node implements Closeable {
     Repair repair = new Repair(host, router, self, planes.namespace(), planes.store(), pace);
     BlockWriter writer = new BlockWriter(host, router, planes.namespace(), planes.store());
     Chores chores = new Chores(clock(), router, planes.log(), planes.namespace(), holds, config);
-    parts = Optional.of(new Parts(planes, router, writer, repair, chores));
+    Merger merger =
+        new Merger(
+            host,
+            router,
+            planes.namespace(),
+            repair.reader(),
+            writer,
+            () -> planes.log().standing().leading());
+    parts = Optional.of(new Parts(planes, router, writer, repair, chores, merger));
     planes.start().run();
     repair.start();
     host.threads().start("chores", chores::run);
+    host.threads().start("merge", merger::run);
     log.info("{} serves at {}", config.name(), config.listen());
   }
 
@@ -245,6 +260,7 @@ public final class Node implements Closeable {
     server.close();
     if (parts.isPresent()) {
       Parts p = parts.get();
+      p.merger().close();
       p.chores().close();
       p.repair().close();
       p.planes().stop().close();

@@ -52,6 +52,7 @@ public final class StatusReport {
             .setVersion(Node.VERSION)
             .setPid(ProcessHandle.current().pid())
             .setUptimeMs(node.uptime().toMillis())
+            .setMerges(true)
             .setRole("JOINING");
     Telemetry.Load load = host.telemetry().load();
     status

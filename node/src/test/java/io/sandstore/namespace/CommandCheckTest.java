@@ -20,6 +20,7 @@ import io.sandstore.wire.Fault;
 import io.sandstore.wire.Layout;
 import io.sandstore.wire.Location;
 import io.sandstore.wire.Member;
+import io.sandstore.wire.Merge;
 import io.sandstore.wire.Mkdir;
 import io.sandstore.wire.NewExtent;
 import io.sandstore.wire.OpenSession;
@@ -106,7 +107,18 @@ class CommandCheckTest {
         Command.newBuilder()
             .setExpireSessions(ExpireSessions.newBuilder().setUnusedSinceMs(-5))
             .build(),
-        Command.newBuilder().setReapOrphans(ReapOrphans.newBuilder().setUnusedSinceMs(1)).build());
+        Command.newBuilder().setReapOrphans(ReapOrphans.newBuilder().setUnusedSinceMs(1)).build(),
+        Command.newBuilder()
+            .setMerge(
+                Merge.newBuilder()
+                    .setInode(FILE)
+                    .setLength(10)
+                    .setBlock(5)
+                    .setHolders(1)
+                    .addPieces(Extent.newBuilder().setLength(5).setBlock(1))
+                    .addPieces(
+                        Extent.newBuilder().setOffset(5).setLength(5).setBlock(1).setBlockOffset(5)))
+            .build());
   }
 
   /** A file of some bytes in a block, a directory, and ids that may be named. */

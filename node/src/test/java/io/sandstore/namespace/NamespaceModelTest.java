@@ -9,10 +9,12 @@ import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Create;
 import io.sandstore.wire.Errno;
+import io.sandstore.wire.Extent;
 import io.sandstore.wire.Layout;
 import io.sandstore.wire.Location;
 import io.sandstore.wire.Lookup;
 import io.sandstore.wire.Member;
+import io.sandstore.wire.Merge;
 import io.sandstore.wire.Mkdir;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.Query;
@@ -62,6 +64,9 @@ class NamespaceModelTest {
 
     record Ls(String path) implements Op {}
 
+    /** Nothing that anybody can see changes, whether the pieces are still the file's or not. */
+    record Melt(String path, boolean stale) implements Op {}
+
     /** The whole state goes through a snapshot, which must change nothing. */
     record Reload() implements Op {}
   }
@@ -78,13 +83,14 @@ class NamespaceModelTest {
 
   private static Op generate(Random r) {
     String path = PATHS[r.nextInt(PATHS.length)];
-    return switch (r.nextInt(12)) {
+    return switch (r.nextInt(13)) {
       case 0, 1, 2 -> new Op.Mk(path);
       case 3, 4 -> new Op.New(path, r.nextInt(3) == 0, r.nextInt(3) == 0);
       case 5 -> new Op.Rm(path);
       case 6 -> new Op.RmDir(path);
       case 7 -> new Op.Mv(path, PATHS[r.nextInt(PATHS.length)], r.nextInt(4) == 0);
       case 8, 9 -> new Op.Put(path, r.nextInt(30), "x" + r.nextInt(1000), r.nextBoolean());
+      case 12 -> new Op.Melt(path, r.nextInt(4) == 0);
       case 10 -> r.nextBoolean() ? new Op.Cut(path, r.nextInt(40)) : new Op.Reload();
       default -> new Op.Ls(path);
     };
@@ -256,7 +262,74 @@ class NamespaceModelTest {
                             SetAttributes.newBuilder().setLocation(at(o.path)).setSize(o.size))));
         case Op.Ls o -> ls(o.path);
         case Op.Reload o -> reload();
+        case Op.Melt o -> melt(o);
       };
+    }
+
+    /** Puts one block in the place of pieces that lie side by side, as the merger does. */
+    private String melt(Op.Melt o) {
+      Answer found =
+          namespace.ask(
+              Query.newBuilder().setLookup(Lookup.newBuilder().setLocation(at(o.path))).build());
+      if (found.hasFault()) {
+        return found.getFault().getErrno().name();
+      }
+      long inode = found.getAttributes().getInode();
+      List<Extent> pieces = pieces(inode);
+      if (pieces.size() < 2) {
+        return "OK";
+      }
+      long start = pieces.getFirst().getOffset();
+      Extent last = pieces.getLast();
+      byte[] whole = new byte[(int) (last.getOffset() + last.getLength() - start)];
+      for (Extent e : pieces) {
+        System.arraycopy(
+            memory.blocks.get(e.getBlock()),
+            e.getBlockOffset(),
+            whole,
+            (int) (e.getOffset() - start),
+            e.getLength());
+      }
+      long block =
+          apply(
+                  Command.newBuilder()
+                      .setAllocateBlocks(io.sandstore.wire.AllocateBlocks.newBuilder().setCount(1)))
+              .getValue();
+      memory.stage(block, whole);
+      Merge.Builder merge =
+          Merge.newBuilder()
+              .setInode(inode)
+              .setOffset(start)
+              .setLength(whole.length)
+              .setBlock(block)
+              .setHolders(1);
+      pieces.forEach(e -> merge.addPieces(e.toBuilder().clearHolders().clearBlockLength()));
+      if (o.stale) {
+        // As if it had been written over meanwhile: what the block has there must not be seen.
+        Extent first = pieces.getFirst();
+        Arrays.fill(whole, 0, first.getLength(), (byte) '!');
+        merge.setPieces(0, first.toBuilder().setBlock(block));
+      }
+      String outcome = code(apply(Command.newBuilder().setMerge(merge)));
+      if (!outcome.equals("OK")) {
+        return outcome;
+      }
+      if (!namespace.attributesOf(inode).equals(found.getAttributes())) {
+        return "other attributes: " + namespace.attributesOf(inode);
+      }
+      if (!o.stale && pieces(inode).size() >= pieces.size()) {
+        return "not merged";
+      }
+      return "OK";
+    }
+
+    private List<Extent> pieces(long inode) {
+      return namespace
+          .ask(
+              Query.newBuilder()
+                  .setLayout(Layout.newBuilder().setInode(inode).setLength(Long.MAX_VALUE))
+                  .build())
+          .getExtentsList();
     }
 
     private String put(Op.Put o) {
@@ -417,6 +490,10 @@ class NamespaceModelTest {
           case Op.Cut o -> cut(o);
           case Op.Ls o -> list(o.path);
           case Op.Reload o -> "OK";
+          case Op.Melt o -> {
+            require(o.path);
+            yield "OK";
+          }
         };
       } catch (Error e) {
         return e.errno.name();

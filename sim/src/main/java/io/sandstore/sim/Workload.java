@@ -183,7 +183,7 @@ final class Workload {
       return;
     }
     String name = "f" + random.nextInt(NAMES);
-    switch (random.nextInt(10)) {
+    switch (random.nextInt(11)) {
       case 0, 1, 2 -> write(name);
       case 3 -> append(name);
       case 4 -> patch(name);
@@ -191,6 +191,7 @@ final class Workload {
       case 6 -> rename(name, "f" + random.nextInt(NAMES));
       case 7 -> truncate(name);
       case 8 -> list();
+      case 9 -> appendOften(name);
       default -> read(name);
     }
   }
@@ -284,6 +285,36 @@ final class Workload {
         },
         () -> model.put(name, possible(new Content(all))),
         () -> model.put(name, possible(known, new Content(all))));
+  }
+
+  /** Appends in small pieces, each flushed, which the cluster merges later. */
+  private void appendOften(String name) throws IOException {
+    Content known = certain(name);
+    if (known == null || known.bytes.length > 1 << 20) {
+      return;
+    }
+    int length = 1 + random.nextInt(300);
+    byte[] more = new byte[8 * length];
+    random.nextBytes(more);
+    byte[] all = Arrays.copyOf(known.bytes, known.bytes.length + more.length);
+    System.arraycopy(more, 0, all, known.bytes.length, more.length);
+    Set<@Nullable Content> halfway = new LinkedHashSet<>();
+    for (int end = known.bytes.length; end <= all.length; end += length) {
+      halfway.add(new Content(Arrays.copyOf(all, end)));
+    }
+    change(
+        Set.of(name),
+        () -> {
+          try (SandFile file =
+              client.open(path(name), EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_APPEND), 0)) {
+            for (int at = known.bytes.length; at < all.length; at += length) {
+              file.write(ByteBuffer.wrap(all, at, length));
+              file.fsync();
+            }
+          }
+        },
+        () -> model.put(name, possible(new Content(all))),
+        () -> model.put(name, halfway));
   }
 
   private void patch(String name) throws IOException {

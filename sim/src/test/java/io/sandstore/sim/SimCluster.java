@@ -1,0 +1,175 @@
+package io.sandstore.sim;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.sandstore.client.ClientConfig;
+import io.sandstore.client.SandstoreClient;
+import io.sandstore.config.NodeConfig;
+import io.sandstore.node.Inspection;
+import io.sandstore.node.Node;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Three simulated nodes of the shipped wiring and one client, for a test that says what happens.
+ */
+final class SimCluster {
+
+  static final List<String> NAMES = List.of("n-0", "n-1", "n-2");
+
+  final World world;
+  final Map<String, SimDisk> disks = new LinkedHashMap<>();
+  final SandstoreClient client;
+  private final long seed;
+  private final SimNetwork network;
+  private final SimProcess clientProcess;
+  private final Map<String, SimProcess> processes = new LinkedHashMap<>();
+  private final Map<String, Node> nodes = new LinkedHashMap<>();
+
+  SimCluster(long seed) {
+    this.seed = seed;
+    this.world = new World(seed);
+    this.network = new SimNetwork(world);
+    for (String name : NAMES) {
+      disks.put(name, new SimDisk(new Random(seed)));
+      boot(name);
+    }
+    clientProcess = new SimProcess(world, "client", network);
+    client =
+        new SandstoreClient(
+            clientProcess.host,
+            ClientConfig.of(String.join(",", members().values()))
+                .withTimeout(Duration.ofSeconds(30))
+                .withBlockBytes(64 << 10)
+                .withInlineBytes(4 << 10));
+  }
+
+  private static Map<String, String> members() {
+    Map<String, String> addresses = new LinkedHashMap<>();
+    NAMES.forEach(name -> addresses.put(name, name + ":9070"));
+    return addresses;
+  }
+
+  private static NodeConfig config(String name) {
+    return new NodeConfig(
+        name,
+        name + ":9070",
+        NodeConfig.Membership.of(members()),
+        NodeConfig.Operations.none(),
+        "/",
+        "raft",
+        Duration.ofMillis(100),
+        Duration.ofMillis(700),
+        32 << 10,
+        64 << 10,
+        1 << 20,
+        Duration.ofSeconds(5),
+        Duration.ofSeconds(600),
+        Duration.ofSeconds(60),
+        Duration.ofMillis(200),
+        Duration.ofSeconds(10),
+        8);
+  }
+
+  private void boot(String name) {
+    SimProcess process = new SimProcess(world, name, network);
+    processes.put(name, process);
+    process.host.threads().start("main", () -> main(name, process));
+  }
+
+  private void main(String name, SimProcess process) {
+    try {
+      Node node = new Node(process.host, disks.get(name), config(name), () -> members());
+      nodes.put(name, node);
+      node.start();
+    } catch (IOException e) {
+      process.host.halt().halt("cannot start: " + e.getMessage(), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  void restart(String name, boolean power) {
+    processes.get(name).kill();
+    network.drop(processes.get(name));
+    if (power) {
+      disks.get(name).loseUnforced();
+    }
+    boot(name);
+  }
+
+  /** What runs, of the nodes that are in the cluster. */
+  List<Inspection> inspections() {
+    List<Inspection> found = new ArrayList<>();
+    nodes.values().forEach(node -> node.inspect().ifPresent(found::add));
+    return found;
+  }
+
+  /** True if every disk has exactly the blocks that it should. */
+  boolean whole() {
+    nobodyHalted();
+    List<Inspection> all = inspections();
+    return all.size() == NAMES.size()
+        && all.stream().allMatch(i -> i.ready() && i.blocksAreAsReferenced());
+  }
+
+  void awaitWhole() {
+    boolean whole = world.run(Duration.ofMinutes(3).toNanos(), this::whole);
+    assertThat(whole).as("seed %d: every disk has what it should hold", seed).isTrue();
+  }
+
+  private void nobodyHalted() {
+    processes.forEach(
+        (name, process) ->
+            assertThat(process.haltedBy()).as("seed %d: %s halted", seed, name).isEmpty());
+  }
+
+  interface Step {
+    void run() throws IOException;
+  }
+
+  /** Runs a step of the client to its end. */
+  void inClient(Step step) {
+    CompletableFuture<@Nullable Throwable> end = new CompletableFuture<>();
+    clientProcess
+        .host
+        .threads()
+        .start(
+            "step",
+            () -> {
+              try {
+                step.run();
+                end.complete(null);
+              } catch (IOException | RuntimeException | AssertionError e) {
+                end.complete(e);
+              }
+            });
+    boolean ended =
+        world.run(
+            Duration.ofMinutes(5).toNanos(),
+            () -> {
+              nobodyHalted();
+              return end.isDone();
+            });
+    assertThat(ended).as("seed %d: the client gets on", seed).isTrue();
+    if (end.join() != null) {
+      throw new AssertionError("seed " + seed + ": " + end.join(), end.join());
+    }
+  }
+
+  /** For the client. */
+  void sleep(Duration time) {
+    try {
+      clientProcess.host.clock().sleep(time);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}
