@@ -8,7 +8,7 @@ SOURCES := $(shell find . -path ./.git -prune -o \( -path '*/src/main/*' -o -nam
 # The cluster, the registry and the profile of the k8s targets; see docs/kubernetes.md.
 KUBE_CONTEXT ?= minikube-laptop
 PROFILE ?= raft
-export KUBE_CONTEXT PROFILE REGISTRY_URL ENDPOINT ETCD_IMAGE ALLOW_LOCAL_CLUSTER DOCKER_BUILD_FLAGS POD TAIL FOLLOW COMPOSE_PORT
+export KUBE_CONTEXT PROFILE REGISTRY_URL ENDPOINT ETCD_IMAGE ALLOW_LOCAL_CLUSTER DOCKER_BUILD_FLAGS POD TAIL FOLLOW COMPOSE_PORT TAKE_OVER
 
 .PHONY: help demo chaos compare up status down test build format clean sim jdk tools k8s-build k8s-destroy k8s-deploy k8s-update \
 	k8s-rollback k8s-logs k8s-logs-crash k8s-status k8s-smoke compose-up compose-smoke compose-down parity e2e

@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # The pushed image of a profile under Docker Compose on this computer, tried from outside.
 source "$(dirname "$0")/lib.sh"
-source "$(dirname "$0")/compose-lib.sh"
+source "$flows/config.sh"
+source "$flows/compose-lib.sh"
 
 require_profile
 require_registry compose-up
 require_docker
-SANDSTORE_IMAGE=$(pushed_image)
-export SANDSTORE_IMAGE
+read_profile
+require_free_port
+find_pushed_image
+export SANDSTORE_IMAGE=$image
 
 step "etcd and three nodes: $SANDSTORE_IMAGE"
 compose up --detach --wait --wait-timeout 120 || {
@@ -16,4 +19,4 @@ compose up --detach --wait --wait-timeout 120 || {
   die "not everything came up" "more: docker compose -f deploy/docker/compose.yaml logs; take it down: make compose-down"
 }
 compose ps
-"$(dirname "$0")/compose-smoke.sh"
+"$flows/compose-smoke.sh"

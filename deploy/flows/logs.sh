@@ -1,33 +1,73 @@
 #!/usr/bin/env bash
-# Flow 5: the logs of all pods in one stream, each line behind its pod's name. Pods and containers
-# that come later are followed too. TAIL lines of each that runs already (100).
+# Flow 5: the logs of all pods in one stream, each line behind its pod's name. Pods and containers that come
+# later are followed too, and a stream that breaks is said and taken up again at the line where it was.
+# TAIL lines of each that runs already (100). Ends when nobody reads any more.
 source "$(dirname "$0")/lib.sh"
+source "$flows/cluster.sh"
 : "${TAIL:=100}"
 : "${FOLLOW:=1}"
 
 require_context
-followed=$(mktemp -d)
-trap 'rm -rf "$followed"; kill $(jobs -p) 2>/dev/null || true' EXIT
-trap 'exit 0' INT TERM
+trap 'code=$?; kill $(jobs -p) 2>/dev/null || true; ended "$code"' EXIT
+trap 'exit 0' INT TERM HUP
 
 if [ "$FOLLOW" = 0 ]; then
-  for pod in $(pods_of node); do kube logs "$pod" --tail="$TAIL" | sed "s/^/[$pod] /"; done
+  ask names get pods -l "$OURS,component=node" -o 'jsonpath={.items[*].metadata.name}'
+  # shellcheck disable=SC2154 # ask has set it
+  for pod in $names; do
+    kube logs "$pod" --tail="$TAIL" 2>&1 | sed "s/^/[$pod] /" || say "[$pod] its log does not come (see above)"
+  done
   exit 0
 fi
 
+# Prints a pod's lines, without their times, which are kept for the next stream: the last in $2.
+# Where nobody reads any more it leaves a word, because a closed pipe is no error of the pod's.
+print_lines() { # POD FILE
+  local time line last
+  last=$(cat "$2" 2>/dev/null || true)
+  trap '' PIPE
+  while read -r time line; do
+    case $time in [0-9]*T*) ;; *) line="$time $line" time='' ;; esac
+    # A stream is taken up at a second, not at a line: what was printed already is left out. Without its
+    # Z a time of fewer digits sorts before one of more.
+    if [ -n "$time" ]; then
+      [[ ${time%Z} > ${last%Z} ]] || continue
+      last=$time
+      printf '%s' "$last" >"$2"
+    fi
+    printf '[%s] %s\n' "$1" "$line" 2>/dev/null || { : >"$scratch/closed" && return 0; }
+  done
+}
+
+# Follows one life of one container.
+follow() { # POD LIFE
+  local from="--tail=$tail" file=$scratch/$2.time
+  [ ! -s "$file" ] || from="--since-time=$(cat "$file")"
+  # Without a limit of time: it is meant to last.
+  kubectl --context="$KUBE_CONTEXT" --namespace=default logs "$1" --follow --timestamps "$from" 2>&1 | print_lines "$1" "$file" || true
+  mv "$scratch/$2" "$scratch/$2.ended" 2>/dev/null || true
+}
+
 tail=$TAIL
-while :; do
-  # One follower for each life of each container.
-  kube get pods -l app=sandstore,component=node -o "jsonpath={range .items[*]}{.metadata.name} {.metadata.uid} {.status.containerStatuses[0].restartCount} {.status.containerStatuses[0].state.running.startedAt}{'\n'}{end}" 2>/dev/null |
-    while read -r pod uid restarts started; do
-      if [ -n "${started:-}" ] && [ ! -e "$followed/$uid-$restarts" ]; then
-        : >"$followed/$uid-$restarts"
-        printf '%s\n' "$pod"
+lost=
+while [ ! -e "$scratch/closed" ]; do
+  # One follower for each life of each container. A look that fails is repeated by the next.
+  if seen=$(kube get pods -l "$OURS,component=node" -o 'jsonpath={range .items[*]}{.metadata.name}|{.metadata.uid}|{.status.containerStatuses[*].restartCount}|{.status.containerStatuses[*].state.running.startedAt}{"\n"}{end}' 2>"$scratch/words"); then
+    lost=
+    while IFS='|' read -r pod uid restarts started; do
+      life=$uid-$restarts
+      if [ -z "$started" ] || [ -e "$scratch/$life" ]; then continue; fi
+      if [ -e "$scratch/$life.ended" ]; then
+        printf '[%s] -- the stream broke; it is taken up again\n' "$pod" || exit 0
+        rm -f "$scratch/$life.ended"
       fi
-    done >"$followed/new" || true
-  while read -r pod; do
-    { kube logs "$pod" --follow --tail="$tail" 2>&1 | while IFS= read -r line; do printf '[%s] %s\n' "$pod" "$line"; done; } &
-  done <"$followed/new"
-  tail=-1
+      : >"$scratch/$life"
+      follow "$pod" "$life" &
+    done <<<"$seen"
+    tail=-1
+  elif [ -z "$lost" ]; then
+    printf -- '-- the cluster does not answer: %s\n' "$(head -1 "$scratch/words")" || exit 0
+    lost=yes
+  fi
   sleep 1
 done

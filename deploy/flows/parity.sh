@@ -2,8 +2,10 @@
 # The same image, profile and phases under Docker Compose and on Kubernetes on this computer, in turns
 # (A B A B): are the pods at least as fast? And what do the layers between cost: the NodePort, the
 # pod network, the volume? Writes target/parity/: the figures, a plot, the table.
-source "$(dirname "$0")/lib.sh"
-source "$(dirname "$0")/compose-lib.sh"
+source "$flows/lib.sh"
+source "$flows/cluster.sh"
+source "$flows/config.sh"
+source "$flows/compose-lib.sh"
 : "${ROUNDS:=3}"
 : "${DURATION:=10}"
 : "${WARM_UP:=90}"
@@ -56,21 +58,22 @@ require_context
 require_ssd_node
 rm -rf "$out"
 mkdir -p "$out"
-image=$(pushed_image)
+read_profile
+find_pushed_image
+find_endpoint
 say "image: $image"
 for ((round = 1; round <= ROUNDS; round++)); do
   step "round $round of $ROUNDS: Docker Compose"
-  "$(dirname "$0")/compose-up.sh" >"$out/compose.log" 2>&1 || die "Compose did not come up" "see: $out/compose.log"
+  "$flows/compose-up.sh" >"$out/compose.log" 2>&1 || die "Compose did not come up" "see: $out/compose.log"
   export SANDSTORE_IMAGE=$image
   lead_behind_published_port
   # By the machine's own address, as for the NodePort: at 127.0.0.1 Docker puts a proxy between.
-  address=$(endpoint)
-  measure compose "${address%:*}:$COMPOSE_PORT" "$PHASES"
+  measure compose "${target%:*}:$COMPOSE_PORT" "$PHASES"
   measure_volume compose compose exec -T sandstore-1
-  "$(dirname "$0")/compose-down.sh" >>"$out/compose.log" 2>&1
+  "$flows/compose-down.sh" >>"$out/compose.log" 2>&1
   step "round $round of $ROUNDS: Kubernetes, through the NodePort"
-  "$(dirname "$0")/deploy.sh" >"$out/k8s.log" 2>&1 || die "the deploy failed" "see: $out/k8s.log"
-  measure kubernetes "$(endpoint)" "$PHASES"
+  "$flows/deploy.sh" >"$out/k8s.log" 2>&1 || die "the deploy failed" "see: $out/k8s.log"
+  measure kubernetes "$target" "$PHASES"
   read -r pod leader < <(kube get pods -l app=sandstore,component=node,sandstore.io/entry=true -o 'jsonpath={.items[0].metadata.name} {.items[0].status.podIP}{"\n"}')
   if [ -n "$leader" ]; then
     step "round $round of $ROUNDS: the same pods, without the NodePort"
@@ -81,7 +84,7 @@ for ((round = 1; round <= ROUNDS; round++)); do
     measure inside "127.0.0.1:9070" "$LAYERS" nsenter "--net=/proc/$process/ns/net"
   fi
   measure_volume kubernetes kube exec sandstore-1 --
-  "$(dirname "$0")/destroy.sh" >>"$out/k8s.log" 2>&1
+  "$flows/destroy.sh" >>"$out/k8s.log" 2>&1
 done
 
 step "what kube-proxy's NodePort costs"

@@ -1,32 +1,40 @@
 #!/usr/bin/env bash
-# Brings the image back that ran before the last update: pods that have the new one are replaced,
-# the highest ordinal first.
+# Brings the code back that ran before the last update, or before a rollout that is half-way, whoever began
+# it: pods that have something else are replaced, one at a time.
 source "$(dirname "$0")/lib.sh"
-: "${POD_TIMEOUT:=120}"
+source "$flows/cluster.sh"
+source "$flows/explain.sh"
+source "$flows/rollout.sh"
+names_its_end=yes
+
+broken() { # POD REASON
+  hold
+  complain "$1 $2, with what ran before" "see: make k8s-logs-crash POD=$1, make k8s-status" "nothing further is replaced; run it again when that is mended"
+  state=halted
+  exit 1
+}
 
 require_context
-old=$(field statefulset/sandstore '{.metadata.annotations.sandstore\.io/previous-image}')
-[ -n "$old" ] || die "there was no update to roll back in context $KUBE_CONTEXT"
-
-step "rolling back to $old"
-kube patch statefulset sandstore --type=merge -p "{\"spec\":{\"updateStrategy\":{\"rollingUpdate\":{\"partition\":$REPLICAS}}}}" >/dev/null
-kube set image statefulset/sandstore "sandstore=$old"
-for ((ordinal = REPLICAS - 1; ordinal >= 0; ordinal--)); do
-  pod=sandstore-$ordinal
-  if [ "$(field "pod/$pod" '{.spec.containers[0].image}')" != "$old" ]; then
-    say "   $pod: replacing"
-    # By hand: a pod that never became Ready is not replaced by a StatefulSet (kubernetes#67250).
-    kube patch statefulset sandstore --type=merge -p "{\"spec\":{\"updateStrategy\":{\"rollingUpdate\":{\"partition\":$ordinal}}}}" >/dev/null
-    kube delete pod "$pod" --wait=true >/dev/null
-  fi
-  deadline=$(($(now) + POD_TIMEOUT))
-  until ready "$pod" && [ "$(field "pod/$pod" '{.spec.containers[0].image}')" = "$old" ]; do
-    [ "$(now)" -lt "$deadline" ] || die "$pod is not ready after $POD_TIMEOUT s" "see: make k8s-status, make k8s-logs-crash POD=$pod"
-    sleep 1
-  done
-  say "   $pod: ready with the old image"
-done
-kube patch statefulset sandstore --type=merge -p '{"spec":{"updateStrategy":{"rollingUpdate":{"partition":0}}}}' >/dev/null
-kube annotate statefulset sandstore sandstore.io/previous-image- >/dev/null
-kube rollout status statefulset/sandstore --timeout=120s
-say "all pods run $old"
+lock k8s-rollback
+require_running
+see_settled_set
+if [ "$set_current" != "$set_update" ]; then
+  # Half-way: all of the template that most pods have, not only its image.
+  ask number get controllerrevision "$set_current" -o 'jsonpath={.revision}'
+  hold
+  step "rolling back to what ran before this rollout (revision $number)"
+  change rollout undo statefulset/sandstore "--to-revision=$number"
+elif [ -n "$set_previous" ] && [ "$set_previous" != "$set_image" ]; then
+  hold
+  step "rolling back to $set_previous"
+  change set image statefulset/sandstore "sandstore=$set_previous"
+elif [ -z "$set_previous" ] && [ "$set_partition" = 0 ]; then
+  see_pods
+  choose_next
+  [ -n "$next" ] || die "there was no update to roll back in context $KUBE_CONTEXT"
+fi
+roll_out
+see_set
+change annotate statefulset sandstore sandstore.io/previous-image- >"$scratch/annotated"
+say "all pods run $set_image"
+state=rolled-back

@@ -1,81 +1,98 @@
 #!/usr/bin/env bash
-# Flow 4: new code, one pod at a time, and not one further than the first that does not work.
+# Flow 4: new code, one pod at a time, and not one further than the first that does not work. Interrupted,
+# it goes on where it was.
 source "$(dirname "$0")/lib.sh"
-: "${POD_TIMEOUT:=120}"
+source "$flows/cluster.sh"
+source "$flows/config.sh"
+source "$flows/explain.sh"
+source "$flows/rollout.sh"
+names_its_end=yes
 
-partition() { kube patch statefulset sandstore --type=merge -p "{\"spec\":{\"updateStrategy\":{\"rollingUpdate\":{\"partition\":$1}}}}" >/dev/null; }
-revision() { field statefulset/sandstore "{.status.$1Revision}"; }
-
-all_ready() {
-  local i
-  for ((i = 0; i < REPLICAS; i++)); do
-    ready "sandstore-$i" || { printf 'sandstore-%s' $i; return 1; }
-  done
+# An update is code. Configuration that would silently not be applied is refused by name.
+require_same_configuration() {
+  local live wanted differs path
+  render "$set_instance" "$set_image"
+  wanted=$(config_of "$rendered/configmap.yaml")
+  path=$(printf '%s\n' "$wanted" | sed 's/=.*//; s/\(.*\)/\1={.data.\1}{"\\n"}/' | tr -d '\n')
+  ask live get configmap sandstore-config -o "jsonpath=$path"
+  differs=$({ printf '%s\n' "$live" | sed 's/^/live=/' && printf '%s\n' "$wanted"; } | awk '
+    { key = $0; sub(/^live=/, "", key); value = key; sub(/=.*/, "", key); sub(/^[^=]*=/, "", value) }
+    /^live=/ { live[key] = value; next }
+    live[key] != value { printf "%s: runs with \"%s\", here it is \"%s\"\n", key, live[key], value }')
+  [ -z "$differs" ] || die "the configuration is another one than what runs, and an update changes code only" "$differs" \
+    "apply it: make k8s-deploy PROFILE=$PROFILE (it wipes); or take it back"
+  case $set_manifests in
+  '' | by-hand | "$(manifests_sum)") ;;
+  *) die "the manifests in deploy/k8s are others than those that were deployed, and an update changes code only" \
+    "apply them: make k8s-deploy PROFILE=$PROFILE (it wipes); or take the change back" ;;
+  esac
 }
 
-# halt POD REASON: no further pod is replaced, and the new code starts nowhere else.
-halt() {
-  local file
-  partition $REPLICAS
-  file=$(save_crash "$1")
-  die "the rollout is halted: $1 $2. The other pods run the old image and serve." \
-    "its last words: $file" \
+# No further pod is replaced, and the new code starts nowhere else.
+broken() { # POD REASON
+  local other serving=0
+  hold
+  save_crash "$1"
+  for other in $(others_of "$1"); do
+    look "$other"
+    if pod_is_ready; then serving=$((serving + 1)); fi
+  done
+  complain "the rollout is halted: $1 $2. $serving of the $((REPLICAS - 1)) other pods are Ready." \
+    "its last words: $crash_file" \
     "look:           make k8s-logs-crash POD=$1" \
     "bring the old image back: make k8s-rollback"
+  state=halted
+  exit 1
 }
 
-# Replaces one pod and waits until the new one is in the quorum, and the others are.
-replace() {
-  local pod=sandstore-$1 deadline=$(($(now) + POD_TIMEOUT)) wanted reason missing
-  wanted=$(revision update)
-  partition "$1"
-  say "   $pod: replacing"
-  while :; do
-    if [ "$(field "pod/$pod" '{.metadata.labels.controller-revision-hash}')" = "$wanted" ]; then
-      reason=$(crash_of "$pod")
-      [ -z "$reason" ] || halt "$pod" "does not start: $reason"
-      if ready "$pod" && missing=$(all_ready); then
-        say "   $pod: ready, in the quorum"
-        return
-      fi
-    fi
-    [ "$(now)" -lt "$deadline" ] || halt "$pod" "is not ready after $POD_TIMEOUT s (${missing:-$pod} is not)"
-    sleep 1
-  done
+require_all_steady() {
+  # shellcheck disable=SC2046 # the names are words
+  await_steady "$1" $(all_pods) ||
+    die "$missing: replacing another pod could cost the quorum" "see: make k8s-status; after a halted rollout: make k8s-rollback"
 }
 
 require_profile
 require_registry k8s-update
 require_docker
+read_profile
 require_context
-[ -n "$(field statefulset/sandstore '{.metadata.name}')" ] || die "Sand Store does not run in context $KUBE_CONTEXT" "run: make k8s-deploy PROFILE=$PROFILE"
-running=$(field configmap/sandstore-config '{.data.SANDSTORE_PROFILE}')
+lock k8s-update
+require_running
+ask running get configmap sandstore-config --ignore-not-found -o 'jsonpath={.data.SANDSTORE_PROFILE}'
+# shellcheck disable=SC2154 # ask has set it
 [ "$running" = "$PROFILE" ] || die "profile '$running' runs, not '$PROFILE': data of one is nothing to the other" "run: make k8s-deploy PROFILE=$PROFILE (it wipes)"
-missing=$(all_ready) || die "$missing is not Ready: replacing another pod could cost the quorum" "see: make k8s-status; after a halted rollout: make k8s-rollback"
-[ "$(revision current)" = "$(revision update)" ] || die "an earlier rollout is halted half-way" "run: make k8s-rollback"
-bin/sandstore status --target "$(endpoint)" --timeout 10 >/dev/null || die "the nodes know no leader" "see: make k8s-status"
+require_same_configuration
+require_all_steady 20
+find_endpoint
+bin/sandstore status --target "$target" --timeout 10 >/dev/null || die "the nodes know no leader" "asked at $target; see: make k8s-status"
 
-"$(dirname "$0")/build.sh"
-image=$(cat "target/k8s/$PROFILE.image")
-old=$(field statefulset/sandstore '{.spec.template.spec.containers[0].image}')
-if [ "$image" = "$old" ]; then
+doing="building"
+"$flows/build.sh" || { state=refused && exit 1; }
+new=$(cat "target/k8s/$PROFILE.image")
+
+# The build took minutes: what was true before it is looked at again.
+doing="looking at the cluster again"
+still_locked
+require_running
+require_all_steady "$POD_TIMEOUT"
+see_settled_set
+if [ "$new" = "$set_image" ] && [ "$set_current" = "$set_update" ]; then
+  partition 0
   say "the pods run this very image: nothing to do"
+  state=updated
   exit 0
 fi
 
-step "rolling out $image"
+step "rolling out $new"
 # Nothing is replaced yet: a partition left over from an earlier halt, or none, would decide else.
-partition $REPLICAS
-kube annotate statefulset sandstore --overwrite "sandstore.io/previous-image=$old" >/dev/null
-kube set image statefulset/sandstore "sandstore=$image"
-generation=$(field statefulset/sandstore '{.metadata.generation}')
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
-  [ "$(field statefulset/sandstore '{.status.observedGeneration}')" -lt "$generation" ] || break
-  sleep 1
-done
-for ((ordinal = REPLICAS - 1; ordinal >= 0; ordinal--)); do replace $ordinal; done
-kube rollout status statefulset/sandstore --timeout=120s
-# 'rollout status' is content with a partition: this is not.
-[ "$(revision current)" = "$(revision update)" ] && [ "$(field statefulset/sandstore '{.status.updatedReplicas}')" = $REPLICAS ] ||
-  die "the rollout ended, but not all pods are new" "see: $kube_words describe statefulset sandstore"
-say "all pods run $image"
+hold
+if [ "$set_current" = "$set_update" ]; then
+  # What a rollback brings back. While a rollout is half-way it stays what it was before that began.
+  change annotate statefulset sandstore --overwrite "sandstore.io/previous-image=$set_image" >"$scratch/annotated"
+fi
+change set image statefulset/sandstore "sandstore=$new"
+roll_out
+see_set
+[ "$set_image" = "$new" ] || die "somebody changed the image to $set_image meanwhile"
+say "all pods run $new"
+state=updated

@@ -1,0 +1,697 @@
+package io.sandstore.deploy;
+
+import static io.sandstore.deploy.SimulatedCluster.map;
+import static io.sandstore.deploy.SimulatedCluster.object;
+import static io.sandstore.deploy.SimulatedCluster.text;
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.sandstore.deploy.SimulatedCluster.Image;
+import io.sandstore.deploy.StandIns.Fate;
+import io.sandstore.deploy.StandIns.Result;
+import java.io.BufferedReader;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * The flows when the cluster, the people around it or the code have a bad day; one fault a test.
+ */
+class BadDayTest {
+
+  private static final Duration LIMIT = Duration.ofSeconds(30);
+
+  @TempDir Path directory;
+  private StandIns here;
+  private SimulatedCluster cluster;
+
+  @BeforeEach
+  void begin() throws Exception {
+    here = new StandIns(directory.resolve("checkout"));
+    cluster = here.cluster;
+  }
+
+  @AfterEach
+  void end() throws Exception {
+    here.close();
+  }
+
+  private void deployed() {
+    here.deployed();
+  }
+
+  private void edit(String file, String from, String to) throws Exception {
+    Path path = here.repository.resolve(file);
+    String before = Files.readString(path);
+    assertThat(before).contains(from);
+    Files.writeString(path, before.replace(from, to));
+  }
+
+  /** The API server is away for so long from the first call on that contains these words. */
+  private void outage(String from, long millis) {
+    long[] begin = {Long.MAX_VALUE};
+    here.fates =
+        (number, call) -> {
+          if (begin[0] == Long.MAX_VALUE && call.contains(from)) {
+            begin[0] = cluster.now();
+          }
+          boolean away = cluster.now() >= begin[0] && cluster.now() - begin[0] < millis;
+          return away ? Fate.LOST : Fate.ANSWERED;
+        };
+  }
+
+  private static Result in(Result result, String state) {
+    assertThat(result.state()).as(result.output()).isEqualTo(state);
+    assertThat(result.code() == 0)
+        .as(result.output())
+        .isEqualTo(List.of("deployed", "destroyed", "updated", "rolled-back").contains(state));
+    return result;
+  }
+
+  private List<String> replaced() {
+    return cluster.history.stream().filter(line -> line.startsWith("replacing")).toList();
+  }
+
+  // --- 1. A query that fails is no answer ---
+
+  @Test
+  void theReceiptIsNotWrittenByQueriesThatFailed() throws Exception {
+    deployed();
+    outage("get pv ", 8_000);
+    Result result = in(here.flow("destroy"), "destroyed");
+    assertThat(cluster.all("persistentvolume")).isEmpty();
+    assertThat(result.output()).contains("left: 0 pods, 0 services, 0 claims, 0 volumes");
+  }
+
+  @Test
+  void aClusterThatStaysAwayEndsTheFlowWithWhatIsKnown() throws Exception {
+    deployed();
+    outage("delete pods", Long.MAX_VALUE);
+    Result result = in(here.flow("destroy"), "unknown");
+    assertThat(result.output())
+        .contains("does not answer", "known: ", "was refused")
+        .doesNotContain("left:");
+  }
+
+  @Test
+  void aLostAnswerIsNoFailure() throws Exception {
+    here.fates = (number, call) -> number % 3 == 0 ? Fate.ANSWER_LOST : Fate.ANSWERED;
+    in(here.flow("deploy"), "deployed");
+    here.pushed = 2;
+    in(here.flow("update"), "updated");
+    in(here.flow("destroy"), "destroyed");
+    assertThat(here.ours()).isEmpty();
+  }
+
+  // --- 2. Updates and the quorum ---
+
+  @Test
+  void aNodeThatLeavesDuringTheBuildIsNoticedBeforeAnythingIsReplaced() throws Exception {
+    deployed();
+    here.before =
+        call -> {
+          if (call.startsWith("docker build ")) {
+            cluster.away("sandstore-0", 3_600_000);
+          }
+        };
+    here.pushed = 2;
+    Result result = in(here.flow("update"), "refused");
+    assertThat(result.output()).contains("sandstore-0").contains("could cost the quorum");
+    assertThat(replaced()).isEmpty();
+  }
+
+  @Test
+  void kubernetesAloneIsNotBelievedBecauseItHearsOfItLater() throws Exception {
+    deployed();
+    // Kubernetes calls it Ready for seconds after it left the quorum.
+    here.before =
+        call -> {
+          if (call.contains("set image")) {
+            cluster.away("sandstore-1", 3_600_000);
+          }
+        };
+    here.pushed = 2;
+    Result result = in(here.flow("update"), "halted");
+    assertThat(result.output()).contains("sandstore-2 is not replaced, because sandstore-1");
+    assertThat(replaced()).isEmpty();
+    assertThat(SimulatedCluster.partition(cluster.get("statefulset", "sandstore").orElseThrow()))
+        .isEqualTo(3);
+  }
+
+  @Test
+  void aMomentOfReadinessDoesNotLetTheRolloutGoOn() throws Exception {
+    deployed();
+    here.pushed = 2;
+    // From the first replacement on, sandstore-0 is in the quorum for a moment in every four
+    // seconds.
+    long[] last = {0};
+    here.before =
+        call -> {
+          if (!replaced().isEmpty() && cluster.now() - last[0] >= 4_000) {
+            last[0] = cluster.now();
+            cluster.away("sandstore-0", 3_000);
+          }
+        };
+    in(here.flow("update"), "halted");
+    assertThat(replaced()).containsExactly("replacing sandstore-2");
+  }
+
+  @Test
+  void theLastStepWaitsForTheOthersAsEveryStepDoes() throws Exception {
+    deployed();
+    here.pushed = 2;
+    here.before =
+        call -> {
+          if (replaced().contains("replacing sandstore-1") && call.contains("\"partition\":0")) {
+            assertThat(cluster.saysReady("sandstore-1") && cluster.saysReady("sandstore-2"))
+                .isTrue();
+          }
+          if (replaced().size() == 2
+              && cluster.saysReady("sandstore-1")
+              && cluster.saysReady("sandstore-2")) {
+            cluster.away("sandstore-2", 3_600_000);
+          }
+        };
+    in(here.flow("update"), "halted");
+    assertThat(replaced()).hasSize(2);
+  }
+
+  // --- 3. Rollback, and what is half-way ---
+
+  /** An update of which somebody pressed Ctrl-C after so many replaced pods. */
+  private void interruptedUpdate(int replacements) throws Exception {
+    here.pushed = 2;
+    Process update = here.startFlow("update");
+    here.before =
+        call -> {
+          if (replaced().size() == replacements && call.contains("get pods")) {
+            here.signal(update, "INT");
+          }
+        };
+    in(StandIns.finish(update), "interrupted");
+    here.before = call -> {};
+  }
+
+  @Test
+  void anInterruptedGoodUpdateIsResumed() throws Exception {
+    deployed();
+    interruptedUpdate(1);
+    Result status = here.flow("status");
+    assertThat(status.output())
+        .contains("a rollout is half-way", "partition  2", StandIns.image(1), StandIns.image(2));
+    Result again = in(here.flow("update"), "updated");
+    assertThat(again.output()).contains("all pods run " + StandIns.image(2));
+    assertThat(replaced())
+        .containsExactly("replacing sandstore-2", "replacing sandstore-1", "replacing sandstore-0");
+    in(here.flow("rollback"), "rolled-back");
+    assertThat(here.images()).containsOnly(StandIns.image(1));
+  }
+
+  @Test
+  void rollbackReplacesNoPodWhileAnotherIsMissing() throws Exception {
+    deployed();
+    interruptedUpdate(1);
+    cluster.advance(20_000);
+    cluster.away("sandstore-1", 3_600_000);
+    cluster.advance(20_000);
+    List<String> before = replaced();
+    Result result = in(here.flow("rollback"), "halted");
+    assertThat(result.output()).contains("sandstore-2 is not replaced, because sandstore-1");
+    assertThat(replaced()).isEqualTo(before);
+    // Mended, it goes on.
+    cluster.away("sandstore-1", 0);
+    in(here.flow("rollback"), "rolled-back");
+    assertThat(here.images()).containsOnly(StandIns.image(1));
+  }
+
+  @Test
+  void rollbackGoesOnWhereAPodIsAbsent() throws Exception {
+    deployed();
+    cluster.images.put(StandIns.image(2), Image.CRASHES);
+    here.pushed = 2;
+    Result halted = in(here.flow("update"), "halted");
+    assertThat(halted.output()).contains("2 of the 2 other pods are Ready", "make k8s-rollback");
+    here.before =
+        call -> {
+          if (call.contains("rollout undo")) {
+            cluster.objects.remove(
+                new SimulatedCluster.Key("pod", SimulatedCluster.NAMESPACE, "sandstore-2"));
+          }
+        };
+    in(here.flow("rollback"), "rolled-back");
+    assertThat(here.images()).containsOnly(StandIns.image(1));
+    assertThat(SimulatedCluster.partition(cluster.get("statefulset", "sandstore").orElseThrow()))
+        .isZero();
+  }
+
+  @Test
+  void aChangeMadeByHandIsNoDeadEnd() throws Exception {
+    deployed();
+    cluster.images.put("by/hand:1", Image.CRASHES);
+    here.byHand("set", "image", "statefulset/sandstore", "sandstore=by/hand:1");
+    cluster.advance(20_000);
+    assertThat(in(here.flow("update"), "refused").output()).contains("make k8s-rollback");
+    in(here.flow("rollback"), "rolled-back");
+    assertThat(here.images()).containsOnly(StandIns.image(1));
+    here.pushed = 2;
+    in(here.flow("update"), "updated");
+  }
+
+  @Test
+  void whereNothingWasUpdatedThereIsNothingToRollBack() throws Exception {
+    deployed();
+    assertThat(in(here.flow("rollback"), "refused").output()).contains("no update to roll back");
+    assertThat(replaced()).isEmpty();
+  }
+
+  @Test
+  void statusShowsPartitionRevisionsAndImages() throws Exception {
+    deployed();
+    assertThat(here.flow("status").output())
+        .contains("partition  0", "revisions  current r", "image      " + StandIns.image(1))
+        .contains("instance   by-hand", "sandstore-2  r");
+  }
+
+  // --- 4. Deploy checks first ---
+
+  private Result refusedBeforeAnythingIsDeleted(String... words) throws Exception {
+    cluster.history.clear();
+    Result result = in(here.flow("deploy"), "refused");
+    assertThat(result.output()).contains(words);
+    assertThat(cluster.history)
+        .allMatch(line -> line.contains("sandstore-flow") || line.contains("sandstore-pull"));
+    return result;
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SANDSTORE_SLOW_MS=\"5\"",
+        "SANDSTORE_SLOW_MS=5\r",
+        " SANDSTORE_SLOW_MS=5",
+        "export SANDSTORE_SLOW_MS=5",
+        "SANDSTORE_SLOW_MS = 5",
+        "SANDSTORE_SLOW_MS=5 ",
+        "SANDSTORE_SLOW_MS=5 # quick",
+        "SANDSTORE_SLOW_MS='5'",
+        "SANDSTORE_SLOW_MS=$FIVE",
+        "SANDSTORE_SLOW_MS=a\\b",
+        "SANDSTORE_NO_SUCH=5",
+        "SANDSTORE_PROFILE=raft"
+      })
+  void aProfilesLineThatNobodyUnderstandsIsRefused(String line) throws Exception {
+    deployed();
+    Files.writeString(
+        here.repository.resolve("deploy/profiles/raft.env"), "SANDSTORE_PROFILE=raft\n" + line);
+    assertThat(refusedBeforeAnythingIsDeleted("raft.env, line 2").output())
+        .contains("profile has lines that nobody would understand");
+  }
+
+  @Test
+  void aProfilesValuesReachTheConfigMap() throws Exception {
+    Files.writeString(
+        here.repository.resolve("deploy/profiles/raft.env"),
+        "# comment\n\nSANDSTORE_PROFILE=raft\nSANDSTORE_SLOW_MS=5\nSANDSTORE_MEMBERS=a:1,b:2 c=3\n"
+            .replace(" c=3", ""));
+    in(here.flow("deploy"), "deployed");
+    Map<String, Object> data =
+        map(cluster.get("configmap", "sandstore-config").orElseThrow(), "data");
+    assertThat(data)
+        .containsEntry("SANDSTORE_SLOW_MS", "5")
+        .containsEntry("SANDSTORE_MEMBERS", "a:1,b:2")
+        .containsEntry("SANDSTORE_HEARTBEAT_MS", "100");
+  }
+
+  @Test
+  void anotherServicesNodePortIsFoundBeforeAnythingIsDeleted() throws Exception {
+    cluster.put(
+        "service",
+        "shop",
+        "web",
+        object("spec", object("ports", List.of(object("port", 80, "nodePort", 30080)))));
+    refusedBeforeAnythingIsDeleted("port 30080", "shop/web");
+  }
+
+  @Test
+  void aQuotaThatLeavesNoRoomIsFoundBeforeAnythingIsDeleted() throws Exception {
+    deployed();
+    Map<String, Object> quota =
+        object(
+            "status",
+            object(
+                "hard", object("pods", "5", "requests.memory", "3Gi"),
+                "used", object("pods", "5", "requests.memory", "2112Mi")));
+    cluster.put("resourcequota", "default", "small", quota);
+    // Four of the five pods are ours, and go first.
+    in(here.flow("deploy"), "deployed");
+    map(map(quota, "status"), "hard").put("requests.memory", "2Gi");
+    refusedBeforeAnythingIsDeleted("quota leaves no room", "requests.memory is at most 2Gi");
+  }
+
+  @Test
+  void whatAdmissionSaysOfPodsIsFoundBeforeAnythingIsDeleted() throws Exception {
+    deployed();
+    cluster.refused.put("pod", "maximum memory usage per Container is 500Mi, but limit is 640Mi");
+    refusedBeforeAnythingIsDeleted("would not take a pod", "maximum memory usage");
+  }
+
+  @Test
+  void anImageThatTheClusterCannotPullIsFoundBeforeAnythingIsDeleted() throws Exception {
+    deployed();
+    here.pushed = 2;
+    cluster.images.put(StandIns.image(2), Image.UNPULLABLE);
+    refusedBeforeAnythingIsDeleted("cannot pull an image", "ErrImagePull", "manifest unknown");
+    assertThat(cluster.get("pod", "sandstore-pull")).isEmpty();
+  }
+
+  // --- 5. What belongs to others ---
+
+  @Test
+  void whatBelongsToOthersIsNotTouchedAndNotWaitedFor() throws Exception {
+    deployed();
+    Foreign foreign = new Foreign(cluster);
+    Result result = in(here.flow("destroy"), "destroyed");
+    foreign.assertUntouched();
+    assertThat(result.output())
+        .contains("left: 0 pods, 0 services, 0 claims, 0 volumes")
+        .contains("StorageClass sandstore-local-ssd stays", "shop/data-shop-0")
+        .contains("left alone", "pvc/only-labelled");
+    assertThat(cluster.get("statefulset", "sandstore")).isEmpty();
+  }
+
+  @Test
+  void adviceOnFinalizersNamesOnlyWhatIsOurs() throws Exception {
+    deployed();
+    new Foreign(cluster);
+    cluster.volumesGo = false;
+    Result result = in(here.flow("destroy"), "failed");
+    assertThat(result.output())
+        .contains("nothing more went for 300 s", "persistentvolume/pvc-uid-")
+        .doesNotContain("persistentvolume/shop-volume");
+  }
+
+  @Test
+  void anotherEtcdIsInTheWayAndStays() throws Exception {
+    Map<String, Object> other =
+        cluster.put(
+            "statefulset", "default", "etcd-cluster", object("spec", object("replicas", 5)));
+    Map<String, Object> before = SimulatedCluster.copy(other);
+    refusedBeforeAnythingIsDeleted("statefulset/etcd-cluster", "no deploy made");
+    in(here.flow("destroy"), "destroyed");
+    assertThat(cluster.get("statefulset", "etcd-cluster")).contains(before);
+  }
+
+  @Test
+  void everyObjectCarriesTheMarkOfItsDeploy() throws Exception {
+    in(here.flow("deploy"), "deployed");
+    List<String> marks =
+        cluster.objects.entrySet().stream()
+            .filter(
+                e ->
+                    !List.of("node", "persistentvolume", "event", "controllerrevision")
+                        .contains(e.getKey().kind()))
+            .map(e -> text(".metadata.labels.sandstore\\.io/instance", e.getValue()))
+            .distinct()
+            .toList();
+    assertThat(marks).hasSize(1);
+    assertThat(marks.getFirst()).matches("\\d{8}-\\d{6}-\\d+");
+  }
+
+  // --- 6. Logs ---
+
+  @Test
+  void aStreamThatBreaksIsSaidAndTakenUpAgain() throws Exception {
+    deployed();
+    here.realMillisPerSecond = 20;
+    Process logs = here.startFlow("logs");
+    try (BufferedReader lines = logs.inputReader(UTF_8)) {
+      write("sandstore-1", "2026-11-25T03:00:00.1Z before the break");
+      assertThat(lineWith(lines, "before the break")).isEqualTo("[sandstore-1] before the break");
+      here.followed.remove("sandstore-1").close();
+      write(
+          "sandstore-1",
+          "2026-11-25T03:00:00.1Z before the break\n2026-11-25T03:00:00.15Z after the break");
+      assertThat(lineWith(lines, "[sandstore-1]")).contains("the stream broke");
+      assertThat(lineWith(lines, "[sandstore-1]")).isEqualTo("[sandstore-1] after the break");
+      assertThat(here.kubectlCalls())
+          .anyMatch(call -> call.contains("--since-time=2026-11-25T03:00:00.1Z"));
+    } finally {
+      here.signal(logs, "TERM");
+      assertThat(logs.waitFor(20, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
+  private void write(String pod, String lines) throws Exception {
+    Shell.await("a follower of " + pod, LIMIT, () -> here.followed.containsKey(pod));
+    OutputStream out = here.followed.get(pod);
+    out.write((lines + "\n").getBytes(UTF_8));
+  }
+
+  private static String lineWith(BufferedReader lines, String words) throws Exception {
+    for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+      if (line.contains(words)) {
+        return line;
+      }
+    }
+    throw new AssertionError("no line with " + words);
+  }
+
+  @Test
+  void logsEndWhenNobodyReadsAnyMore() throws Exception {
+    deployed();
+    here.realMillisPerSecond = 20;
+    Process logs =
+        here.start(
+            List.of("bash", "-c", "set -o pipefail; deploy/flows/logs.sh | head -1"), Map.of());
+    write("sandstore-0", "2026-11-25T03:00:00.1Z one");
+    // Long lines for as long as somebody takes them.
+    Shell.await(
+        "the flow ends",
+        LIMIT,
+        () -> {
+          if (logs.isAlive()) {
+            write("sandstore-0", "2026-11-25T03:00:00." + System.nanoTime() + "Z another");
+          }
+          return !logs.isAlive();
+        });
+    assertThat(logs.exitValue()).isZero();
+    assertThat(new String(logs.getInputStream().readAllBytes(), UTF_8))
+        .isEqualTo("[sandstore-0] one\n");
+  }
+
+  // --- 7. Crashes ---
+
+  @Test
+  void anOutOfMemoryKillIsExplained() throws Exception {
+    deployed();
+    here.kubectl.lastWords = "";
+    cluster.ended("sandstore-1", "OOMKilled", 137);
+    cluster.event("sandstore-1", "BackOff", "Back-off restarting failed container");
+    assertThat(here.flow("logs-crash").output())
+        .containsSubsequence(
+            "memory limit 640Mi",
+            "OOMKilled, exit code 137, signal 9 (KILL)",
+            "at its memory limit of 640Mi",
+            "(it said nothing)",
+            "BackOff: Back-off restarting");
+  }
+
+  @Test
+  void aSavedCrashHasTheExplanationEvenWhereThePodSaidNothing() throws Exception {
+    deployed();
+    here.kubectl.lastWords = "";
+    cluster.images.put(StandIns.image(2), Image.CRASHES);
+    here.pushed = 2;
+    in(here.flow("update"), "halted");
+    try (var files = Files.list(here.repository.resolve("target/k8s"))) {
+      Path saved =
+          files
+              .filter(f -> f.getFileName().toString().startsWith("crash-"))
+              .findAny()
+              .orElseThrow();
+      assertThat(Files.readString(saved)).contains("Error, exit code 1", "(it said nothing)");
+    }
+  }
+
+  /** The kubelet names a dead container for some seconds that it has removed already. */
+  @Test
+  void lastWordsAreAskedForAgainWhileTheirContainerIsGone() throws Exception {
+    deployed();
+    cluster.ended("sandstore-1", "Error", 1);
+    here.kubectl.lastWords = "unable to retrieve container logs for docker://0ld";
+    here.before =
+        call -> {
+          if (cluster.now() % 5 == 0 && here.kubectlCalls().size() > 8) {
+            here.kubectl.lastWords = "last words\n";
+          }
+        };
+    Result result = here.flow("logs-crash");
+    assertThat(result.output()).contains("last words").doesNotContain("unable to retrieve");
+  }
+
+  // --- 8. Pending, not created ---
+
+  @Test
+  void aQuotaThatAppearsLateIsCalledByItsNameAndAtOnce() throws Exception {
+    long[] applied = {0};
+    here.before =
+        call -> {
+          if (call.contains("apply -f") && call.contains("statefulset-sandstore")) {
+            applied[0] = cluster.now();
+            cluster.refused.put("pod", "exceeded quota: small, requested: pods=1, limited: pods=1");
+          }
+        };
+    Result result = in(here.flow("deploy"), "failed");
+    assertThat(result.output())
+        .contains("sandstore-0 was not created", "exceeded quota: small")
+        .doesNotContain("SSD");
+    assertThat(cluster.now() - applied[0]).isLessThan(10_000);
+  }
+
+  @Test
+  void podsThatDoNotFitAreExplainedWhenItIsKnown() throws Exception {
+    here.before =
+        call -> {
+          if (call.contains("statefulset-sandstore") && call.contains("apply")) {
+            cluster.podsFit = false;
+          }
+        };
+    Result result = in(here.flow("deploy"), "failed");
+    assertThat(result.output())
+        .containsSubsequence(
+            "sandstore-0 is Pending: 0/1 nodes are available: 1 Insufficient memory",
+            "only 0 of 3 nodes are ready after 180 s",
+            "SSD has room");
+  }
+
+  @Test
+  void anImageThatCannotBePulledIsNotWaitedFor() throws Exception {
+    here.before =
+        call -> {
+          if (call.contains("statefulset-sandstore") && call.contains("apply")) {
+            cluster.images.put(StandIns.image(1), Image.UNPULLABLE);
+          }
+        };
+    Result result = in(here.flow("deploy"), "failed");
+    assertThat(result.output()).contains("its image cannot be pulled", "manifest unknown");
+  }
+
+  // --- 9. Two at once ---
+
+  @Test
+  void ofTwoFlowsAtOnceOneIsToldWhoIsAtWork() throws Exception {
+    deployed();
+    here.pushed = 2;
+    Result[] second = new Result[1];
+    here.before =
+        call -> {
+          if (call.startsWith("docker build ") && second[0] == null) {
+            second[0] = new Result(-1, "");
+            here.aside(() -> second[0] = here.flow("update"));
+          }
+        };
+    in(here.flow("update"), "updated");
+    in(second[0], "refused");
+    assertThat(second[0].output())
+        .contains("another flow is at work: k8s-update, by ", "since 20", "TAKE_OVER=");
+    assertThat(cluster.get("lease", "sandstore-flow")).isEmpty();
+  }
+
+  @Test
+  void aLockOfAnotherComputerIsTakenOverOnlyWhenSomebodySaysSo() throws Exception {
+    deployed();
+    Map<String, Object> lease =
+        object(
+            "metadata",
+            object("annotations", object("sandstore.io/flow", "k8s-update")),
+            "spec",
+            object("holderIdentity", "ann@mac:7", "acquireTime", "2026-11-25T03:00:00.000000Z"));
+    cluster.put("lease", "default", "sandstore-flow", lease);
+    assertThat(in(here.flow("destroy"), "refused").output())
+        .contains("k8s-update, by ann@mac:7, since 2026-11-25T03:00", "TAKE_OVER=ann@mac:7");
+    Process taken =
+        here.start(List.of("bash", "deploy/flows/destroy.sh"), Map.of("TAKE_OVER", "ann@mac:7"));
+    in(StandIns.finish(taken), "destroyed");
+  }
+
+  @Test
+  void aFlowWhosePlaceWasTakenGoesNoFurther() throws Exception {
+    deployed();
+    here.pushed = 2;
+    here.before =
+        call -> {
+          if (call.startsWith("docker build ")) {
+            map(cluster.get("lease", "sandstore-flow").orElseThrow(), "spec")
+                .put("holderIdentity", "ann@mac:7");
+          }
+        };
+    assertThat(here.flow("update").output()).contains("this flow was replaced", "ann@mac:7");
+    assertThat(replaced()).isEmpty();
+    assertThat(cluster.get("lease", "sandstore-flow")).isPresent();
+  }
+
+  @Test
+  void aLockOfAFlowThatWasKilledHereIsFree() throws Exception {
+    deployed();
+    here.pushed = 2;
+    Process update = here.startFlow("update");
+    here.before =
+        call -> {
+          if (call.contains("set image")) {
+            here.signal(update, "KILL");
+          }
+        };
+    assertThat(StandIns.finish(update).code()).isNotZero();
+    here.before = call -> {};
+    assertThat(cluster.get("lease", "sandstore-flow")).isPresent();
+    assertThat(in(here.flow("update"), "updated").output()).contains("taking the place of");
+  }
+
+  // --- 10. Configuration ---
+
+  @Test
+  void anUpdateWithOtherConfigurationNamesTheKeys() throws Exception {
+    deployed();
+    here.pushed = 2;
+    Files.writeString(
+        here.repository.resolve("deploy/profiles/raft.env"),
+        "SANDSTORE_PROFILE=raft\nSANDSTORE_SLOW_MS=77\n");
+    Result result = in(here.flow("update"), "refused");
+    assertThat(result.output())
+        .contains("SANDSTORE_SLOW_MS: runs with \"1000\", here it is \"77\"", "k8s-deploy");
+    assertThat(here.calls).noneMatch(call -> call.startsWith("docker build "));
+  }
+
+  @Test
+  void anUpdateWithOtherManifestsIsRefused() throws Exception {
+    in(here.flow("deploy"), "deployed");
+    edit("deploy/k8s/statefulset-sandstore.yaml", "memory: 640Mi", "memory: 700Mi");
+    here.pushed = 2;
+    assertThat(in(here.flow("update"), "refused").output()).contains("manifests", "k8s-deploy");
+  }
+
+  @Test
+  void composeSaysThatItsPortIsTaken() throws Exception {
+    try (java.net.ServerSocket taken =
+        new java.net.ServerSocket(0, 1, java.net.InetAddress.getLoopbackAddress())) {
+      Process up =
+          here.start(
+              List.of("bash", "deploy/flows/compose-up.sh"),
+              Map.of("COMPOSE_PORT", String.valueOf(taken.getLocalPort())));
+      Result result = StandIns.finish(up);
+      assertThat(result.code()).isNotZero();
+      assertThat(result.output()).contains("port " + taken.getLocalPort(), "is taken");
+      assertThat(here.calls).noneMatch(call -> call.contains(" up "));
+    }
+  }
+}
