@@ -165,8 +165,10 @@ YAML
       if [ -n "$id" ]; then pulled=$((pulled + 1)); fi
       case $reason in
       ImagePullBackOff | ErrImagePull | InvalidImageName | ErrImageNeverPull)
+        find_events sandstore-pull
         end_pull
-        die "the cluster cannot pull an image; nothing was deleted" "$reason: $words" "images: $image, $etcd_image" ;;
+        die "the cluster cannot pull an image; nothing was deleted" "$reason: $words" \
+          "$(printf '%s\n' "$events" | awk '/^Failed: Failed/ { last = $0 } END { print last }')" "images: $image, $etcd_image" ;;
       esac
     done <<<"$seen"
     [ $pulled -lt 2 ] || break

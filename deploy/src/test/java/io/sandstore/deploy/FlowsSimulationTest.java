@@ -108,14 +108,20 @@ class FlowsSimulationTest {
       if (good && !end.equals("updated") && random.nextBoolean()) {
         insist("update");
       } else if (!end.equals("updated")) {
-        // Refused before it began, it has nothing to roll back: that is an end as well.
-        if (attempt("rollback").equals("refused")) {
-          calm("rollback");
-        } else {
-          insist("rollback");
-        }
+        rollBack();
         here.pushed = workingImage();
       }
+    }
+
+    /** An update that was stopped before it changed anything leaves nothing to roll back. */
+    private void rollBack() throws Exception {
+      if (GOOD_ENDS.contains(attempt("rollback")) || GOOD_ENDS.contains(attempt("rollback"))) {
+        return;
+      }
+      String end = calm("rollback");
+      boolean nothing = end.equals("refused") && story.getLast().contains("no update to roll back");
+      assertThat(nothing || GOOD_ENDS.contains(end)).as(this::told).isTrue();
+      assertThat(here.images()).as(this::told).hasSize(1);
     }
 
     private int workingImage() {
