@@ -9,7 +9,6 @@ import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Create;
 import io.sandstore.wire.Errno;
-import io.sandstore.wire.Extent;
 import io.sandstore.wire.FileType;
 import io.sandstore.wire.Location;
 import io.sandstore.wire.Merge;

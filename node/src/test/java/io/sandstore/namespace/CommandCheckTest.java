@@ -117,7 +117,11 @@ class CommandCheckTest {
                     .setHolders(1)
                     .addPieces(Extent.newBuilder().setLength(5).setBlock(1))
                     .addPieces(
-                        Extent.newBuilder().setOffset(5).setLength(5).setBlock(1).setBlockOffset(5)))
+                        Extent.newBuilder()
+                            .setOffset(5)
+                            .setLength(5)
+                            .setBlock(1)
+                            .setBlockOffset(5)))
             .build());
   }
 
