@@ -96,24 +96,6 @@ record Scenario(
         Map.copyOf(weights));
   }
 
-  Scenario withClockSpread(double spread) {
-    return new Scenario(
-        nodes,
-        snapshotBytes,
-        spread,
-        crashRate,
-        forceNanos,
-        thinkNanos,
-        faultNanos,
-        delayNanos,
-        loss,
-        duplication,
-        lateness,
-        slowWriter,
-        losesAllLogs,
-        weights);
-  }
-
   Fault pick(Random random) {
     int total = weights.values().stream().mapToInt(Integer::intValue).sum();
     int at = random.nextInt(total);

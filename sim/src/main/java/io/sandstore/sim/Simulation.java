@@ -20,7 +20,6 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
 import java.util.function.BooleanSupplier;
-import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -88,14 +87,9 @@ public final class Simulation {
   private @Nullable Violation seen;
 
   public Simulation(long seed) {
-    this(seed, UnaryOperator.identity());
-  }
-
-  /** A run of this seed with something else about it. */
-  Simulation(long seed, UnaryOperator<Scenario> change) {
     this.seed = seed;
     this.world = new World(seed);
-    this.scenario = change.apply(Scenario.of(world.random));
+    this.scenario = Scenario.of(world.random);
     this.network = new SimNetwork(world);
     this.invariants = new Invariants(this, scenario.nodes());
     this.operator = new SimProcess(world, "operator", network);
