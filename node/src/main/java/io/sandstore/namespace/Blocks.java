@@ -14,7 +14,7 @@ final class Blocks {
   /** A block is held by this many members, or by all if there are fewer. */
   static final int REPLICAS = 3;
 
-  final FrozenMap<Long, Keys.Block> blocks = new FrozenMap<>();
+  final FrozenMap<Long, Keys.Block> blocks = new FrozenMap<>(Weights::block);
   private final TreeSet<Long> underReplicated = new TreeSet<>();
   private List<Long> released = new ArrayList<>();
   private Configuration configuration = Configuration.getDefaultInstance();
@@ -44,7 +44,8 @@ final class Blocks {
     }
   }
 
-  private void judge(long id, Keys.Block block) {
+  /** Notes whether a block has as many holders as it should. */
+  void judge(long id, Keys.Block block) {
     int wanted = Math.min(REPLICAS, configuration.getMembersCount());
     if (Long.bitCount(block.holders()) < wanted) {
       underReplicated.add(id);

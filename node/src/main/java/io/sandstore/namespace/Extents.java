@@ -8,7 +8,7 @@ import java.util.Map;
 /** The map from a file's bytes to blocks. Holes have no entry and read as zeros. */
 final class Extents {
 
-  final FrozenMap<Keys.Offset, Keys.Run> runs = new FrozenMap<>();
+  final FrozenMap<Keys.Offset, Keys.Run> runs = new FrozenMap<>(Weights::extent);
   private final Blocks blocks;
 
   Extents(Blocks blocks) {

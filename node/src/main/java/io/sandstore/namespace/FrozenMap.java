@@ -1,25 +1,54 @@
 package io.sandstore.namespace;
 
-import java.util.HashMap;
+import java.util.AbstractMap;
+import java.util.AbstractSet;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A sorted map that can be frozen and read out slice by slice while it goes on changing: what is
- * changed before its slice was read is remembered as it was. Values are immutable.
+ * changed before its slice was read is remembered as it was. Values are immutable. It knows about
+ * how much memory it takes.
  *
  * <p>Not thread-safe: reads and {@link #nextSlice} under the owner's read lock by one thread at a
  * time, changes under its write lock.
  */
 final class FrozenMap<K extends Comparable<K>, V> {
 
+  /** What a key, its value and the map's own entry take on the heap, in bytes. */
+  @FunctionalInterface
+  interface Weight<K, V> {
+    long of(K key, V value);
+  }
+
+  /** A node of a tree with an {@link Optional} in it. */
+  private static final int REMEMBERED_BYTES = 48;
+
   final TreeMap<K, V> live = new TreeMap<>();
+  private final Weight<K, V> weight;
+  private long bytes;
   private boolean frozen;
   private @Nullable K readUpTo;
-  private final Map<K, Optional<V>> before = new HashMap<>();
+
+  /** The last key at the moment of freezing; what is added behind it need not be remembered. */
+  private @Nullable K last;
+
+  /** What was changed since, and is not read yet, as it was; empty: it was not there. */
+  private final TreeMap<K, Optional<V>> before = new TreeMap<>();
+
+  private long beforeBytes;
+
+  FrozenMap(Weight<K, V> weight) {
+    this.weight = weight;
+  }
 
   @Nullable V get(K key) {
     return live.get(key);
@@ -27,12 +56,15 @@ final class FrozenMap<K extends Comparable<K>, V> {
 
   void put(K key, V value) {
     remember(key);
-    live.put(key, value);
+    V old = live.put(key, value);
+    bytes += weight.of(key, value) - (old == null ? 0 : weight.of(key, old));
   }
 
   @Nullable V remove(K key) {
     remember(key);
-    return live.remove(key);
+    V old = live.remove(key);
+    bytes -= old == null ? 0 : weight.of(key, old);
+    return old;
   }
 
   void clear() {
@@ -40,12 +72,38 @@ final class FrozenMap<K extends Comparable<K>, V> {
       live.keySet().forEach(this::remember);
     }
     live.clear();
+    bytes = 0;
+  }
+
+  /**
+   * Fills the empty map with entries in the order of their keys, in linear time.
+   *
+   * @param sorted must have as many entries as {@code size} says; each is used before the next
+   */
+  void load(int size, Iterator<? extends Map.Entry<K, V>> sorted) {
+    live.putAll(new Sorted<>(size, new Weighing<>(this, sorted)));
+  }
+
+  /** About how much memory the entries take, and the memory of how they were. */
+  long bytes() {
+    return bytes + beforeBytes;
   }
 
   private void remember(K key) {
-    if (frozen && (readUpTo == null || key.compareTo(readUpTo) > 0)) {
-      before.computeIfAbsent(key, k -> Optional.ofNullable(live.get(k)));
+    boolean wasThere = frozen && last != null && key.compareTo(last) <= 0;
+    if (wasThere && (readUpTo == null || key.compareTo(readUpTo) > 0)) {
+      before.computeIfAbsent(
+          key,
+          k -> {
+            Optional<V> old = Optional.ofNullable(live.get(k));
+            beforeBytes += rememberedBytes(k, old);
+            return old;
+          });
     }
+  }
+
+  private long rememberedBytes(K key, Optional<V> old) {
+    return REMEMBERED_BYTES + old.map(value -> weight.of(key, value)).orElse(0L);
   }
 
   /** From now on {@link #nextSlice} reads the state of this moment. */
@@ -55,6 +113,7 @@ final class FrozenMap<K extends Comparable<K>, V> {
     }
     frozen = true;
     readUpTo = null;
+    last = live.isEmpty() ? null : live.lastKey();
   }
 
   boolean isFrozen() {
@@ -65,41 +124,140 @@ final class FrozenMap<K extends Comparable<K>, V> {
   void thaw() {
     frozen = false;
     before.clear();
+    beforeBytes = 0;
   }
 
-  /** The next entries of the frozen state, in order; none at the end. */
+  /**
+   * The next entries of the frozen state, in order; none at the end.
+   *
+   * @param atMost so many entries are looked at, those that came since included
+   */
   List<Map.Entry<K, V>> nextSlice(int atMost) {
-    TreeMap<K, V> slice = new TreeMap<>();
+    List<Map.Entry<K, V>> slice = new ArrayList<>();
     while (frozen && slice.isEmpty()) {
-      Map<K, V> rest = readUpTo == null ? live : live.tailMap(readUpTo, false);
-      K last = null;
-      int count = 0;
-      for (Map.Entry<K, V> entry : rest.entrySet()) {
-        slice.put(entry.getKey(), entry.getValue());
-        last = entry.getKey();
-        if (++count == atMost) {
-          break;
-        }
-      }
-      K end = count == atMost ? last : null;
-      before.forEach(
-          (key, value) -> {
-            boolean inSlice =
-                (readUpTo == null || key.compareTo(readUpTo) > 0)
-                    && (end == null || key.compareTo(end) <= 0);
-            if (inSlice && value.isPresent()) {
-              slice.put(key, value.get());
-            } else if (inSlice) {
-              slice.remove(key);
-            }
-          });
-      if (end == null) {
-        thaw();
-        break;
-      }
-      readUpTo = end;
-      before.keySet().removeIf(key -> key.compareTo(end) <= 0);
+      readSlice(atMost, slice);
     }
-    return List.copyOf(slice.entrySet());
+    return slice;
+  }
+
+  /** Merges what is there now with what was there before. */
+  private void readSlice(int atMost, List<Map.Entry<K, V>> slice) {
+    Iterator<Map.Entry<K, V>> rest =
+        (readUpTo == null ? live : live.tailMap(readUpTo, false)).entrySet().iterator();
+    Map.@Nullable Entry<K, V> now = next(rest);
+    for (int looked = 0; looked < atMost; looked++) {
+      Map.@Nullable Entry<K, Optional<V>> old = before.firstEntry();
+      boolean nowEnded = now == null || (last != null && now.getKey().compareTo(last) > 0);
+      if (last == null || (nowEnded && old == null)) {
+        thaw();
+        return;
+      }
+      int order =
+          nowEnded || now == null ? 1 : old == null ? -1 : now.getKey().compareTo(old.getKey());
+      if (order >= 0 && old != null) {
+        readUpTo = old.getKey();
+        old.getValue().ifPresent(value -> slice.add(Map.entry(old.getKey(), value)));
+        before.pollFirstEntry();
+        beforeBytes -= rememberedBytes(old.getKey(), old.getValue());
+      } else if (now != null) {
+        readUpTo = now.getKey();
+        slice.add(Map.entry(now.getKey(), now.getValue()));
+      }
+      now = order <= 0 ? next(rest) : now;
+    }
+  }
+
+  private static <T> @Nullable T next(Iterator<T> iterator) {
+    return iterator.hasNext() ? iterator.next() : null;
+  }
+
+  /** Adds up what passes, and refuses what is not in order: a tree would be lost in it. */
+  private static final class Weighing<K extends Comparable<K>, V>
+      implements Iterator<Map.Entry<K, V>> {
+    private final FrozenMap<K, V> map;
+    private final Iterator<? extends Map.Entry<K, V>> sorted;
+    private @Nullable K previous;
+
+    Weighing(FrozenMap<K, V> map, Iterator<? extends Map.Entry<K, V>> sorted) {
+      this.map = map;
+      this.sorted = sorted;
+    }
+
+    @Override
+    public boolean hasNext() {
+      return sorted.hasNext();
+    }
+
+    @Override
+    public Map.Entry<K, V> next() {
+      Map.Entry<K, V> entry = sorted.next();
+      if (previous != null && previous.compareTo(entry.getKey()) >= 0) {
+        throw new IllegalArgumentException("entries out of order");
+      }
+      previous = entry.getKey();
+      map.bytes += map.weight.of(entry.getKey(), entry.getValue());
+      return entry;
+    }
+  }
+
+  /** What {@link TreeMap#putAll} builds a balanced tree of without comparing: a sorted map. */
+  private static final class Sorted<K, V> extends AbstractMap<K, V> implements SortedMap<K, V> {
+    private final int size;
+    private final Iterator<Map.Entry<K, V>> entries;
+
+    Sorted(int size, Iterator<Map.Entry<K, V>> entries) {
+      this.size = size;
+      this.entries = entries;
+    }
+
+    @Override
+    public int size() {
+      return size;
+    }
+
+    @Override
+    public Set<Map.Entry<K, V>> entrySet() {
+      return new AbstractSet<>() {
+        @Override
+        public Iterator<Map.Entry<K, V>> iterator() {
+          return entries;
+        }
+
+        @Override
+        public int size() {
+          return size;
+        }
+      };
+    }
+
+    @Override
+    public @Nullable Comparator<? super K> comparator() {
+      return null; // the natural order
+    }
+
+    @Override
+    public SortedMap<K, V> subMap(K from, K to) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public SortedMap<K, V> headMap(K to) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public SortedMap<K, V> tailMap(K from) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public K firstKey() {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public K lastKey() {
+      throw new UnsupportedOperationException();
+    }
   }
 }

@@ -24,7 +24,9 @@ import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Function;
 
@@ -48,18 +50,34 @@ public final class Namespace implements StateMachine {
   private static final int REAP_EXTENTS = 4096;
 
   private final BlockSink sink;
+  private final Optional<Executor> other;
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
   final Blocks blocks = new Blocks();
   final Extents extents = new Extents(blocks);
   final Tree tree = new Tree();
   final Sessions sessions = new Sessions();
-  final FrozenMap<Long, Long> orphans = new FrozenMap<>();
+  final FrozenMap<Long, Long> orphans = new FrozenMap<>(Weights::orphan);
   private final Queries queries = new Queries(this);
   private boolean staged;
   long nowMs;
 
+  /** As of the last batch. */
+  private volatile long heapBytes;
+
   public Namespace(BlockSink sink) {
+    this(sink, Optional.empty());
+  }
+
+  /**
+   * @param other runs what can be done beside the caller's thread while a snapshot is read
+   */
+  public Namespace(BlockSink sink, Executor other) {
+    this(sink, Optional.of(other));
+  }
+
+  private Namespace(BlockSink sink, Optional<Executor> other) {
     this.sink = sink;
+    this.other = other;
     tree.format();
   }
 
@@ -76,6 +94,7 @@ public final class Namespace implements StateMachine {
         outcomes.add(apply(command));
       }
       garbage = blocks.takeReleased();
+      weigh();
     } finally {
       lock.writeLock().unlock();
     }
@@ -91,6 +110,22 @@ public final class Namespace implements StateMachine {
       sink.release(garbage);
     }
     return outcomes;
+  }
+
+  private void weigh() {
+    heapBytes =
+        tree.inodes.bytes()
+            + tree.dentries.bytes()
+            + extents.runs.bytes()
+            + blocks.blocks.bytes()
+            + sessions.sessions.bytes()
+            + sessions.outcomes.bytes()
+            + orphans.bytes();
+  }
+
+  /** About how much of the heap the state takes, whatever else is garbage there. */
+  public long heapBytes() {
+    return heapBytes;
   }
 
   private Outcome apply(Command command) {
@@ -437,7 +472,8 @@ public final class Namespace implements StateMachine {
   public void restore(InputStream snapshot) throws IOException {
     lock.writeLock().lock();
     try {
-      NamespaceSnapshot.read(this, snapshot);
+      new SnapshotLoader(this, other).load(snapshot);
+      weigh();
     } finally {
       lock.writeLock().unlock();
     }

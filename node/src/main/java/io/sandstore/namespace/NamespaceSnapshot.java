@@ -1,36 +1,39 @@
 package io.sandstore.namespace;
 
 import com.google.protobuf.ByteString;
-import com.google.protobuf.CodedOutputStream;
 import io.sandstore.raft.StateMachine;
-import io.sandstore.wire.BlockRecord;
-import io.sandstore.wire.DentryRecord;
-import io.sandstore.wire.ExtentRecord;
-import io.sandstore.wire.InodeRecord;
 import io.sandstore.wire.NamespaceHeader;
 import io.sandstore.wire.OrphanRecord;
 import io.sandstore.wire.OutcomeRecord;
 import io.sandstore.wire.SessionRecord;
 import io.sandstore.wire.SnapshotRecord;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.BiFunction;
+import java.util.function.Supplier;
 import java.util.zip.CRC32C;
 import java.util.zip.CheckedOutputStream;
 
 /**
- * The namespace at one moment, as a stream of length-delimited records in key order: equal states
- * give equal bytes. Slices are copied under the read lock and written without it.
+ * The namespace at one moment, in key order: equal states give equal bytes. Slices are copied under
+ * the lock and written without it.
+ *
+ * <pre>
+ *   0 | version 3 | frames, the first with the header, then those of one map after the other
+ * </pre>
+ *
+ * <p>A frame's kind says what its entries are: records of protobuf, each behind its length, or
+ * those of one of the large maps as {@link Packing} lays them out. Versions 1 and 2 were a stream
+ * of records and nothing else; to them this one begins with an empty record, which they refuse.
  */
 final class NamespaceSnapshot implements StateMachine.Frozen {
 
-  private static final int SLICE = 2048;
-  private static final int BUFFER_BYTES = 64 << 10;
+  static final int VERSION = 3;
+  private static final int SLICE = 1024;
 
   private final ReentrantReadWriteLock lock;
   private final BlockSink sink;
@@ -53,25 +56,39 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
         .setBlockFloor(namespace.blocks.floor)
         .setNextSession(namespace.sessions.next)
         .setTimeMs(namespace.nowMs)
+        .setInodes(namespace.tree.inodes.live.size())
+        .setDentries(namespace.tree.dentries.live.size())
+        .setExtents(namespace.extents.runs.live.size())
+        .setBlocks(namespace.blocks.blocks.live.size())
         .build();
   }
 
+  /** Inodes are read before the names that share their keys. */
   private static List<Part<?, ?>> parts(Namespace namespace) {
     return List.of(
-        new Part<>(namespace.tree.inodes, (id, inode) -> record(inode)),
-        new Part<>(namespace.tree.dentries, NamespaceSnapshot::record),
-        new Part<>(namespace.extents.runs, NamespaceSnapshot::record),
-        new Part<>(namespace.blocks.blocks, NamespaceSnapshot::record),
-        new Part<>(namespace.sessions.sessions, NamespaceSnapshot::record),
-        new Part<>(namespace.sessions.outcomes, NamespaceSnapshot::record),
-        new Part<>(namespace.orphans, NamespaceSnapshot::orphan));
+        new Part<>(
+            NamespaceFrame.INODES,
+            namespace.tree.inodes,
+            () -> new Packing.Inodes(new Packing.Index())::pack),
+        new Part<>(
+            NamespaceFrame.DENTRIES,
+            namespace.tree.dentries,
+            () -> new Packing.Dentries(new Packing.Index())::pack),
+        new Part<>(
+            NamespaceFrame.EXTENTS, namespace.extents.runs, () -> new Packing.Extents()::pack),
+        new Part<>(
+            NamespaceFrame.BLOCKS, namespace.blocks.blocks, () -> new Packing.Blocks()::pack),
+        records(namespace.sessions.sessions, NamespaceSnapshot::record),
+        records(namespace.sessions.outcomes, NamespaceSnapshot::record),
+        records(namespace.orphans, NamespaceSnapshot::orphan));
   }
 
-  /** A map, and the form of its entries. */
+  /** A map, and how its entries are packed. */
   private record Part<K extends Comparable<K>, V>(
-      FrozenMap<K, V> map, BiFunction<K, V, SnapshotRecord> record) {
+      int kind, FrozenMap<K, V> map, Supplier<Packer<K, V>> packer) {
 
-    void writeFrozen(CodedOutputStream out, ReentrantReadWriteLock lock) throws IOException {
+    void writeFrozen(OutputStream out, ReentrantReadWriteLock lock) throws IOException {
+      FrameWriter<K, V> frames = new FrameWriter<>(out, this);
       while (true) {
         List<Map.Entry<K, V>> slice;
         lock.writeLock().lock();
@@ -81,55 +98,101 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
           lock.writeLock().unlock();
         }
         if (slice.isEmpty()) {
+          frames.flush();
           return;
         }
-        write(out, slice);
+        frames.write(slice);
       }
     }
 
-    void write(CodedOutputStream out, Iterable<Map.Entry<K, V>> entries) throws IOException {
-      for (Map.Entry<K, V> entry : entries) {
-        NamespaceSnapshot.write(out, record.apply(entry.getKey(), entry.getValue()));
+    void writeLive(OutputStream out) throws IOException {
+      FrameWriter<K, V> frames = new FrameWriter<>(out, this);
+      frames.write(map.live.entrySet());
+      frames.flush();
+    }
+  }
+
+  /** Lays one entry after the other into a frame. */
+  @FunctionalInterface
+  private interface Packer<K, V> {
+    void pack(Packed.Out out, K key, V value);
+  }
+
+  private static <K extends Comparable<K>, V> Part<K, V> records(
+      FrozenMap<K, V> map, BiFunction<K, V, SnapshotRecord> record) {
+    return new Part<>(
+        NamespaceFrame.RECORDS,
+        map,
+        () -> (out, key, value) -> pack(out, record.apply(key, value)));
+  }
+
+  private static void pack(Packed.Out out, SnapshotRecord record) {
+    byte[] bytes = record.toByteArray();
+    out.unsigned(bytes.length);
+    out.raw(bytes, 0, bytes.length);
+  }
+
+  private static final class FrameWriter<K extends Comparable<K>, V> {
+    private final OutputStream out;
+    private final Part<K, V> part;
+    private final Packed.Out frame = new Packed.Out();
+    private Packer<K, V> packer;
+    private int entries;
+
+    FrameWriter(OutputStream out, Part<K, V> part) {
+      this.out = out;
+      this.part = part;
+      this.packer = part.packer.get();
+    }
+
+    void write(Iterable<Map.Entry<K, V>> some) throws IOException {
+      for (Map.Entry<K, V> entry : some) {
+        packer.pack(frame, entry.getKey(), entry.getValue());
+        if (++entries == NamespaceFrame.ENTRIES || frame.length() >= NamespaceFrame.BYTES) {
+          flush();
+        }
       }
     }
 
-    void writeLive(CodedOutputStream out) throws IOException {
-      write(out, map.live.entrySet());
+    void flush() throws IOException {
+      if (entries > 0) {
+        NamespaceFrame.write(out, part.kind, entries, frame);
+        frame.clear();
+        entries = 0;
+        packer = part.packer.get();
+      }
     }
+  }
+
+  private static void writeHeader(OutputStream out, NamespaceHeader header) throws IOException {
+    out.write(new byte[] {0, VERSION});
+    Packed.Out frame = new Packed.Out();
+    pack(frame, SnapshotRecord.newBuilder().setHeader(header).build());
+    NamespaceFrame.write(out, NamespaceFrame.RECORDS, 1, frame);
   }
 
   @Override
   public void writeTo(OutputStream out) throws IOException {
-    CodedOutputStream coded = CodedOutputStream.newInstance(out, BUFFER_BYTES);
-    write(coded, SnapshotRecord.newBuilder().setHeader(header).build());
+    writeHeader(out, header);
     for (Part<?, ?> part : parts) {
-      part.writeFrozen(coded, lock);
+      part.writeFrozen(out, lock);
     }
-    coded.flush();
     sink.force();
   }
 
   /** A checksum of what a snapshot of this moment would hold; the caller holds a lock. */
   static long digest(Namespace namespace) {
     CRC32C crc = new CRC32C();
+    OutputStream out = new CheckedOutputStream(OutputStream.nullOutputStream(), crc);
     try {
-      CodedOutputStream coded =
-          CodedOutputStream.newInstance(
-              new CheckedOutputStream(OutputStream.nullOutputStream(), crc));
-      write(coded, SnapshotRecord.newBuilder().setHeader(header(namespace)).build());
+      writeHeader(out, header(namespace));
       for (Part<?, ?> part : parts(namespace)) {
-        part.writeLive(coded);
+        part.writeLive(out);
       }
-      coded.flush();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
     return crc.getValue();
-  }
-
-  private static void write(CodedOutputStream out, SnapshotRecord record) throws IOException {
-    out.writeUInt32NoTag(record.getSerializedSize());
-    record.writeTo(out);
   }
 
   @Override
@@ -140,46 +203,6 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
     } finally {
       lock.writeLock().unlock();
     }
-  }
-
-  private static SnapshotRecord record(Inode inode) {
-    return SnapshotRecord.newBuilder()
-        .setInode(
-            InodeRecord.newBuilder()
-                .setAttributes(inode.attributes())
-                .setParent(inode.parent())
-                .setTarget(inode.target()))
-        .build();
-  }
-
-  private static SnapshotRecord record(Keys.Dentry key, Long inode) {
-    return SnapshotRecord.newBuilder()
-        .setDentry(
-            DentryRecord.newBuilder().setParent(key.parent()).setName(key.name()).setInode(inode))
-        .build();
-  }
-
-  private static SnapshotRecord record(Keys.Offset key, Keys.Run run) {
-    return SnapshotRecord.newBuilder()
-        .setExtent(
-            ExtentRecord.newBuilder()
-                .setInode(key.inode())
-                .setOffset(key.offset())
-                .setLength(run.length())
-                .setBlock(run.block())
-                .setBlockOffset(run.blockOffset()))
-        .build();
-  }
-
-  private static SnapshotRecord record(Long id, Keys.Block block) {
-    return SnapshotRecord.newBuilder()
-        .setBlock(
-            BlockRecord.newBuilder()
-                .setBlock(id)
-                .setLength(block.length())
-                .setReferences(block.references())
-                .setHolders(block.holders()))
-        .build();
   }
 
   private static SnapshotRecord record(Long id, Keys.Session session) {
@@ -208,68 +231,5 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
     return SnapshotRecord.newBuilder()
         .setOrphan(OrphanRecord.newBuilder().setInode(inode).setUsedMs(usedMs))
         .build();
-  }
-
-  /** Replaces the whole state; the caller holds the write lock. */
-  static void read(Namespace namespace, InputStream in) throws IOException {
-    namespace.tree.clear();
-    namespace.extents.runs.clear();
-    namespace.blocks.clear();
-    namespace.sessions.clear();
-    namespace.orphans.clear();
-    InputStream buffered = new java.io.BufferedInputStream(in, 64 << 10);
-    SnapshotRecord record;
-    while ((record = SnapshotRecord.parseDelimitedFrom(buffered)) != null) {
-      accept(namespace, record);
-    }
-  }
-
-  private static void accept(Namespace namespace, SnapshotRecord record) throws IOException {
-    switch (record.getRecordCase()) {
-      case HEADER -> {
-        NamespaceHeader h = record.getHeader();
-        namespace.tree.nextInode = h.getNextInode();
-        namespace.blocks.next = h.getNextBlock();
-        namespace.blocks.floor = h.getBlockFloor();
-        namespace.sessions.next = h.getNextSession();
-        namespace.nowMs = h.getTimeMs();
-      }
-      case INODE -> {
-        InodeRecord r = record.getInode();
-        Inode inode = Inode.of(r.getAttributes(), r.getParent(), r.getTarget());
-        namespace.tree.inodes.put(inode.id(), inode);
-        namespace.tree.directories += inode.isDirectory() ? 1 : 0;
-      }
-      case DENTRY -> {
-        DentryRecord r = record.getDentry();
-        namespace.tree.link(new Keys.Dentry(r.getParent(), r.getName()), r.getInode());
-      }
-      case EXTENT -> {
-        ExtentRecord r = record.getExtent();
-        namespace.extents.runs.put(
-            new Keys.Offset(r.getInode(), r.getOffset()),
-            new Keys.Run(r.getLength(), r.getBlock(), r.getBlockOffset()));
-      }
-      case BLOCK -> {
-        BlockRecord r = record.getBlock();
-        namespace.blocks.put(
-            r.getBlock(), new Keys.Block(r.getLength(), r.getReferences(), r.getHolders()));
-      }
-      case SESSION -> {
-        SessionRecord r = record.getSession();
-        namespace.sessions.sessions.put(
-            r.getId(),
-            new Keys.Session(
-                r.getNonce(), r.getUsedMs(), r.getAcknowledgedBelow(), r.getOutcomes()));
-      }
-      case OUTCOME -> {
-        OutcomeRecord r = record.getOutcome();
-        namespace.sessions.outcomes.put(
-            new Keys.Request(r.getSession(), r.getSequence()), r.getOutcome());
-      }
-      case ORPHAN ->
-          namespace.orphans.put(record.getOrphan().getInode(), record.getOrphan().getUsedMs());
-      case RECORD_NOT_SET -> throw new IOException("a snapshot record of another release");
-    }
   }
 }

@@ -19,8 +19,8 @@ final class Sessions {
   static final int SESSIONS_MAX = 100_000;
   static final int OUTCOMES_MAX = 1024;
 
-  final FrozenMap<Long, Keys.Session> sessions = new FrozenMap<>();
-  final FrozenMap<Keys.Request, ByteString> outcomes = new FrozenMap<>();
+  final FrozenMap<Long, Keys.Session> sessions = new FrozenMap<>(Weights::session);
+  final FrozenMap<Keys.Request, ByteString> outcomes = new FrozenMap<>(Weights::outcome);
   long next = 1;
 
   long open(long nonce, long nowMs) {

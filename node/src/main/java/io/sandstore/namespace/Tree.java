@@ -16,8 +16,8 @@ final class Tree {
   static final int PATH_BYTES_MAX = 4096;
   private static final int SYMLINKS_MAX = 40;
 
-  final FrozenMap<Long, Inode> inodes = new FrozenMap<>();
-  final FrozenMap<Keys.Dentry, Long> dentries = new FrozenMap<>();
+  final FrozenMap<Long, Inode> inodes = new FrozenMap<>(Weights::inode);
+  final FrozenMap<Keys.Dentry, Long> dentries = new FrozenMap<>(Weights::dentry);
   long nextInode = Inode.ROOT + 1;
   long directories = 1;
 

@@ -27,7 +27,8 @@ final class RaftProfile implements Profile {
   public Planes wire(Host host, Disk disk, NodeConfig config, Identity identity, Traffic traffic)
       throws IOException {
     BlockStore store = new BlockStore(host, disk, config.reserveBytes());
-    Namespace namespace = new Namespace(store);
+    Namespace namespace =
+        new Namespace(store, task -> host.threads().startDedicated("snapshot ahead", task));
     RaftDriver log =
         new RaftDriver(
             host,

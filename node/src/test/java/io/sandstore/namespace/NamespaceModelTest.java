@@ -390,6 +390,9 @@ class NamespaceModelTest {
         try (var frozen = next.freeze()) {
           frozen.writeTo(again);
         }
+        if (next.heapBytes() != namespace.heapBytes()) {
+          return "%d bytes were %d".formatted(next.heapBytes(), namespace.heapBytes());
+        }
         namespace = next;
         return Arrays.equals(out.toByteArray(), again.toByteArray()) ? "OK" : "another snapshot";
       } catch (java.io.IOException e) {

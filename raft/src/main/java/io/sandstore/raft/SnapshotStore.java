@@ -20,11 +20,12 @@ import java.util.zip.CRC32C;
  * </pre>
  *
  * <p>The header's crc covers version, length and meta, in every version from 2 on, so that a
- * damaged version is not taken for another one. In version 1 it covered the meta alone.
+ * damaged version is not taken for another one. In version 1 it covered the meta alone. From
+ * version 3 on the content is not a stream of records any more; the file is the same.
  */
 final class SnapshotStore {
 
-  static final int VERSION = 2;
+  static final int VERSION = 3;
   private static final long MAGIC = 0x53414E44534E5031L; // SANDSNP1
   private static final int HEADER_BYTES = 20;
   private static final int CHUNK_BYTES = 256 << 10;
@@ -174,9 +175,9 @@ final class SnapshotStore {
       if (!first && expected != headerCrc(version, bytes)) {
         throw new CorruptLogException(path + " has a damaged header");
       }
-      if (!first && version != VERSION) {
+      if (!first && (version < 2 || version > VERSION)) {
         throw new IOException(
-            "%s has format version %d; this release reads versions 1 and %d. Use the release that wrote it."
+            "%s has format version %d; this release reads versions 1 to %d. Use the release that wrote it."
                 .formatted(path, version, VERSION));
       }
       try {

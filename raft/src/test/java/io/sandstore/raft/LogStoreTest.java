@@ -300,7 +300,7 @@ class LogStoreTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {1, 2})
+  @ValueSource(ints = {1, 2, 3})
   void everyVersionOfASnapshotIsRead(int version) throws IOException {
     Files.createDirectories(directory.resolve("raft"));
     try (InputStream in = getClass().getResourceAsStream("/formats/snapshot-v" + version)) {
@@ -319,7 +319,7 @@ class LogStoreTest {
   void aSnapshotOfALaterVersionIsRefused() throws IOException {
     Path file = snapshot();
     ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file));
-    bytes.putInt(8, 3);
+    bytes.putInt(8, 4);
     java.util.zip.CRC32C crc = new java.util.zip.CRC32C();
     crc.update(bytes.slice(8, 8));
     crc.update(bytes.slice(20, bytes.getInt(12)));
@@ -327,7 +327,7 @@ class LogStoreTest {
     Files.write(file, bytes.array());
     assertThatThrownBy(() -> verify(new SnapshotStore(disk)))
         .isNotInstanceOf(CorruptLogException.class)
-        .hasMessageContaining("version 3");
+        .hasMessageContaining("version 4");
   }
 
   private static byte[] content() {

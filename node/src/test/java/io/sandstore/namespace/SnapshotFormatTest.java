@@ -1,0 +1,167 @@
+package io.sandstore.namespace;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.sandstore.wire.Batch;
+import io.sandstore.wire.Command;
+import io.sandstore.wire.Configuration;
+import io.sandstore.wire.Create;
+import io.sandstore.wire.Location;
+import io.sandstore.wire.Member;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The namespace in a snapshot: every version is read, by one thread and by two. */
+class SnapshotFormatTest {
+
+  /** In front of the first frame. */
+  private static final int HEAD = 2;
+
+  private static Namespace empty(boolean two) {
+    NamespaceModelTest.Memory blocks = new NamespaceModelTest.Memory();
+    Namespace namespace =
+        two ? new Namespace(blocks, task -> new Thread(task).start()) : new Namespace(blocks);
+    namespace.configure(
+        Configuration.newBuilder()
+            .addMembers(Member.newBuilder().setId(7).setName("n"))
+            .addMembers(Member.newBuilder().setId(8).setName("m").setSlot(1))
+            .build());
+    return namespace;
+  }
+
+  private static byte[] fixture(int version) throws IOException {
+    try (InputStream in =
+        SnapshotFormatTest.class.getResourceAsStream("/formats/namespace-v" + version)) {
+      return in.readAllBytes();
+    }
+  }
+
+  private static byte[] written(Namespace namespace) throws IOException {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try (var frozen = namespace.freeze()) {
+      frozen.writeTo(out);
+    }
+    return out.toByteArray();
+  }
+
+  private static Namespace read(byte[] bytes, boolean two) throws IOException {
+    Namespace namespace = empty(two);
+    namespace.restore(new ByteArrayInputStream(bytes));
+    return namespace;
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3})
+  void everyVersionIsRead(int version) throws IOException {
+    Namespace namespace = read(fixture(version), false);
+    assertThat(namespace.tree.dentries.live.keySet())
+        .containsExactly(
+            new Keys.Dentry(1, "d"),
+            new Keys.Dentry(1, "link"),
+            new Keys.Dentry(2, "file-1"),
+            new Keys.Dentry(2, "größe-日本"));
+    assertThat(namespace.tree.inodes.get(2L))
+        .isEqualTo(
+            new Inode(
+                2,
+                io.sandstore.wire.FileType.DIRECTORY,
+                0755,
+                1000,
+                100,
+                0,
+                2,
+                1_700_000_000_000L,
+                1_700_000_005_000L,
+                1_700_000_005_000L,
+                1,
+                ""));
+    assertThat(namespace.tree.inodes.get(4L).mtimeMs()).isEqualTo(-1);
+    assertThat(namespace.tree.inodes.get(4L).uid()).isEqualTo(-1);
+    assertThat(namespace.tree.inodes.get(6L).target()).isEqualTo("d/file-1");
+    assertThat(namespace.extents.runs.live.keySet())
+        .containsExactly(
+            new Keys.Offset(4, 0),
+            new Keys.Offset(4, 1000),
+            new Keys.Offset(4, 1006),
+            new Keys.Offset(4, 1 << 20));
+    assertThat(namespace.blocks.blocks.get(3L)).isEqualTo(new Keys.Block(4096, 2, 3));
+    assertThat(namespace.underReplicatedCount()).isEqualTo(1);
+    assertThat(namespace.orphans.live.keySet()).containsExactly(5L);
+    assertThat(namespace.sessions.sessions.live.keySet()).containsExactly(1L);
+    assertThat(namespace.sessions.outcomes.live.keySet()).containsExactly(new Keys.Request(1, 1));
+    assertThat(namespace.tree.directories).isEqualTo(2);
+    assertThat(namespace.blocks.floor).isEqualTo(6);
+  }
+
+  @Test
+  void whatIsReadOfAnEarlierVersionIsWrittenAsThisOne() throws IOException {
+    assertThat(written(read(fixture(2), false))).isEqualTo(fixture(3));
+    assertThat(read(fixture(2), false).digest()).isEqualTo(read(fixture(3), true).digest());
+  }
+
+  @Test
+  void aLaterVersionIsRefused() throws IOException {
+    byte[] later = fixture(3);
+    later[1] = 4;
+    assertThatThrownBy(() -> read(later, false)).hasMessageContaining("version 4");
+  }
+
+  private static Batch creates(int files) {
+    Batch.Builder batch = Batch.newBuilder().setTimeMs(5);
+    for (int i = 0; i < files; i++) {
+      batch.addCommands(
+          Command.newBuilder()
+              .setCreate(Create.newBuilder().setLocation(Location.newBuilder().setPath("f" + i))));
+    }
+    return batch.build();
+  }
+
+  /** Many frames, a name in them that shares its inode's key, and the same weight as before. */
+  @Test
+  void aLargeNamespaceComesBackAsItWas() throws IOException {
+    Namespace namespace = empty(false);
+    namespace.apply(1, creates(10_000));
+    byte[] bytes = written(namespace);
+    for (boolean two : new boolean[] {false, true}) {
+      Namespace again = read(bytes, two);
+      assertThat(again.digest()).isEqualTo(namespace.digest());
+      assertThat(again.heapBytes()).isEqualTo(namespace.heapBytes());
+      Long key = again.tree.inodes.live.lastKey();
+      assertThat(again.tree.dentries.live.values()).anyMatch(value -> value == key);
+    }
+  }
+
+  /** The file around it has checksums; what gets through them must still not be believed. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void whatIsCutShortIsRefused(boolean two) throws IOException {
+    Namespace namespace = empty(false);
+    namespace.apply(1, creates(10));
+    byte[] whole = written(namespace); // there are no records behind the names
+    for (int length = 1; length < whole.length; length++) {
+      byte[] part = Arrays.copyOf(whole, length);
+      if (length > HEAD) {
+        assertThatThrownBy(() -> read(part, two)).as("%d", length).isInstanceOf(IOException.class);
+      }
+    }
+  }
+
+  @Test
+  void entriesThatAreMissingOrTooManyAreRefused() throws IOException {
+    byte[] whole = fixture(3);
+    int inodes = HEAD + 9 + whole[HEAD + 3]; // behind the header's frame
+    assertThat(whole[inodes + 4]).isEqualTo((byte) NamespaceFrame.INODES);
+    for (int change : new int[] {-1, 1}) {
+      byte[] other = whole.clone();
+      other[inodes + 8] += (byte) change;
+      assertThatThrownBy(() -> read(other, false)).isInstanceOf(IOException.class);
+    }
+  }
+}
