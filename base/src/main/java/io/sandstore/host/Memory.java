@@ -4,6 +4,11 @@ package io.sandstore.host;
 @FunctionalInterface
 public interface Memory {
 
-  /** False when so little is left that the state must not grow: the rest is needed to work. */
-  boolean hasRoom();
+  /**
+   * False when the state must not grow: the rest is needed to work, and to come back after a
+   * restart.
+   *
+   * @param stateBytes what the state takes, without garbage
+   */
+  boolean hasRoom(long stateBytes);
 }

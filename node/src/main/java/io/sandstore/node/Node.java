@@ -164,7 +164,7 @@ public final class Node implements Closeable {
 
   /** What this node has too little of to take anything but removal; empty: nothing. */
   private String lacks(Profile.Planes planes) {
-    if (!host.memory().hasRoom()) {
+    if (!host.memory().hasRoom(planes.namespace().heapBytes())) {
       return "no memory left for more files on the leader: give the nodes a larger heap";
     }
     try {

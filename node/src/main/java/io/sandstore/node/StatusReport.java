@@ -112,6 +112,9 @@ public final class StatusReport {
     if (!node.trouble().isEmpty()) {
       reasons.add(node.trouble());
     }
+    if (standing.leading() && standing.appliedIndex() < standing.termStart()) {
+      reasons.add("leads, but has not applied the log yet");
+    }
     if (!parts.repair().complete()) {
       reasons.add("blocks are missing on this disk");
     }

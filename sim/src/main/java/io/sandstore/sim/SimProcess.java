@@ -63,7 +63,7 @@ final class SimProcess {
             new SimThreads(builder),
             network.of(this),
             new BufferPool(8, Frame.PAYLOAD_BYTES_MAX),
-            () -> true,
+            stateBytes -> true,
             Telemetry.NONE,
             this::halt);
   }

@@ -1,55 +1,32 @@
 package io.sandstore.host.jvm;
 
 import io.sandstore.host.Memory;
-import java.lang.management.ManagementFactory;
-import java.lang.management.MemoryPoolMXBean;
-import java.lang.management.MemoryType;
-import java.lang.management.MemoryUsage;
-import java.util.List;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The part of the heap where what lives long ends up, as the last collection of it left it. A full
- * one would end every member of a cluster at about the same time, and again after each restart.
+ * The heap. How full the JVM says it is depends on when it last collected, and just after a start
+ * mostly on garbage; the state's own measure does not: what was accepted is accepted again.
  */
 final class JvmMemory implements Memory {
 
-  private static final double FULL = 0.85;
-  private static final long PAUSE_NANOS = TimeUnit.SECONDS.toNanos(10);
+  /**
+   * What the state may take. The rest is for what is young (32 MiB), the cached end of the log and
+   * what waits to be applied (20 MiB), the program (25 MiB), and room without which collections
+   * would follow one another.
+   */
+  private static final double STATE_SHARE = 0.7;
 
-  /** Of the long-lived kind: those that a collection of only the young leaves alone. */
-  private final List<MemoryPoolMXBean> pools =
-      ManagementFactory.getMemoryPoolMXBeans().stream()
-          .filter(pool -> pool.getType() == MemoryType.HEAP)
-          .filter(pool -> pool.getName().matches(".*(Tenured|Old).*"))
-          .toList();
+  private final long stateBytesMax;
 
-  private final AtomicLong collectedAt = new AtomicLong(System.nanoTime());
+  JvmMemory() {
+    this(Runtime.getRuntime().maxMemory());
+  }
+
+  JvmMemory(long heapBytes) {
+    this.stateBytesMax = (long) (STATE_SHARE * heapBytes);
+  }
 
   @Override
-  public boolean hasRoom() {
-    return hadRoom() || (collected() && hadRoom());
-  }
-
-  /** What was removed since is only seen by another collection; true if there was one. */
-  private boolean collected() {
-    long last = collectedAt.get();
-    long now = System.nanoTime();
-    boolean due = now - last > PAUSE_NANOS && collectedAt.compareAndSet(last, now);
-    if (due) {
-      System.gc();
-    }
-    return due;
-  }
-
-  private boolean hadRoom() {
-    for (MemoryPoolMXBean pool : pools) {
-      MemoryUsage usage = pool.getCollectionUsage();
-      if (usage != null && usage.getMax() > 0 && usage.getUsed() > FULL * usage.getMax()) {
-        return false;
-      }
-    }
-    return true;
+  public boolean hasRoom(long stateBytes) {
+    return stateBytes < stateBytesMax;
   }
 }
