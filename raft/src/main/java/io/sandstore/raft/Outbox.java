@@ -29,6 +29,10 @@ final class Outbox {
     append.add(entry);
   }
 
+  boolean appends() {
+    return !append.isEmpty();
+  }
+
   /** Entries from here on are not wanted any more. */
   void truncateFrom(long index) {
     append.removeIf(entry -> entry.index() >= index);

@@ -37,6 +37,9 @@ public final class RaftCore {
 
   private static final int APPLY_BYTES_MAX = 8 << 20;
 
+  /** So many entries may be committed before the log is told. */
+  private static final long COMMIT_UNTOLD_MAX = 64;
+
   private final long self;
   private final Timing timing;
   private final RandomGenerator random;
@@ -48,8 +51,13 @@ public final class RaftCore {
   private Role role = Role.FOLLOWER;
   private long leader;
   private long commit;
+
+  /** The commit that went to the log with the last hard state. */
+  private long commitTold;
+
   private long handedOut;
   private long durable;
+  private boolean behind;
   private long electionAt;
   private long heardLeaderAt;
 
@@ -91,8 +99,9 @@ public final class RaftCore {
     this.vote = hardState.getVote();
     this.log = log;
     this.membership = membership;
-    this.commit = log.firstIndex() - 1;
-    this.handedOut = commit;
+    this.handedOut = log.firstIndex() - 1;
+    this.commit = Math.max(handedOut, Math.min(hardState.getCommit(), log.lastIndex()));
+    this.commitTold = commit;
     this.durable = log.lastIndex();
     this.heardLeaderAt = nowNanos;
     this.life = random.nextLong() | 1;
@@ -144,8 +153,16 @@ public final class RaftCore {
     return leading == null ? 0 : leading.termStart;
   }
 
+  /**
+   * What a restart must find. The commit only as far as its entries are durable: a torn write could
+   * leave it behind with the entries that they replace.
+   */
   HardState hardState() {
-    return HardState.newBuilder().setTerm(term).setVote(vote).build();
+    return HardState.newBuilder()
+        .setTerm(term)
+        .setVote(vote)
+        .setCommit(Math.min(commit, durable))
+        .build();
   }
 
   /**
@@ -193,6 +210,14 @@ public final class RaftCore {
 
   // --- Events ---
 
+  /**
+   * Tells whether the state machine is far behind what is known to be committed, as after a restart:
+   * such a member votes and follows, but does not stand for election, because it could not serve.
+   */
+  void behind(boolean is) {
+    behind = is;
+  }
+
   /** To be called after the events of a moment, and at {@link #wakeAt}. */
   void tick(long nowNanos) {
     if (leading != null) {
@@ -201,7 +226,7 @@ public final class RaftCore {
       }
     } else if (nowNanos - electionAt >= 0) {
       resetElection(nowNanos);
-      if (membership.isVoter(self)) {
+      if (membership.isVoter(self) && !behind) {
         campaign(Role.PRE_CANDIDATE, false, nowNanos);
       } else {
         leader = 0;
@@ -493,6 +518,7 @@ public final class RaftCore {
         && role == Role.FOLLOWER
         && leader == m.from()
         && membership.isVoter(self)
+        && !behind
         && valid) {
       campaign(Role.CANDIDATE, true, at);
     }
@@ -664,7 +690,14 @@ public final class RaftCore {
     if (!committed.isEmpty()) {
       handedOut = committed.getLast().index();
     }
-    return out.take(hardState(), committed);
+    HardState state = hardState();
+    if (out.appends() && state.getCommit() - commitTold >= COMMIT_UNTOLD_MAX) {
+      out.hardStateChanged = true; // the entries are forced anyway
+    }
+    if (out.hardStateChanged) {
+      commitTold = state.getCommit();
+    }
+    return out.take(state, committed);
   }
 
   /** True if {@link #ready} would say anything. */
