@@ -31,7 +31,9 @@ import org.slf4j.LoggerFactory;
 final class Applier {
 
   private static final Logger log = LoggerFactory.getLogger(Applier.class);
-  private static final int ROUNDS_MAX = 16;
+
+  /** With more than this waiting, no more is taken: it lies in the log, not in memory. */
+  private static final long WAITING_BYTES_MAX = 4 << 20;
 
   /** Entries up to this size are applied at once if nothing waits. */
   private static final long AT_ONCE_BYTES_MAX = 4096;
@@ -58,7 +60,7 @@ final class Applier {
   private final Host host;
   private final StateMachine machine;
   private final SnapshotStore snapshots;
-  private final long snapshotBytes;
+  private final SnapshotTurns turns;
   private final Map<Long, RaftDriver.Pending> pending;
   private final OnSnapshot onSnapshot;
   private final Runnable onRoom;
@@ -67,6 +69,9 @@ final class Applier {
   /** Work that was given to the thread and is not done. Only the log's thread gives some. */
   private final AtomicInteger undone = new AtomicInteger();
 
+  /** Bytes of entries that were given to the thread and are not applied. */
+  private final AtomicLong waitingBytes = new AtomicLong();
+
   private final AtomicLong taken = new AtomicLong();
   private volatile CompletableFuture<Boolean> nextSnapshot = new CompletableFuture<>();
   private final TreeMap<Long, CompletableFuture<Boolean>> waiting = new TreeMap<>();
@@ -74,8 +79,14 @@ final class Applier {
   private Configuration configuration;
   private long lastTerm;
 
-  /** Log behind the last snapshot; what a restart replays counts again. */
-  private long bytesSinceSnapshot;
+  /** Position in the log: bytes of all entries that there were, on every member the same. */
+  private long logBytes;
+
+  /** Where the last snapshot was taken; what a restart replays counts again. */
+  private long snapshotAt;
+
+  /** A snapshot is wanted, wherever its place would be. */
+  private boolean snapshotWanted;
 
   /** The last snapshot found no room; the log keeps what it would have covered. */
   private volatile boolean postponed;
@@ -90,7 +101,7 @@ final class Applier {
       Host host,
       StateMachine machine,
       SnapshotStore snapshots,
-      long snapshotBytes,
+      SnapshotTurns turns,
       SnapshotMeta base,
       Map<Long, RaftDriver.Pending> pending,
       OnSnapshot onSnapshot,
@@ -98,13 +109,15 @@ final class Applier {
     this.host = host;
     this.machine = machine;
     this.snapshots = snapshots;
-    this.snapshotBytes = snapshotBytes;
+    this.turns = turns;
     this.pending = pending;
     this.onSnapshot = onSnapshot;
     this.onRoom = onRoom;
     this.inbox = new Mailbox<>(host.clock(), Integer.MAX_VALUE);
     this.configuration = base.getConfiguration();
     this.applied = base.getIndex();
+    this.logBytes = base.getLogBytes();
+    this.snapshotAt = logBytes;
   }
 
   void start() {
@@ -122,7 +135,7 @@ final class Applier {
   }
 
   boolean hasRoom() {
-    return waiting() < ROUNDS_MAX;
+    return waitingBytes.get() < WAITING_BYTES_MAX;
   }
 
   /** Rounds of committed entries that wait. */
@@ -132,10 +145,11 @@ final class Applier {
 
   /** Applies committed entries, now or soon. Called by the log's thread. */
   void apply(List<Entry> committed) {
-    boolean few = committed.stream().mapToLong(Entry::bytes).sum() <= AT_ONCE_BYTES_MAX;
-    if (few && undone.get() == 0) {
+    long bytes = committed.stream().mapToLong(Entry::bytes).sum();
+    if (bytes <= AT_ONCE_BYTES_MAX && undone.get() == 0) {
       applyAll(committed);
     } else {
+      waitingBytes.addAndGet(bytes);
       put(new Entries(committed));
     }
   }
@@ -188,17 +202,20 @@ final class Applier {
       while (running) {
         for (Work work : inbox.take(Duration.ofSeconds(60))) {
           switch (work) {
-            case Entries(List<Entry> entries) -> applyAll(entries);
+            case Entries(List<Entry> entries) -> {
+              applyAll(entries);
+              waitingBytes.addAndGet(-entries.stream().mapToLong(Entry::bytes).sum());
+            }
             case Restore(SnapshotMeta meta) -> restoreFrom(meta);
             case TakeSnapshot now -> {
-              bytesSinceSnapshot = snapshotBytes;
+              snapshotWanted = true;
               snapshotIfDue();
             }
             case Stop stop -> running = false;
           }
           undone.decrementAndGet();
+          onRoom.run();
         }
-        onRoom.run();
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -217,6 +234,13 @@ final class Applier {
 
   private void apply(Entry entry) {
     RaftDriver.@Nullable Pending proposed = pending.remove(entry.index());
+    if (entry.index() <= applied) { // a snapshot had it
+      if (proposed != null) {
+        LostException lost = new LostException("a snapshot took the entry's place");
+        proposed.outcomes().forEach(outcome -> outcome.completeExceptionally(lost));
+      }
+      return;
+    }
     boolean ours = proposed != null && proposed.term() == entry.term();
     switch (entry.kind()) {
       case NOOP -> {}
@@ -244,23 +268,35 @@ final class Applier {
     }
     applied = entry.index();
     lastTerm = entry.term();
-    bytesSinceSnapshot += entry.bytes();
+    logBytes += entry.bytes();
     if (proposed != null && !ours) {
       LostException lost = new LostException("another leader's entry took the place");
       proposed.outcomes().forEach(outcome -> outcome.completeExceptionally(lost));
     }
   }
 
-  private void restoreFrom(SnapshotMeta meta) throws IOException {
+  /**
+   * Starts over from an installed snapshot, or from a newer one that took its place meanwhile: then
+   * what waits is applied as far as that one does not have it.
+   */
+  private void restoreFrom(SnapshotMeta installed) throws IOException {
+    if (installed.getIndex() <= applied) {
+      return;
+    }
     SnapshotStore.Stored stored = snapshots.newest().orElseThrow();
     try (SnapshotStore.Reader reader = snapshots.read(stored.path())) {
+      SnapshotMeta meta = reader.meta();
+      if (meta.getIndex() < installed.getIndex()) {
+        throw new CorruptLogException("the snapshot at " + installed.getIndex() + " is gone");
+      }
       configuration = meta.getConfiguration();
       machine.configure(configuration);
       machine.restore(reader);
+      applied = meta.getIndex();
+      lastTerm = meta.getTerm();
+      logBytes = meta.getLogBytes();
+      snapshotAt = logBytes;
     }
-    applied = meta.getIndex();
-    lastTerm = meta.getTerm();
-    bytesSinceSnapshot = 0;
     wake();
   }
 
@@ -277,12 +313,14 @@ final class Applier {
       return;
     }
     snapshotting = true;
-    bytesSinceSnapshot = 0;
+    snapshotAt = logBytes;
+    snapshotWanted = false;
     SnapshotMeta meta =
         SnapshotMeta.newBuilder()
             .setIndex(applied)
             .setTerm(lastTerm)
             .setConfiguration(configuration)
+            .setLogBytes(logBytes)
             .build();
     StateMachine.Frozen frozen = machine.freeze();
     host.threads().start("snapshot", () -> write(meta, frozen));
@@ -291,7 +329,7 @@ final class Applier {
   private boolean snapshotDue() {
     return postponed
         ? host.clock().nanos() - postponedUntilNanos >= 0
-        : bytesSinceSnapshot >= snapshotBytes;
+        : snapshotWanted || turns.isDue(snapshotAt, logBytes, configuration);
   }
 
   private void write(SnapshotMeta meta, StateMachine.Frozen frozen) {
@@ -299,7 +337,7 @@ final class Applier {
     try {
       try (frozen;
           SnapshotStore.Writer writer = snapshots.write(temporary, meta)) {
-        frozen.writeTo(writer);
+        frozen.writeTo(new Paced(writer, host.clock()));
         writer.finish();
         snapshots.publish(temporary, meta.getIndex());
       } catch (NoRoomException e) {

@@ -211,8 +211,9 @@ public final class RaftCore {
   // --- Events ---
 
   /**
-   * Tells whether the state machine is far behind what is known to be committed, as after a restart:
-   * such a member votes and follows, but does not stand for election, because it could not serve.
+   * Tells whether the state machine is far behind what is known to be committed, as after a
+   * restart: such a member votes and follows, but does not stand for election, because it could not
+   * serve.
    */
   void behind(boolean is) {
     behind = is;

@@ -50,6 +50,9 @@ public final class RaftDriver implements CommandLog, Closeable {
   private static final int BATCH_COMMANDS_MAX = 512;
   private static final int BATCH_BYTES_MAX = 1 << 20;
 
+  /** A member so many entries behind what is known to be committed does not stand for election. */
+  private static final long LEAD_LAG_MAX = 64;
+
   /** A learner this close to the leader's log becomes a voter. */
   private static final long PROMOTION_LAG_MAX = 64;
 
@@ -190,7 +193,7 @@ public final class RaftDriver implements CommandLog, Closeable {
             host,
             machine,
             snapshots,
-            sizes.snapshotBytes(),
+            new SnapshotTurns(sizes.snapshotBytes(), self),
             base,
             pending,
             this::compact,
@@ -290,6 +293,7 @@ public final class RaftDriver implements CommandLog, Closeable {
       }
     }
     propose(proposals, at);
+    core.behind(core.commit() - applier.applied() > LEAD_LAG_MAX);
     core.tick(at);
     promoteLearner(at);
     boolean mayApply = applier.hasRoom();

@@ -6,7 +6,9 @@ import org.junit.jupiter.api.Test;
 
 class JvmMemoryTest {
 
-  /** Before: as full as the last collection said, so that a restart refused what had been accepted. */
+  /**
+   * Before: as full as the last collection said, so that a restart refused what had been accepted.
+   */
   @Test
   void theStateIsRefusedByItsOwnSizeAndNotByGarbage() {
     JvmMemory memory = new JvmMemory(1000);
