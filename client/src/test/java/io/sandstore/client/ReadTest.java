@@ -19,6 +19,7 @@ class ReadTest {
 
   private static final int BLOCK_BYTES = 64 << 10;
   private static final int BLOCKS = 8;
+  private static final Duration LIMIT = Duration.ofSeconds(8);
 
   private final byte[] content = new byte[BLOCKS * BLOCK_BYTES];
   private StandIn.LeapingClock clock;
@@ -34,7 +35,7 @@ class ReadTest {
     client =
         new SandstoreClient(
             StandIn.with(host, clock),
-            ClientConfig.of(cluster.seeds()).withBlockBytes(BLOCK_BYTES));
+            ClientConfig.of(cluster.seeds()).withBlockBytes(BLOCK_BYTES).withTimeout(LIMIT));
     try (SandFile file =
         client.open("/hot", EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT), 0644)) {
       file.write(ByteBuffer.wrap(content));
@@ -106,11 +107,11 @@ class ReadTest {
 
   @Test
   void aLongReadMayTakeLongerThanOneBlockMay() throws Exception {
-    Duration most = ClientConfig.of(cluster.seeds()).timeout().dividedBy(2);
+    Duration each = LIMIT.multipliedBy(2).dividedBy(BLOCKS); // all blocks: twice the limit
     cluster.before(
         (node, request) -> {
           if (request.getBodyCase() == Header.BodyCase.READ_BLOCK) {
-            clock.leap(most);
+            clock.leap(each);
           }
         });
     try (SandFile file = client.open("/hot", EnumSet.of(OpenFlag.O_RDONLY), 0)) {
