@@ -355,6 +355,11 @@ public final class SandstoreClient implements Closeable {
         failure = e;
       }
     }
+    try {
+      session.close();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
     connector.close();
     if (failure != null) {
       throw failure;

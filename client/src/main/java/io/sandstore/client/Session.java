@@ -3,6 +3,7 @@ package io.sandstore.client;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Host;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.CloseSession;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Header;
@@ -24,12 +25,22 @@ final class Session {
   private static final int OUTSTANDING_MAX = 512;
   private static final Duration RETRY = Duration.ofMillis(5);
 
+  /**
+   * A session is kept for a minute at least after it was used. If it is gone sooner after a request
+   * was first sent, that request was not applied; later it may have been.
+   */
+  private static final Duration KNOWN_FOR = Duration.ofSeconds(45);
+
+  private static final Duration CLOSE_LIMIT = Duration.ofSeconds(2);
+
   private final Host host;
   private final Connector connector;
   private final ReentrantLock opening = new ReentrantLock();
   private final Semaphore outstandingPermits = new Semaphore(OUTSTANDING_MAX);
   private final TreeSet<Long> outstanding = new TreeSet<>();
   private long id;
+  private long nonce;
+  private boolean closed;
   private long nextSequence = 1;
 
   Session(Host host, Connector connector) {
@@ -57,11 +68,15 @@ final class Session {
     while (true) {
       long session = open(deadline);
       long sequence = number(session, command);
+      final long sentAt = host.clock().nanos();
       try {
         Outcome outcome = send(command.build(), deadline);
         if (outcome.getFault().getErrno() == Errno.SESSION_EXPIRED) {
-          // Nothing was applied under this number: a session that knew it would have been kept.
           forget(session);
+          if (host.clock().nanos() - sentAt > KNOWN_FOR.toNanos()) {
+            throw new PosixException(
+                Errno.ETIMEDOUT, "the session ended before an answer came: it may have happened");
+          }
           continue;
         }
         if (outcome.getFault().getErrno() == Errno.EAGAIN && !deadline.passed()) {
@@ -88,11 +103,13 @@ final class Session {
   private long open(Deadline deadline) throws IOException, InterruptedException {
     opening.lockInterruptibly();
     try {
+      if (closed) {
+        throw new PosixException(Errno.EBADF, "the client is closed");
+      }
       if (id == 0) {
+        nonce = host.random().nextLong();
         Command command =
-            Command.newBuilder()
-                .setOpenSession(OpenSession.newBuilder().setNonce(host.random().nextLong()))
-                .build();
+            Command.newBuilder().setOpenSession(OpenSession.newBuilder().setNonce(nonce)).build();
         Outcome outcome = send(command, deadline);
         if (outcome.hasFault()) {
           throw PosixException.of(outcome.getFault());
@@ -100,6 +117,23 @@ final class Session {
         id = outcome.getValue();
       }
       return id;
+    } finally {
+      opening.unlock();
+    }
+  }
+
+  /** Has the cluster forget this client; if that cannot be said now, it will by itself. */
+  void close() throws InterruptedException {
+    opening.lockInterruptibly();
+    try {
+      closed = true;
+      if (id != 0) {
+        CloseSession op = CloseSession.newBuilder().setSession(id).setNonce(nonce).build();
+        id = 0;
+        send(Command.newBuilder().setCloseSession(op).build(), host.clock().deadline(CLOSE_LIMIT));
+      }
+    } catch (IOException e) {
+      // It expires.
     } finally {
       opening.unlock();
     }

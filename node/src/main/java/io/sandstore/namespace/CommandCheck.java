@@ -73,6 +73,7 @@ public final class CommandCheck {
           WRITE,
           RETAIN_ORPHANS,
           OPEN_SESSION,
+          CLOSE_SESSION,
           OP_NOT_SET ->
           false;
     };
@@ -109,6 +110,7 @@ public final class CommandCheck {
       case WRITE -> check(command.getWrite());
       case RETAIN_ORPHANS -> check(command.getRetainOrphans());
       case OPEN_SESSION -> {} // any nonce is as good as another
+      case CLOSE_SESSION -> checkId("session", command.getCloseSession().getSession());
       case ALLOCATE_BLOCKS ->
           checkCount("new blocks", command.getAllocateBlocks().getCount(), 1, ALLOCATED_MAX);
       case RAISE_BLOCK_FLOOR -> checkId("block", command.getRaiseBlockFloor().getFloor());

@@ -55,5 +55,10 @@ final class Keys {
    *
    * @param outcomes how many of its requests are remembered
    */
-  record Session(long nonce, long usedMs, long acknowledgedBelow, int outcomes) {}
+  record Session(long nonce, long usedMs, long acknowledgedBelow, int outcomes) {
+    /** True if no request came under it yet, so that nothing is lost with it. */
+    boolean isUnused() {
+      return acknowledgedBelow == 0 && outcomes == 0;
+    }
+  }
 }

@@ -59,7 +59,7 @@ public final class Namespace implements StateMachine {
   final FrozenMap<Long, Long> orphans = new FrozenMap<>(Weights::orphan);
   private final Queries queries = new Queries(this);
   private boolean staged;
-  long nowMs;
+  ClusterTime time = ClusterTime.UNKNOWN;
 
   /** As of the last batch. */
   private volatile long heapBytes;
@@ -89,7 +89,7 @@ public final class Namespace implements StateMachine {
     List<Long> garbage;
     lock.writeLock().lock();
     try {
-      nowMs = Math.max(nowMs, batch.getTimeMs());
+      time = time.after(batch);
       for (Command command : batch.getCommandsList()) {
         outcomes.add(apply(command));
       }
@@ -134,7 +134,7 @@ public final class Namespace implements StateMachine {
       if (command.getSession() == 0) {
         return execute(command);
       }
-      return sessions.admit(command, nowMs).orElseGet(() -> executeOnce(command));
+      return sessions.admit(command, time.ageMs()).orElseGet(() -> executeOnce(command));
     } catch (Refused refused) {
       return fault(refused);
     }
@@ -177,13 +177,20 @@ public final class Namespace implements StateMachine {
       case RETAIN_ORPHANS -> {
         for (long inode : command.getRetainOrphans().getInodesList()) {
           if (orphans.get(inode) != null) {
-            orphans.put(inode, nowMs);
+            orphans.put(inode, time.ageMs());
           }
         }
         yield Outcome.getDefaultInstance();
       }
-      case OPEN_SESSION -> value(sessions.open(command.getOpenSession().getNonce(), nowMs));
-      case ALLOCATE_BLOCKS -> value(blocks.allocate(command.getAllocateBlocks().getCount()));
+      case OPEN_SESSION -> 
+          value(sessions.open(command.getOpenSession().getNonce(), time.ageMs()));
+      case CLOSE_SESSION -> {
+        var op = command.getCloseSession();
+        sessions.close(op.getSession(), op.getNonce());
+        yield Outcome.getDefaultInstance();
+      }
+      case ALLOCATE_BLOCKS ->
+          value(blocks.allocate(command.getAllocateBlocks().getCount()));
       case RAISE_BLOCK_FLOOR -> {
         blocks.raiseFloor(command.getRaiseBlockFloor().getFloor());
         yield value(blocks.floor);
@@ -229,7 +236,7 @@ public final class Namespace implements StateMachine {
       throw new Refused(Errno.ENOENT, "no such file: " + place.name());
     }
     return attributes(
-        tree.create(place, FileType.REGULAR, op.getMode(), op.getUid(), op.getGid(), "", nowMs));
+        tree.create(place, FileType.REGULAR, op.getMode(), op.getUid(), op.getGid(), "", time.dateMs()));
   }
 
   private Outcome make(
@@ -238,7 +245,7 @@ public final class Namespace implements StateMachine {
     if (place.inode().isPresent()) {
       throw new Refused(Errno.EEXIST, (place.isBase() ? "/" : place.name()) + " exists");
     }
-    return attributes(tree.create(place, type, mode, uid, gid, target, nowMs));
+    return attributes(tree.create(place, type, mode, uid, gid, target, time.dateMs()));
   }
 
   private Outcome unlink(Location location) {
@@ -248,7 +255,7 @@ public final class Namespace implements StateMachine {
       throw new Refused(Errno.EISDIR, place.name() + " is a directory");
     }
     tree.dentries.remove(place.key());
-    tree.touch(place.directory().id(), 0, nowMs);
+    tree.touch(place.directory().id(), 0, time.dateMs());
     drop(inode);
     return Outcome.getDefaultInstance();
   }
@@ -256,10 +263,10 @@ public final class Namespace implements StateMachine {
   /** Takes a name from a file; without names it stays for those that have it open. */
   private void drop(Inode inode) {
     if (inode.links() > 1) {
-      tree.inodes.put(inode.id(), inode.withLinks(inode.links() - 1, nowMs));
+      tree.inodes.put(inode.id(), inode.withLinks(inode.links() - 1, time.dateMs()));
     } else if (inode.isRegular()) {
-      tree.inodes.put(inode.id(), inode.withLinks(0, nowMs));
-      orphans.put(inode.id(), nowMs);
+      tree.inodes.put(inode.id(), inode.withLinks(0, time.dateMs()));
+      orphans.put(inode.id(), time.ageMs());
     } else {
       tree.inodes.remove(inode.id());
     }
@@ -284,7 +291,7 @@ public final class Namespace implements StateMachine {
     }
     tree.dentries.remove(place.key());
     tree.inodes.remove(inode.id());
-    tree.touch(place.directory().id(), -1, nowMs);
+    tree.touch(place.directory().id(), -1, time.dateMs());
     tree.directories--;
   }
 
@@ -310,12 +317,12 @@ public final class Namespace implements StateMachine {
     }
     tree.dentries.remove(from.key());
     tree.link(to.key(), moved.id());
-    Inode result = moved.movedTo(to.directory().id(), nowMs);
+    Inode result = moved.movedTo(to.directory().id(), time.dateMs());
     tree.inodes.put(moved.id(), result);
     int directory = moved.isDirectory() ? 1 : 0;
     boolean elsewhere = from.directory().id() != to.directory().id();
-    tree.touch(from.directory().id(), elsewhere ? -directory : 0, nowMs);
-    tree.touch(to.directory().id(), elsewhere ? directory : 0, nowMs);
+    tree.touch(from.directory().id(), elsewhere ? -directory : 0, time.dateMs());
+    tree.touch(to.directory().id(), elsewhere ? directory : 0, time.dateMs());
     return attributes(result);
   }
 
@@ -351,7 +358,7 @@ public final class Namespace implements StateMachine {
             op.hasGid() ? op.getGid() : inode.gid(),
             op.hasAtimeMs() ? op.getAtimeMs() : inode.atimeMs(),
             op.hasMtimeMs() ? op.getMtimeMs() : inode.mtimeMs(),
-            nowMs);
+            time.dateMs());
     tree.inodes.put(inode.id(), changed);
     return attributes(changed);
   }
@@ -366,7 +373,7 @@ public final class Namespace implements StateMachine {
     if (size < inode.size()) {
       extents.cut(inode.id(), size, Long.MAX_VALUE);
     }
-    Inode resized = inode.withContent(size, nowMs);
+    Inode resized = inode.withContent(size, time.dateMs());
     tree.inodes.put(inode.id(), resized);
     return resized;
   }
@@ -400,7 +407,7 @@ public final class Namespace implements StateMachine {
       extents.insert(inode.id(), offset, new Keys.Run(inline, block, 0));
       size = Math.max(size, offset + inline);
     }
-    Inode written = inode.withContent(size, nowMs);
+    Inode written = inode.withContent(size, time.dateMs());
     tree.inodes.put(inode.id(), written);
     return Outcome.newBuilder().setAttributes(written.attributes()).setValue(base).build();
   }
@@ -490,6 +497,16 @@ public final class Namespace implements StateMachine {
   /** Which of these files have no name any more and would be removed unless retained. */
   public List<Long> orphansAmong(List<Long> inodes) {
     return reading(n -> inodes.stream().filter(inode -> n.orphans.get(inode) != null).toList());
+  }
+
+  /** The cluster's age, by which it says when something was used: no wall clock moves it. */
+  public long ageMs() {
+    return reading(n -> n.time.ageMs());
+  }
+
+  /** Clients that are remembered. */
+  public int sessionCount() {
+    return reading(n -> n.sessions.sessions.live.size());
   }
 
   /** True if a {@code ReapOrphans} with this time would do something. */

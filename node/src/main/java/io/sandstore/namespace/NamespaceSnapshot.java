@@ -50,17 +50,18 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
   }
 
   private static NamespaceHeader header(Namespace namespace) {
-    return NamespaceHeader.newBuilder()
+    NamespaceHeader.Builder header =
+        NamespaceHeader.newBuilder()
         .setNextInode(namespace.tree.nextInode)
         .setNextBlock(namespace.blocks.next)
         .setBlockFloor(namespace.blocks.floor)
         .setNextSession(namespace.sessions.next)
-        .setTimeMs(namespace.nowMs)
-        .setInodes(namespace.tree.inodes.live.size())
-        .setDentries(namespace.tree.dentries.live.size())
-        .setExtents(namespace.extents.runs.live.size())
-        .setBlocks(namespace.blocks.blocks.live.size())
-        .build();
+            .setInodes(namespace.tree.inodes.live.size())
+            .setDentries(namespace.tree.dentries.live.size())
+            .setExtents(namespace.extents.runs.live.size())
+            .setBlocks(namespace.blocks.blocks.live.size());
+    namespace.time.writeTo(header);
+    return header.build();
   }
 
   /** Inodes are read before the names that share their keys. */

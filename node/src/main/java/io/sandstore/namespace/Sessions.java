@@ -6,6 +6,7 @@ import io.sandstore.wire.Command;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Outcome;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -13,11 +14,23 @@ import java.util.Optional;
 /**
  * Who asked what, and what the answer was, so that a request that comes twice is applied once (6.3
  * of Ongaro's thesis). Both the clients and the answers kept for each are bounded.
+ *
+ * <p>A session ends when its client says so, when it was silent for long, and when it is in the way
+ * of a new one: first those that never did anything, then those that were idle for {@link #IDLE_MS},
+ * the longest first. Whoever was active since is kept: its client may still repeat a request under
+ * its number, and must not have it applied twice. So {@link #SESSIONS_MAX} clients can be active
+ * within a minute, and no number of others keeps a new one out.
  */
 final class Sessions {
 
   static final int SESSIONS_MAX = 100_000;
   static final int OUTCOMES_MAX = 1024;
+
+  /** Of the cluster's age. Clients repeat a request for less, see client.Session. */
+  static final long IDLE_MS = 60_000;
+
+  /** So many make room at a time, which bounds what that costs each new one. */
+  private static final int ROOM = 1000;
 
   final FrozenMap<Long, Keys.Session> sessions = new FrozenMap<>(Weights::session);
   final FrozenMap<Keys.Request, ByteString> outcomes = new FrozenMap<>(Weights::outcome);
@@ -31,11 +44,40 @@ final class Sessions {
       }
     }
     if (sessions.live.size() >= SESSIONS_MAX) {
+      makeRoom(nowMs);
+    }
+    if (sessions.live.size() >= SESSIONS_MAX) {
       throw new Refused(Errno.EAGAIN, "too many clients");
     }
     long id = next++;
     sessions.put(id, new Keys.Session(nonce, nowMs, 0, 0));
     return id;
+  }
+
+  private void makeRoom(long nowMs) {
+    sessions.live.entrySet().stream()
+        .filter(e -> e.getValue().isUnused() || nowMs - e.getValue().usedMs() >= IDLE_MS)
+        .sorted(
+            Comparator.comparing((Map.Entry<Long, Keys.Session> e) -> !e.getValue().isUnused())
+                .thenComparing(e -> e.getValue().usedMs())
+                .thenComparing(Map.Entry::getKey))
+        .limit(ROOM)
+        .map(Map.Entry::getKey)
+        .toList()
+        .forEach(this::end);
+  }
+
+  /** Forgets a client that says it is done; another one cannot say so for it. */
+  void close(long id, long nonce) {
+    Keys.Session session = sessions.get(id);
+    if (session != null && session.nonce() == nonce) {
+      end(id);
+    }
+  }
+
+  private void end(long id) {
+    sessions.remove(id);
+    forget(id, 0, Long.MAX_VALUE);
   }
 
   /** The answer that this request got before, if any. */
@@ -95,10 +137,7 @@ final class Sessions {
             .filter(entry -> entry.getValue().usedMs() < unusedSinceMs)
             .map(Map.Entry::getKey)
             .toList();
-    for (long id : old) {
-      sessions.remove(id);
-      forget(id, 0, Long.MAX_VALUE);
-    }
+    old.forEach(this::end);
   }
 
   boolean anyUnusedSince(long timeMs) {

@@ -294,7 +294,7 @@ final class SnapshotLoader {
         namespace.blocks.next = h.getNextBlock();
         namespace.blocks.floor = h.getBlockFloor();
         namespace.sessions.next = h.getNextSession();
-        namespace.nowMs = h.getTimeMs();
+        namespace.time = ClusterTime.of(h);
       }
       case INODE -> {
         InodeRecord r = record.getInode();

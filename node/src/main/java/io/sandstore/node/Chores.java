@@ -35,6 +35,7 @@ final class Chores {
   private final BlockHolds holds;
   private final NodeConfig config;
   private final ArrayDeque<Sample> samples = new ArrayDeque<>();
+  private final Age age = new Age();
   private volatile boolean running = true;
 
   Chores(
@@ -50,6 +51,21 @@ final class Chores {
     this.namespace = namespace;
     this.holds = holds;
     this.config = config;
+  }
+
+  /** The cluster's age now, though nothing may have been applied for a while. */
+  private final class Age {
+    private long knownMs;
+    private long knownAtNanos;
+
+    long millis() {
+      long known = namespace.ageMs();
+      if (known != knownMs) {
+        knownMs = known;
+        knownAtNanos = clock.nanos();
+      }
+      return knownMs + Duration.ofNanos(clock.nanos() - knownAtNanos).toMillis();
+    }
   }
 
   void run() {
@@ -101,7 +117,7 @@ final class Chores {
   }
 
   private void reapOrphans() throws IOException, InterruptedException {
-    long before = clock.millis() - config.orphanGrace().toMillis();
+    long before = age.millis() - config.orphanGrace().toMillis();
     while (namespace.anyOrphanUnusedSince(before)) {
       propose(
           Command.newBuilder().setReapOrphans(ReapOrphans.newBuilder().setUnusedSinceMs(before)));
@@ -109,7 +125,7 @@ final class Chores {
   }
 
   private void expireSessions() throws IOException, InterruptedException {
-    long before = clock.millis() - config.sessionTtl().toMillis();
+    long before = age.millis() - config.sessionTtl().toMillis();
     if (namespace.anySessionUnusedSince(before)) {
       propose(
           Command.newBuilder()

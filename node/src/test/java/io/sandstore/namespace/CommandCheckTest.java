@@ -9,6 +9,7 @@ import io.sandstore.wire.AddHolder;
 import io.sandstore.wire.AllocateBlocks;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Batch;
+import io.sandstore.wire.CloseSession;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Create;
@@ -99,8 +100,15 @@ class CommandCheckTest {
             .setRetainOrphans(RetainOrphans.newBuilder().addInodes(FILE).setLowestBlock(1))
             .build(),
         Command.newBuilder().setOpenSession(OpenSession.newBuilder().setNonce(1)).build(),
-        Command.newBuilder().setAllocateBlocks(AllocateBlocks.newBuilder().setCount(3)).build(),
-        Command.newBuilder().setRaiseBlockFloor(RaiseBlockFloor.newBuilder().setFloor(2)).build(),
+        Command.newBuilder()
+            .setCloseSession(CloseSession.newBuilder().setSession(1).setNonce(1))
+            .build(),
+        Command.newBuilder()
+            .setAllocateBlocks(AllocateBlocks.newBuilder().setCount(3))
+            .build(),
+        Command.newBuilder()
+            .setRaiseBlockFloor(RaiseBlockFloor.newBuilder().setFloor(2))
+            .build(),
         Command.newBuilder()
             .setAddHolder(AddHolder.newBuilder().setSlot(0).setMember(7).addBlocks(1))
             .build(),

@@ -94,6 +94,10 @@ final class Applier {
   private volatile long postponedUntilNanos;
 
   private volatile long applied;
+
+  /** When the last batch was applied. */
+  private volatile long appliedBatchNanos;
+
   private volatile boolean snapshotting;
   private volatile boolean running = true;
 
@@ -118,6 +122,7 @@ final class Applier {
     this.applied = base.getIndex();
     this.logBytes = base.getLogBytes();
     this.snapshotAt = logBytes;
+    this.appliedBatchNanos = host.clock().nanos();
   }
 
   void start() {
@@ -172,6 +177,11 @@ final class Applier {
 
   long applied() {
     return applied;
+  }
+
+  /** When the last batch was applied here, or this process began; of the monotonic clock. */
+  long appliedBatchNanos() {
+    return appliedBatchNanos;
   }
 
   long snapshotsTaken() {
@@ -250,6 +260,7 @@ final class Applier {
       }
       case COMMANDS -> {
         long began = host.clock().nanos();
+        appliedBatchNanos = began;
         Batch batch = RaftDriver.parse(entry);
         List<Outcome> outcomes = machine.apply(entry.index(), batch);
         applied = entry.index();

@@ -122,6 +122,7 @@ public final class RaftDriver implements CommandLog, Closeable {
   private final RaftCore core;
   private final Applier applier;
   private final Mailbox<Event> inbox;
+  private final Elapsed elapsed = new Elapsed();
   private final Map<Long, Pending> pending = new ConcurrentHashMap<>();
   private final Map<Long, CompletableFuture<Long>> barriers = new ConcurrentHashMap<>();
 
@@ -331,7 +332,8 @@ public final class RaftDriver implements CommandLog, Closeable {
 
   private void propose(
       Batch.Builder batch, List<CompletableFuture<Outcome>> outcomes, long askedNanos, long at) {
-    byte[] data = batch.setTimeMs(clock.millis()).build().toByteArray();
+    long sinceLast = elapsed.millis(core.term(), applier.appliedBatchNanos(), at);
+    byte[] data = batch.setTimeMs(clock.millis()).setElapsedMs(sinceLast).build().toByteArray();
     long index = core.propose(List.of(data), at);
     if (index == 0) {
       outcomes.forEach(outcome -> outcome.completeExceptionally(notLeader()));

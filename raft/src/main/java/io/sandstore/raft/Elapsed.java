@@ -1,0 +1,28 @@
+package io.sandstore.raft;
+
+/**
+ * How much time passed since the batch before this one, by this machine's monotonic clock: what is
+ * measured for one batch is not measured again for the next, and nothing is rounded away.
+ */
+final class Elapsed {
+
+  private static final long MILLI = 1_000_000;
+
+  private long term;
+  private long untilNanos;
+
+  /**
+   * @param newTerm of the batch that is proposed now
+   * @param appliedNanos when the last batch of another leader was applied here: for the first one
+   *     of a term. Up to that moment its leader has measured, or nobody has.
+   */
+  long millis(long newTerm, long appliedNanos, long nowNanos) {
+    if (newTerm != term) {
+      term = newTerm;
+      untilNanos = appliedNanos;
+    }
+    long millis = Math.max(0, nowNanos - untilNanos) / MILLI;
+    untilNanos += millis * MILLI;
+    return millis;
+  }
+}
