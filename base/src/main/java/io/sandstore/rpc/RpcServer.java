@@ -66,6 +66,11 @@ public final class RpcServer implements Closeable {
 
     /** Takes a message that has no answer. Must not block. */
     void receive(Header message);
+
+    /** What answers the requests of one more connection. */
+    default Handler forLink() {
+      return this;
+    }
   }
 
   private final Host host;
@@ -282,6 +287,7 @@ public final class RpcServer implements Closeable {
   private void takeRequests(Guest guest) throws IOException {
     Link link = guest.link;
     Semaphore inFlight = new Semaphore(IN_FLIGHT_PER_LINK);
+    Handler own = handler.forLink();
     Frame frame;
     while ((frame = link.receive()) != null) {
       guest.heardAt = host.clock().nanos();
@@ -305,7 +311,7 @@ public final class RpcServer implements Closeable {
               "request",
               () -> {
                 try {
-                  answer(link, request);
+                  answer(link, request, own);
                 } finally {
                   guest.heardAt = host.clock().nanos();
                   guest.answering.decrementAndGet();
@@ -316,10 +322,10 @@ public final class RpcServer implements Closeable {
     }
   }
 
-  private void answer(Link link, Frame request) {
+  private void answer(Link link, Frame request, Handler own) {
     long id = request.header().getId();
     try (request;
-        Frame answer = handle(link, request)) {
+        Frame answer = handle(link, request, own)) {
       Header.Builder header = answer.header().toBuilder().setId(id);
       Header sealed = Payloads.seal(header, answer.payload()).build();
       link.send(new Frame(sealed, answer.payload(), answer.region(), () -> {}));
@@ -328,7 +334,7 @@ public final class RpcServer implements Closeable {
     }
   }
 
-  private Frame handle(Link link, Frame request) {
+  private Frame handle(Link link, Frame request, Handler own) {
     try {
       Payloads.verify(request, link.remote());
       // A little less than the caller waits, so that it hears what came of it.
@@ -336,7 +342,7 @@ public final class RpcServer implements Closeable {
       Deadline deadline =
           host.clock()
               .deadline(Duration.ofMillis(Math.min(limitMs * 9 / 10, DEADLINE_MAX.toMillis())));
-      return handler.handle(request.header(), request.payload(), deadline);
+      return own.handle(request.header(), request.payload(), deadline);
     } catch (PosixException e) {
       return fault(e.fault());
     } catch (LostException e) {

@@ -17,8 +17,9 @@ import io.sandstore.wire.NamespaceHeader;
  *       forth. After a time without any leader the date is late by that time, for as long.
  *   <li>The <b>age</b>, which decides how long ago something was used. It is the sum of what
  *       leaders measured with their monotonic clocks between two batches, so that no wall clock
- *       moves it: it never goes back, never runs ahead of real time by more than those clocks run
- *       fast, and stands still while nobody leads (nobody could have used anything then either).
+ *       moves it: it never goes back, stands still while nobody leads (nobody could have used
+ *       anything then either), and runs ahead of real time by no more than those clocks run fast
+ *       and, at a change of leaders, by what the new one had not applied yet.
  * </ul>
  *
  * <p>Batches of releases before 0.2 have no measured time. For those both times are what they were
@@ -73,15 +74,10 @@ record ClusterTime(long dateMs, long ageMs, long strayedBy, long strayedMs) {
 
   static ClusterTime of(NamespaceHeader header) {
     long age = header.hasAgeMs() ? header.getAgeMs() : header.getTimeMs();
-    return new ClusterTime(
-        header.getTimeMs(), age, header.getStrayedByMs(), header.getStrayedMs());
+    return new ClusterTime(header.getTimeMs(), age, header.getStrayedByMs(), header.getStrayedMs());
   }
 
   void writeTo(NamespaceHeader.Builder header) {
-    header
-        .setTimeMs(dateMs)
-        .setAgeMs(ageMs)
-        .setStrayedByMs(strayedBy)
-        .setStrayedMs(strayedMs);
+    header.setTimeMs(dateMs).setAgeMs(ageMs).setStrayedByMs(strayedBy).setStrayedMs(strayedMs);
   }
 }

@@ -182,15 +182,13 @@ public final class Namespace implements StateMachine {
         }
         yield Outcome.getDefaultInstance();
       }
-      case OPEN_SESSION -> 
-          value(sessions.open(command.getOpenSession().getNonce(), time.ageMs()));
+      case OPEN_SESSION -> value(sessions.open(command.getOpenSession().getNonce(), time.ageMs()));
       case CLOSE_SESSION -> {
         var op = command.getCloseSession();
         sessions.close(op.getSession(), op.getNonce());
         yield Outcome.getDefaultInstance();
       }
-      case ALLOCATE_BLOCKS ->
-          value(blocks.allocate(command.getAllocateBlocks().getCount()));
+      case ALLOCATE_BLOCKS -> value(blocks.allocate(command.getAllocateBlocks().getCount()));
       case RAISE_BLOCK_FLOOR -> {
         blocks.raiseFloor(command.getRaiseBlockFloor().getFloor());
         yield value(blocks.floor);
@@ -236,7 +234,8 @@ public final class Namespace implements StateMachine {
       throw new Refused(Errno.ENOENT, "no such file: " + place.name());
     }
     return attributes(
-        tree.create(place, FileType.REGULAR, op.getMode(), op.getUid(), op.getGid(), "", time.dateMs()));
+        tree.create(
+            place, FileType.REGULAR, op.getMode(), op.getUid(), op.getGid(), "", time.dateMs()));
   }
 
   private Outcome make(

@@ -52,10 +52,10 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
   private static NamespaceHeader header(Namespace namespace) {
     NamespaceHeader.Builder header =
         NamespaceHeader.newBuilder()
-        .setNextInode(namespace.tree.nextInode)
-        .setNextBlock(namespace.blocks.next)
-        .setBlockFloor(namespace.blocks.floor)
-        .setNextSession(namespace.sessions.next)
+            .setNextInode(namespace.tree.nextInode)
+            .setNextBlock(namespace.blocks.next)
+            .setBlockFloor(namespace.blocks.floor)
+            .setNextSession(namespace.sessions.next)
             .setInodes(namespace.tree.inodes.live.size())
             .setDentries(namespace.tree.dentries.live.size())
             .setExtents(namespace.extents.runs.live.size())

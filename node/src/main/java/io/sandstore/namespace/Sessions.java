@@ -16,10 +16,10 @@ import java.util.Optional;
  * of Ongaro's thesis). Both the clients and the answers kept for each are bounded.
  *
  * <p>A session ends when its client says so, when it was silent for long, and when it is in the way
- * of a new one: first those that never did anything, then those that were idle for {@link #IDLE_MS},
- * the longest first. Whoever was active since is kept: its client may still repeat a request under
- * its number, and must not have it applied twice. So {@link #SESSIONS_MAX} clients can be active
- * within a minute, and no number of others keeps a new one out.
+ * of a new one: first those that never did anything, then those that were idle for {@link
+ * #IDLE_MS}, the longest first. Whoever was active since is kept: its client may still repeat a
+ * request under its number, and must not have it applied twice. So {@link #SESSIONS_MAX} clients
+ * can be active within a minute, and no number of others keeps a new one out.
  */
 final class Sessions {
 

@@ -92,6 +92,32 @@ final class Requests implements RpcServer.Handler {
     }
   }
 
+  /** What one connection asks: it opens sessions only so fast. */
+  @Override
+  public RpcServer.Handler forLink() {
+    SessionRate rate = new SessionRate(host.clock());
+    return new RpcServer.Handler() {
+      @Override
+      public HelloReply hello(Hello hello) throws PosixException {
+        return Requests.this.hello(hello);
+      }
+
+      @Override
+      public Frame handle(Header request, ByteBuffer payload, Deadline deadline)
+          throws IOException, InterruptedException {
+        if (isFromClient(request) && request.getMutate().getCommand().hasOpenSession()) {
+          rate.take();
+        }
+        return Requests.this.handle(request, payload, deadline);
+      }
+
+      @Override
+      public void receive(Header message) {
+        Requests.this.receive(message);
+      }
+    };
+  }
+
   private static String operation(Header request) {
     Enum<?> name =
         switch (request.getBodyCase()) {

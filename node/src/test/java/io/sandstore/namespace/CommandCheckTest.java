@@ -103,12 +103,8 @@ class CommandCheckTest {
         Command.newBuilder()
             .setCloseSession(CloseSession.newBuilder().setSession(1).setNonce(1))
             .build(),
-        Command.newBuilder()
-            .setAllocateBlocks(AllocateBlocks.newBuilder().setCount(3))
-            .build(),
-        Command.newBuilder()
-            .setRaiseBlockFloor(RaiseBlockFloor.newBuilder().setFloor(2))
-            .build(),
+        Command.newBuilder().setAllocateBlocks(AllocateBlocks.newBuilder().setCount(3)).build(),
+        Command.newBuilder().setRaiseBlockFloor(RaiseBlockFloor.newBuilder().setFloor(2)).build(),
         Command.newBuilder()
             .setAddHolder(AddHolder.newBuilder().setSlot(0).setMember(7).addBlocks(1))
             .build(),

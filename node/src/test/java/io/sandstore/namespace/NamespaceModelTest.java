@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.fail;
 import com.google.protobuf.ByteString;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Batch;
+import io.sandstore.wire.CloseSession;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Create;
@@ -16,9 +17,11 @@ import io.sandstore.wire.Lookup;
 import io.sandstore.wire.Member;
 import io.sandstore.wire.Merge;
 import io.sandstore.wire.Mkdir;
+import io.sandstore.wire.OpenSession;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.Query;
 import io.sandstore.wire.ReadDirectory;
+import io.sandstore.wire.ReapOrphans;
 import io.sandstore.wire.Rename;
 import io.sandstore.wire.Rmdir;
 import io.sandstore.wire.SetAttributes;
@@ -32,6 +35,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -44,6 +48,8 @@ class NamespaceModelTest {
 
   private static final int SEEDS = Integer.getInteger("model.seeds", 1500);
   private static final int OPERATIONS = 60;
+  private static final long NOW_MS = 1_700_000_000_000L;
+  private static final long YEAR_MS = 365L * 24 * 3_600_000;
 
   // --- Operations ---
 
@@ -67,6 +73,15 @@ class NamespaceModelTest {
     /** Nothing that anybody can see changes, whether the pieces are still the file's or not. */
     record Melt(String path, boolean stale) implements Op {}
 
+    /** The client goes and comes back under another session. */
+    record Reopen() implements Op {}
+
+    /** The leader's clock is so much off from now on, for less than it takes to be believed. */
+    record Jump(long ms) implements Op {}
+
+    /** Nobody has anything open: files without a name go, and their blocks. */
+    record Reap() implements Op {}
+
     /** The whole state goes through a snapshot, which must change nothing. */
     record Reload() implements Op {}
   }
@@ -83,7 +98,7 @@ class NamespaceModelTest {
 
   private static Op generate(Random r) {
     String path = PATHS[r.nextInt(PATHS.length)];
-    return switch (r.nextInt(13)) {
+    return switch (r.nextInt(16)) {
       case 0, 1, 2 -> new Op.Mk(path);
       case 3, 4 -> new Op.New(path, r.nextInt(3) == 0, r.nextInt(3) == 0);
       case 5 -> new Op.Rm(path);
@@ -92,6 +107,9 @@ class NamespaceModelTest {
       case 8, 9 -> new Op.Put(path, r.nextInt(30), "x" + r.nextInt(1000), r.nextBoolean());
       case 12 -> new Op.Melt(path, r.nextInt(4) == 0);
       case 10 -> r.nextBoolean() ? new Op.Cut(path, r.nextInt(40)) : new Op.Reload();
+      case 11 -> new Op.Reopen();
+      case 14 -> new Op.Jump(r.nextBoolean() ? 0 : r.nextLong(-YEAR_MS, YEAR_MS));
+      case 13 -> new Op.Reap();
       default -> new Op.Ls(path);
     };
   }
@@ -191,33 +209,71 @@ class NamespaceModelTest {
   private static final class Subject {
     private final Memory memory = new Memory();
     private Namespace namespace = new Namespace(memory);
+    private long session;
+    private long nonce;
     private long sequence;
     private long index;
+    private long clockOffMs;
 
     Subject() {
       namespace.configure(
           Configuration.newBuilder().addMembers(Member.newBuilder().setId(7).setName("n")).build());
-      apply(
-          Command.newBuilder()
-              .setOpenSession(io.sandstore.wire.OpenSession.newBuilder().setNonce(1)));
+      open();
+    }
+
+    private void open() {
+      OpenSession open = OpenSession.newBuilder().setNonce(++nonce).build();
+      session = apply(Command.newBuilder().setOpenSession(open)).getValue();
+      sequence = 0;
+    }
+
+    private String reopen() {
+      CloseSession close =
+          CloseSession.newBuilder().setSession(session).setNonce(nonce).build();
+      apply(Command.newBuilder().setCloseSession(close));
+      if (namespace.sessionCount() != 0) {
+        return "still there";
+      }
+      open();
+      return "OK";
+    }
+
+    private String jump(long ms) {
+      clockOffMs = ms;
+      return "OK";
+    }
+
+    private String reap() {
+      ReapOrphans all = ReapOrphans.newBuilder().setUnusedSinceMs(namespace.ageMs() + 5).build();
+      apply(Command.newBuilder().setReapOrphans(all));
+      Set<Long> referenced = Set.copyOf(namespace.blocksAfter(0, Integer.MAX_VALUE));
+      return memory.blocks.keySet().equals(referenced) ? "OK" : "garbage";
     }
 
     private Outcome apply(Command.Builder command) {
-      boolean opening = command.hasOpenSession();
+      boolean unnumbered = command.hasOpenSession() || command.hasCloseSession();
       Command numbered =
-          opening
+          unnumbered
               ? command.build()
               : command
-                  .setSession(1)
+                  .setSession(session)
                   .setSequence(++sequence)
                   .setAcknowledgedBelow(sequence)
                   .build();
-      Batch batch = Batch.newBuilder().setTimeMs(++index).addCommands(numbered).build();
+      Batch batch =
+          Batch.newBuilder()
+              .setTimeMs(NOW_MS + ++index + (index > 2 ? clockOffMs : 0))
+              .setElapsedMs(1)
+              .addCommands(numbered)
+              .build();
       Outcome first = namespace.apply(index, batch).getFirst();
       Outcome second = namespace.apply(++index, batch).getFirst();
       if (!first.equals(second)) {
         throw new AssertionError(
             "a retry of " + numbered + " answers " + second + " after " + first);
+      }
+      if (Math.abs(first.getAttributes().getCtimeMs() - NOW_MS) > 20_000 && first.hasAttributes()) {
+        throw new AssertionError("dated by a clock that jumped: " + first.getAttributes());
       }
       return first;
     }
@@ -261,6 +317,9 @@ class NamespaceModelTest {
                         .setSetAttributes(
                             SetAttributes.newBuilder().setLocation(at(o.path)).setSize(o.size))));
         case Op.Ls o -> ls(o.path);
+        case Op.Reopen o -> reopen();
+        case Op.Jump o -> jump(o.ms);
+        case Op.Reap o -> reap();
         case Op.Reload o -> reload();
         case Op.Melt o -> melt(o);
       };
@@ -492,6 +551,9 @@ class NamespaceModelTest {
           case Op.Put o -> write(o);
           case Op.Cut o -> cut(o);
           case Op.Ls o -> list(o.path);
+          case Op.Reopen o -> "OK";
+          case Op.Jump o -> "OK";
+          case Op.Reap o -> "OK";
           case Op.Reload o -> "OK";
           case Op.Melt o -> {
             require(o.path);

@@ -35,8 +35,7 @@ class SessionsTest {
   }
 
   private Outcome open(long nonce) {
-    return apply(
-        Command.newBuilder().setOpenSession(OpenSession.newBuilder().setNonce(nonce)), 0);
+    return apply(Command.newBuilder().setOpenSession(OpenSession.newBuilder().setNonce(nonce)), 0);
   }
 
   private Outcome mkdir(long session, long sequence, String path) {
@@ -45,8 +44,7 @@ class SessionsTest {
             .setSession(session)
             .setSequence(sequence)
             .setAcknowledgedBelow(sequence)
-            .setMkdir(
-                Mkdir.newBuilder().setLocation(Location.newBuilder().setPath(path))),
+            .setMkdir(Mkdir.newBuilder().setLocation(Location.newBuilder().setPath(path))),
         0);
   }
 
