@@ -59,7 +59,7 @@ final class Sessions {
         .filter(e -> e.getValue().isUnused() || nowMs - e.getValue().usedMs() >= IDLE_MS)
         .sorted(
             Comparator.comparing((Map.Entry<Long, Keys.Session> e) -> !e.getValue().isUnused())
-                .thenComparing(e -> e.getValue().usedMs())
+                .thenComparingLong(e -> e.getValue().usedMs())
                 .thenComparing(Map.Entry::getKey))
         .limit(ROOM)
         .map(Map.Entry::getKey)
