@@ -228,8 +228,7 @@ class NamespaceModelTest {
     }
 
     private String reopen() {
-      CloseSession close =
-          CloseSession.newBuilder().setSession(session).setNonce(nonce).build();
+      CloseSession close = CloseSession.newBuilder().setSession(session).setNonce(nonce).build();
       apply(Command.newBuilder().setCloseSession(close));
       if (namespace.sessionCount() != 0) {
         return "still there";

@@ -52,8 +52,7 @@ class ClockJumpTest {
           assertThat(cluster.inspections())
               .as("the space of a removed file is given back")
               .allMatch(node -> node.namespace().blocksAfter(0, 1).isEmpty());
-          assertThat(cluster.inspections())
-              .allMatch(node -> node.namespace().sessionCount() == 1);
+          assertThat(cluster.inspections()).allMatch(node -> node.namespace().sessionCount() == 1);
           host.clock().sleep(Duration.ofMinutes(12));
           assertThat(cluster.inspections())
               .as("a silent session expires")
