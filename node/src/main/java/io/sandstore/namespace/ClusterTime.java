@@ -77,7 +77,11 @@ record ClusterTime(long dateMs, long ageMs, long strayedBy, long strayedMs) {
     return new ClusterTime(header.getTimeMs(), age, header.getStrayedByMs(), header.getStrayedMs());
   }
 
+  /** An age that is the date needs no field: so a state as old releases had it reads as it did. */
   void writeTo(NamespaceHeader.Builder header) {
-    header.setTimeMs(dateMs).setAgeMs(ageMs).setStrayedByMs(strayedBy).setStrayedMs(strayedMs);
+    header.setTimeMs(dateMs).setStrayedByMs(strayedBy).setStrayedMs(strayedMs);
+    if (ageMs != dateMs) {
+      header.setAgeMs(ageMs);
+    }
   }
 }
