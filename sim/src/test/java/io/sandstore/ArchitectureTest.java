@@ -127,7 +127,8 @@ class ArchitectureTest {
   void theCoreOfRaftIsPure() {
     classes()
         .that()
-        .haveSimpleName("RaftCore")
+        .haveNameMatching(
+            "io\\.sandstore\\.raft\\.(RaftCore|Leadership|Replication|Rounds|Progress|Outbox)")
         .should()
         .onlyDependOnClassesThat()
         .resideInAnyPackage(
@@ -137,6 +138,7 @@ class ArchitectureTest {
             "java.util",
             "java.util.function..",
             "java.util.random..",
+            "java.util.stream..",
             "org.jspecify..",
             "com.google.protobuf..")
         .check(all);

@@ -8,4 +8,7 @@ public interface Threads {
 
   /** Runs a loop that lives as long as its node and should not share a carrier thread. */
   void startDedicated(String name, Runnable task);
+
+  /** False where one thread is as good as two: a simulation runs one at a time. */
+  boolean runAtOnce();
 }

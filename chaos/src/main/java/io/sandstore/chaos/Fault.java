@@ -157,8 +157,8 @@ enum Fault {
       }
       case INODES_FULL -> {
         Path filler = Files.createDirectories(any.mount.resolve("filler"));
-        String all = "cd %s && seq %d | xargs touch 2>/dev/null || true";
-        Shell.run(List.of("sh", "-c", all.formatted(filler, Lab.DISK_INODES)));
+        String names = "cd " + filler + " && seq " + Lab.DISK_INODES;
+        Shell.run(List.of("sh", "-c", names + " | xargs touch 2>/dev/null || true"));
         scene.hold(1500, 4000);
         Shell.run("rm -rf " + filler);
       }

@@ -201,6 +201,7 @@ final class FrozenMap<K extends Comparable<K>, V> {
   }
 
   /** What {@link TreeMap#putAll} builds a balanced tree of without comparing: a sorted map. */
+  @SuppressWarnings("JdkObsolete") // what putAll looks for
   private static final class Sorted<K, V> extends AbstractMap<K, V> implements SortedMap<K, V> {
     private final int size;
     private final Iterator<Map.Entry<K, V>> entries;

@@ -15,6 +15,7 @@ import java.util.Optional;
  *   length 4 | kind 1 | entries 4 | bytes
  * </pre>
  */
+@SuppressWarnings("ArrayRecordComponent") // handed on, never compared
 record NamespaceFrame(int kind, int entries, byte[] bytes) {
 
   /** What protobuf records are in, each behind its length. */

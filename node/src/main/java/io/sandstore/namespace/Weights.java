@@ -57,6 +57,6 @@ final class Weights {
   }
 
   private static long array(int bytes) {
-    return (12 + bytes + 7) & ~7;
+    return (12L + bytes + 7) & ~7L;
   }
 }

@@ -28,7 +28,9 @@ final class RaftProfile implements Profile {
       throws IOException {
     BlockStore store = new BlockStore(host, disk, config.reserveBytes());
     Namespace namespace =
-        new Namespace(store, task -> host.threads().startDedicated("snapshot ahead", task));
+        host.threads().runAtOnce()
+            ? new Namespace(store, task -> host.threads().startDedicated("snapshot ahead", task))
+            : new Namespace(store);
     RaftDriver log =
         new RaftDriver(
             host,

@@ -4,6 +4,7 @@ import io.sandstore.client.SandstoreClient;
 import io.sandstore.node.Inspection;
 import java.io.IOException;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
 
@@ -182,7 +183,7 @@ final class Mischief {
           });
       world.after(random.nextLong(4 * SECOND), network::heal);
     }
-    String address = simulation.addresses().get(leader.name);
+    String address = Objects.requireNonNull(simulation.addresses().get(leader.name));
     simulation
         .operator
         .host

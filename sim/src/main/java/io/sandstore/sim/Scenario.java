@@ -100,7 +100,7 @@ record Scenario(
     int total = weights.values().stream().mapToInt(Integer::intValue).sum();
     int at = random.nextInt(total);
     for (Fault fault : Fault.values()) {
-      at -= weights.get(fault);
+      at -= weights.getOrDefault(fault, 0);
       if (at < 0) {
         return fault;
       }

@@ -178,5 +178,10 @@ final class SimProcess {
     public void startDedicated(String name, Runnable task) {
       start(name, task);
     }
+
+    @Override
+    public boolean runAtOnce() {
+      return false;
+    }
   }
 }

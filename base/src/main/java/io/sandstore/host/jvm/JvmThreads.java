@@ -26,6 +26,11 @@ public final class JvmThreads implements Threads {
         .start(task);
   }
 
+  @Override
+  public boolean runAtOnce() {
+    return true;
+  }
+
   private static void report(Thread thread, Throwable failure) {
     failures.say(
         more ->
