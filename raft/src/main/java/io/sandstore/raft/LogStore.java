@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
@@ -33,6 +34,10 @@ import java.util.zip.CRC32C;
  * only after the one before is durable, so a bad frame with a good one behind it is corruption,
  * while a bad frame with nothing behind it is a torn write and is dropped.
  *
+ * <p>Segments go one at a time, the oldest first, each durably before the next: those that are left
+ * follow each other. A {@link #reset} gives up all at once, by one frame: the first of a new
+ * segment says that earlier ones are void.
+ *
  * <p>Not thread-safe but for {@link #read}.
  */
 final class LogStore implements Closeable {
@@ -46,10 +51,11 @@ final class LogStore implements Closeable {
   private static final byte ENTRY = 1;
   private static final byte HARD_STATE = 2;
   private static final int SPARES_MAX = 2;
-  private static final String DIRECTORY = "raft";
+  static final String DIRECTORY = "raft";
   private static final byte[] ZEROS = new byte[DiskFile.BLOCK_BYTES];
 
   private final Disk disk;
+  private final String directory;
   private final RandomGenerator random;
   private final int segmentBytes;
   private final int frameBytesMax;
@@ -61,6 +67,9 @@ final class LogStore implements Closeable {
 
   private HardState hardState = HardState.getDefaultInstance();
   private long nextSequence = 1;
+
+  /** The log was begun anew behind this index, which a snapshot covers; 0: it never was. */
+  private long beginsBehind;
 
   /**
    * What is written next: whole blocks, the first of which begins with the {@link #tail} bytes of
@@ -88,15 +97,16 @@ final class LogStore implements Closeable {
     }
   }
 
-  private LogStore(Disk disk, RandomGenerator random, int segmentBytes) {
+  private LogStore(Disk disk, String directory, RandomGenerator random, int segmentBytes) {
     this.disk = disk;
+    this.directory = directory;
     this.random = random;
     this.segmentBytes = segmentBytes;
     this.frameBytesMax = Math.min(FRAME_BYTES_MAX, segmentBytes / 4);
   }
 
   /**
-   * Reads the log of a member.
+   * Reads the log of a member, or begins one. What a crash left half done is finished.
    *
    * @param entries is given every entry in the order of writing; one with the index of an earlier
    *     one replaces it and all that followed
@@ -104,13 +114,59 @@ final class LogStore implements Closeable {
    */
   static LogStore open(Disk disk, RandomGenerator random, int segmentBytes, Consumer<Entry> entries)
       throws IOException {
-    LogStore store = new LogStore(disk, random, segmentBytes);
-    store.recover(entries);
+    return open(disk, DIRECTORY, random, segmentBytes, entries);
+  }
+
+  /** The same in another directory. */
+  static LogStore open(
+      Disk disk,
+      String directory,
+      RandomGenerator random,
+      int segmentBytes,
+      Consumer<Entry> entries)
+      throws IOException {
+    LogStore store = new LogStore(disk, directory, random, segmentBytes);
+    try {
+      store.mend(store.scan(entries));
+    } catch (IOException | RuntimeException e) {
+      store.close();
+      throw e;
+    }
     return store;
+  }
+
+  /**
+   * Reads a log and changes nothing on the disk.
+   *
+   * @param entries as for {@link #open}; until the damage, if there is some
+   * @return the last term and vote
+   */
+  static HardState look(Disk disk, String directory, Consumer<Entry> entries) throws IOException {
+    try (LogStore store = new LogStore(disk, directory, new SplittableRandom(), 0)) {
+      store.scan(entries);
+      return store.hardState;
+    }
+  }
+
+  /** True if there is a segment that was in use, whatever else is in it. */
+  static boolean exists(Disk disk, String directory) throws IOException {
+    for (long number : numbers(disk, directory)) {
+      try (DiskFile file = disk.openDirect(path(directory, number), false)) {
+        if (header(file).isPresent()) {
+          return true;
+        }
+      }
+    }
+    return false;
   }
 
   HardState hardState() {
     return hardState;
+  }
+
+  /** Index behind which the log was begun anew, covered by a snapshot; 0 if it never was. */
+  long beginsBehind() {
+    return beginsBehind;
   }
 
   // --- Writing ---
@@ -144,9 +200,9 @@ final class LogStore implements Closeable {
       throw new IllegalArgumentException("an entry of " + bytes + " bytes");
     }
     hardState = newState.orElse(hardState);
-    Segment segment = segments.isEmpty() ? roll() : segments.lastEntry().getValue();
+    Segment segment = segments.lastEntry().getValue();
     if (segment.size - segment.end < bytes) {
-      segment = roll();
+      segment = roll(0);
     }
     beginFrame(bytes);
     newState.ifPresent(this::putHardState);
@@ -219,13 +275,20 @@ final class LogStore implements Closeable {
     return (int) crc.getValue();
   }
 
-  /** Begins a new segment, which repeats term and vote so that older ones can go. */
-  private Segment roll() throws IOException {
+  /**
+   * Begins a new segment, which repeats term and vote so that older ones can go.
+   *
+   * @param voidUpTo if not 0, older segments do not count from now on: a snapshot at this index
+   *     took their place
+   */
+  private Segment roll(long voidUpTo) throws IOException {
     long number = segments.isEmpty() ? 1 : segments.lastKey() + 1;
-    String path = path(number);
+    String path = path(directory, number);
     List<String> spares = spares();
     if (!spares.isEmpty()) {
-      disk.rename(DIRECTORY + "/" + spares.getFirst(), path);
+      String spare = directory + "/" + spares.getFirst();
+      unmark(spare);
+      disk.rename(spare, path);
     }
     DiskFile file = disk.openDirect(path, true);
     if (file.size() < segmentBytes) {
@@ -235,12 +298,20 @@ final class LogStore implements Closeable {
     tail = 0;
     blocks.clear().put(header(segment, nextSequence));
     writeBlocks(segment, HEADER_BYTES);
-    disk.forceDirectory(DIRECTORY);
+    disk.forceDirectory(directory);
     segments.put(number, segment);
     beginFrame(FRAME_HEADER_BYTES + 64);
-    putHardState(hardState);
+    putHardState(hardState.toBuilder().setLogBeginsBehind(voidUpTo).build());
     writeFrame(segment);
     return segment;
+  }
+
+  /** Without a header and a first frame it can never be taken for a segment in use. */
+  private void unmark(String spare) throws IOException {
+    try (DiskFile file = disk.open(spare, false)) {
+      file.write(ByteBuffer.allocate(HEADER_BYTES + FRAME_HEADER_BYTES), 0);
+      file.force();
+    }
   }
 
   private void fillWithZeros(DiskFile file) throws IOException {
@@ -266,49 +337,56 @@ final class LogStore implements Closeable {
     return (int) crc.getValue();
   }
 
-  private static String path(long number) {
-    return "%s/log-%016x.seg".formatted(DIRECTORY, number);
+  private static String path(String directory, long number) {
+    return "%s/log-%016x.seg".formatted(directory, number);
+  }
+
+  private static List<Long> numbers(Disk disk, String directory) throws IOException {
+    return disk.list(directory).stream()
+        .filter(name -> name.startsWith("log-") && name.endsWith(".seg"))
+        .map(name -> Long.parseUnsignedLong(name.substring(4, 20), 16))
+        .toList();
   }
 
   private List<String> spares() throws IOException {
-    return disk.list(DIRECTORY).stream().filter(name -> name.startsWith("spare-")).toList();
+    return disk.list(directory).stream().filter(name -> name.startsWith("spare-")).toList();
   }
 
   /** Gives up segments of which every entry is at or before an index. */
   void compactTo(long index) throws IOException {
-    while (segments.size() > 1) {
-      Segment oldest = segments.firstEntry().getValue();
-      if (oldest.lastIndex > index) {
-        break;
-      }
-      segments.remove(oldest.number);
-      synchronized (positions) {
-        positions.values().removeIf(position -> position.segment == oldest);
-      }
-      boolean recycle = spares().size() < SPARES_MAX;
-      if (recycle) {
-        // Without a header and a first frame it can never be taken for a segment in use.
-        oldest.file.write(ByteBuffer.allocate(HEADER_BYTES + FRAME_HEADER_BYTES), 0);
-        oldest.file.force();
-      }
-      oldest.file.close();
-      if (recycle) {
-        disk.rename(path(oldest.number), "%s/spare-%016x".formatted(DIRECTORY, oldest.number));
-      } else {
-        disk.delete(path(oldest.number));
-      }
+    while (segments.size() > 1 && segments.firstEntry().getValue().lastIndex <= index) {
+      giveUpOldest();
+      disk.forceDirectory(directory);
     }
   }
 
-  /** Drops every entry: a snapshot took their place. Term and vote stay. */
-  void reset(HardState state) throws IOException {
+  /** Drops every entry: a snapshot at this index took their place. Term and vote stay. */
+  void reset(HardState state, long index) throws IOException {
     hardState = state;
-    roll();
-    compactTo(Long.MAX_VALUE);
-    synchronized (positions) {
-      positions.clear();
+    beginsBehind = index;
+    roll(index);
+    while (segments.size() > 1) {
+      giveUpOldest();
     }
-    disk.forceDirectory(DIRECTORY);
+    disk.forceDirectory(directory);
+  }
+
+  private void giveUpOldest() throws IOException {
+    Segment oldest = segments.pollFirstEntry().getValue();
+    synchronized (positions) {
+      positions.values().removeIf(position -> position.segment == oldest);
+    }
+    oldest.file.close();
+    retire(oldest.number);
+  }
+
+  /** Keeps a segment that is not needed for later use, or removes it. */
+  private void retire(long number) throws IOException {
+    if (spares().size() < SPARES_MAX) {
+      disk.rename(path(directory, number), "%s/spare-%016x".formatted(directory, number));
+    } else {
+      disk.delete(path(directory, number));
+    }
   }
 
   /** What the log takes on disk, spare segments not counted. */
@@ -412,64 +490,111 @@ final class LogStore implements Closeable {
 
   // --- Recovery ---
 
-  private void recover(Consumer<Entry> entries) throws IOException {
-    List<Long> numbers = new ArrayList<>();
-    for (String name : disk.list(DIRECTORY)) {
-      if (name.startsWith("log-") && name.endsWith(".seg")) {
-        numbers.add(Long.parseUnsignedLong(name.substring(4, 20), 16));
+  /**
+   * What a crash left half done.
+   *
+   * @param numbers segments that do not count any more, or not yet
+   * @param torn if the newest segment ends in a torn frame
+   */
+  private record Leftovers(List<Long> numbers, boolean torn) {}
+
+  private Leftovers scan(Consumer<Entry> entries) throws IOException {
+    List<Long> numbers = numbers(disk, directory);
+    int first = Math.max(0, numbers.size() - 1);
+    while (first > 0 && !beginsAnew(numbers.get(first))) {
+      first--;
+    }
+    List<Long> leftovers = new ArrayList<>(numbers.subList(0, first));
+    boolean torn = false;
+    for (int i = first; i < numbers.size(); i++) {
+      long number = numbers.get(i);
+      DiskFile file = disk.openDirect(path(directory, number), false);
+      Optional<ByteBuffer> header = header(file).filter(h -> h.getLong(16) == number);
+      if (header.isPresent()) {
+        Segment segment = new Segment(number, header.get().getLong(24), file, file.size());
+        segments.put(number, segment);
+        torn = scanSegment(segment, header.get().getLong(32), i == first, entries);
+      } else {
+        // A header is durable before the first frame is written: without one, nothing was lost.
+        boolean begun = i < numbers.size() - 1 || hasFirstFrame(file);
+        file.close();
+        if (begun) {
+          throw new CorruptLogException(path(directory, number) + " has a damaged header");
+        }
+        leftovers.add(number);
       }
     }
-    boolean torn = false;
-    for (int i = 0; i < numbers.size(); i++) {
-      boolean last = i == numbers.size() - 1;
-      torn = recoverSegment(numbers.get(i), last, i == 0, entries);
+    return new Leftovers(leftovers, torn);
+  }
+
+  /** Makes the disk as if what a crash interrupted had been finished, or never been begun. */
+  private void mend(Leftovers leftovers) throws IOException {
+    for (long number : leftovers.numbers) {
+      retire(number);
     }
-    if (torn) {
-      roll();
-    } else if (!segments.isEmpty()) {
-      Segment newest = segments.lastEntry().getValue();
-      tail = (int) (newest.end % DiskFile.BLOCK_BYTES);
-      newest.file.readFully(blocks.clear().limit(tail), newest.end - tail);
+    if (leftovers.torn || segments.isEmpty()) {
+      roll(0);
+      return;
+    }
+    Segment newest = segments.lastEntry().getValue();
+    tail = (int) (newest.end % DiskFile.BLOCK_BYTES);
+    readFully(newest.file, blocks.clear().limit(tail), newest.end - tail);
+  }
+
+  /** True if earlier segments do not count, because a snapshot took their place. */
+  private boolean beginsAnew(long number) throws IOException {
+    try (DiskFile file = disk.openDirect(path(directory, number), false)) {
+      Optional<ByteBuffer> header = header(file);
+      if (header.isEmpty()) {
+        return false;
+      }
+      ByteBuffer content = ByteBuffer.allocate((int) Math.min(file.size(), DiskFile.BLOCK_BYTES));
+      readFully(file, content, 0);
+      long salt = header.get().getLong(24);
+      long sequence = header.get().getLong(32);
+      Optional<ByteBuffer> frame = frameAt(content.flip(), salt, HEADER_BYTES, sequence);
+      boolean[] anew = {false};
+      if (frame.isPresent()) {
+        parse(frame.get(), entry -> {}, state -> anew[0] = state.getLogBeginsBehind() > 0);
+      }
+      return anew[0];
     }
   }
 
-  /** Returns true if the segment ends in a torn frame. */
-  private boolean recoverSegment(long number, boolean last, boolean first, Consumer<Entry> entries)
-      throws IOException {
-    DiskFile file = disk.openDirect(path(number), false);
+  /** The header of a segment if it is whole. */
+  private static Optional<ByteBuffer> header(DiskFile file) throws IOException {
+    if (file.size() < HEADER_BYTES) {
+      return Optional.empty();
+    }
     ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
-    boolean whole = file.size() >= HEADER_BYTES;
-    if (whole) {
-      file.readFully(header, 0);
-      header.flip();
-      whole = header.getLong(0) == MAGIC && header.getInt(12) == headerCrc(header);
+    readFully(file, header, 0);
+    header.flip();
+    if (header.getLong(0) != MAGIC || header.getInt(12) != headerCrc(header)) {
+      return Optional.empty();
     }
-    if (whole && header.getInt(8) != VERSION) {
+    if (header.getInt(8) != VERSION) {
       throw new IOException(
-          "%s has format version %d; this release reads version %d. Use the release that wrote it."
-              .formatted(path(number), header.getInt(8), VERSION));
+          "a segment of the log has format version %d; this release reads version %d. Use the release that wrote it."
+              .formatted(header.getInt(8), VERSION));
     }
-    if (!whole || header.getLong(16) != number) {
-      // A header is durable before the first frame is written: without one, nothing was lost.
-      boolean begun = !last || hasFirstFrame(file);
-      file.close();
-      if (begun) {
-        throw new CorruptLogException(path(number) + " has a damaged header");
+    return Optional.of(header);
+  }
+
+  /**
+   * A disk that cannot read what was durable has lost it; asked twice, for it may have been busy
+   * with something else.
+   */
+  static void readFully(DiskFile file, ByteBuffer into, long position) throws IOException {
+    int begin = into.position();
+    try {
+      file.readFully(into, position);
+    } catch (IOException first) {
+      try {
+        file.readFully(into.position(begin), position);
+      } catch (IOException again) {
+        throw new CorruptLogException("the disk cannot read what it had: " + again.getMessage());
       }
-      disk.delete(path(number));
-      return false;
     }
-    if (first) {
-      nextSequence = header.getLong(32);
-    } else if (header.getLong(32) != nextSequence) {
-      file.close();
-      throw new CorruptLogException(
-          "log records %d to %d are damaged or gone".formatted(nextSequence, header.getLong(32)));
-    }
-    Segment segment = new Segment(number, header.getLong(24), file, file.size());
-    segment.end = HEADER_BYTES;
-    segments.put(number, segment);
-    return recoverFrames(segment, entries);
   }
 
   private static boolean hasFirstFrame(DiskFile file) throws IOException {
@@ -477,13 +602,23 @@ final class LogStore implements Closeable {
       return false;
     }
     ByteBuffer frame = ByteBuffer.allocate(FRAME_HEADER_BYTES);
-    file.readFully(frame, HEADER_BYTES);
+    readFully(file, frame, HEADER_BYTES);
     return frame.getLong(0) != 0 || frame.getLong(8) != 0;
   }
 
-  private boolean recoverFrames(Segment segment, Consumer<Entry> entries) throws IOException {
+  /** Returns true if the segment ends in a torn frame. */
+  private boolean scanSegment(
+      Segment segment, long firstSequence, boolean first, Consumer<Entry> entries)
+      throws IOException {
+    if (first) {
+      nextSequence = firstSequence;
+    } else if (firstSequence != nextSequence) {
+      throw new CorruptLogException(
+          "log records %d to %d are damaged or gone".formatted(nextSequence, firstSequence));
+    }
+    segment.end = HEADER_BYTES;
     ByteBuffer content = ByteBuffer.allocateDirect((int) segment.size);
-    segment.file.readFully(content, 0);
+    readFully(segment.file, content, 0);
     content.flip();
     while (true) {
       long offset = segment.end;
@@ -498,11 +633,16 @@ final class LogStore implements Closeable {
             note(entry, segment, offset);
             entries.accept(entry);
           },
-          state -> hardState = state);
+          this::note);
       nextSequence++;
       segment.end += padded(FRAME_HEADER_BYTES + length);
     }
     return checkTail(content, segment);
+  }
+
+  private void note(HardState state) {
+    beginsBehind = Math.max(beginsBehind, state.getLogBeginsBehind());
+    hardState = state.toBuilder().clearLogBeginsBehind().build();
   }
 
   private void note(Entry entry, Segment segment, long offset) {

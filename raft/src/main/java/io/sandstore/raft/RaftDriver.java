@@ -163,6 +163,7 @@ public final class RaftDriver implements CommandLog, Closeable {
       throw new CorruptLogException("this member was removed from the cluster");
     }
     this.snapshots = new SnapshotStore(disk);
+    snapshots.removeUnfinished();
     this.inbox = new Mailbox<>(clock, INBOX_MAX);
 
     SnapshotMeta base = SnapshotMeta.newBuilder().setConfiguration(founders).build();
@@ -175,15 +176,15 @@ public final class RaftDriver implements CommandLog, Closeable {
         machine.restore(reader);
       }
     }
-    Recovery recovery = new Recovery(base);
     this.reserve = new LogReserve(host, disk, sizes.segmentBytes());
-    this.store = LogStore.open(reserve, host.random(), sizes.segmentBytes(), recovery::accept);
+    Recovery recovery = new Recovery(base, (from, to, max) -> store().read(from, to, max));
+    this.store = recovery.open(reserve, host.random(), sizes.segmentBytes());
     this.core =
         new RaftCore(
             self,
             timing,
             host.random(),
-            store.hardState(),
+            recovery.state(store.hardState()),
             recovery.log,
             recovery.membership,
             clock.nanos());
@@ -209,35 +210,6 @@ public final class RaftDriver implements CommandLog, Closeable {
         core.firstIndex(),
         core.lastIndex(),
         base.getIndex());
-  }
-
-  /** Puts what the disk gives back together. */
-  private final class Recovery {
-    final RaftLog log;
-    final Membership membership;
-
-    Recovery(SnapshotMeta base) {
-      log = new RaftLog((from, to, max) -> store().read(from, to, max), base);
-      membership = new Membership(base.getIndex(), base.getConfiguration());
-    }
-
-    void accept(Entry entry) {
-      if (entry.index() < log.firstIndex()) {
-        return;
-      }
-      if (entry.index() <= log.lastIndex()) {
-        log.truncateFrom(entry.index());
-        membership.truncateFrom(entry.index());
-      } else if (entry.index() > log.lastIndex() + 1) {
-        // Behind an installed snapshot that the log was not yet reset to.
-        return;
-      }
-      log.append(entry);
-      log.evict(entry.index());
-      if (entry.kind() == Entry.Kind.CONFIGURATION) {
-        membership.put(entry.index(), Configurations.parse(entry));
-      }
-    }
   }
 
   private LogStore store() {
@@ -550,7 +522,7 @@ public final class RaftDriver implements CommandLog, Closeable {
     }
     log.info("installing the leader's snapshot at {}", meta.getIndex());
     receiver.publish(meta.getIndex());
-    store.reset(core.hardState());
+    store.reset(core.hardState(), meta.getIndex());
     LostException lost = new LostException("another leader's snapshot took the place");
     pending.values().forEach(p -> p.outcomes().forEach(o -> o.completeExceptionally(lost)));
     pending.clear();

@@ -52,6 +52,15 @@ final class SnapshotStore {
                     Long.parseUnsignedLong(name.substring("snapshot-".length()), 16)));
   }
 
+  /** Removes what a process that ended was writing or receiving; nothing may be under way. */
+  void removeUnfinished() throws IOException {
+    for (String name : disk.list(DIRECTORY)) {
+      if (name.startsWith("snapshot-") && name.endsWith(".tmp")) {
+        disk.delete(DIRECTORY + "/" + name);
+      }
+    }
+  }
+
   static String temporary(String purpose) {
     return DIRECTORY + "/snapshot-" + purpose + ".tmp";
   }
@@ -196,7 +205,7 @@ final class SnapshotStore {
         throw new CorruptLogException(path + " is cut short");
       }
       ByteBuffer bytes = ByteBuffer.allocate(length);
-      file.readFully(bytes, position);
+      LogStore.readFully(file, bytes, position);
       position += length;
       bytes.flip();
       crc.update(bytes.duplicate());

@@ -182,7 +182,7 @@ class LogStoreTest {
   @Test
   void aResetForgetsEntriesButNotTheVote() throws IOException {
     LogStore store = filled(300);
-    store.reset(state(9, 5).orElseThrow());
+    store.reset(state(9, 5).orElseThrow(), 999);
     store.append(Optional.empty(), List.of(entry(9, 1000)));
     store.close();
     LogStore again = recover();

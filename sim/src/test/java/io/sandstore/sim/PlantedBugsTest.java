@@ -59,7 +59,7 @@ class PlantedBugsTest {
     RENAME_WITHOUT_FORCING_THE_DIRECTORY(
         "raft",
         "raft/LogStore",
-        "    writeBlocks(segment, HEADER_BYTES);\n    disk.forceDirectory(DIRECTORY);\n    segments",
+        "    writeBlocks(segment, HEADER_BYTES);\n    disk.forceDirectory(directory);\n    segments",
         "    writeBlocks(segment, HEADER_BYTES);\n    segments"),
     BLOCK_IN_FLIGHT_COLLECTED("node", "block/Repair", "if (block < floor && ", "if (");
 
