@@ -19,9 +19,10 @@ import java.time.Duration;
 import java.util.Comparator;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -76,7 +77,12 @@ public final class RpcServer implements Closeable {
   private final Host host;
   private final Handler handler;
   private final Network.Listener listener;
-  private final Set<Guest> guests = ConcurrentHashMap.newKeySet();
+  private final AtomicLong arrivals = new AtomicLong();
+
+  /** In the order of arrival: one by chance could not be simulated twice. */
+  private final Set<Guest> guests =
+      new ConcurrentSkipListSet<>(Comparator.comparingLong(guest -> guest.arrival));
+
   private final Admission<Guest> admission;
   private final LogLimit refusals;
   private final LogLimit defects;
@@ -110,6 +116,7 @@ public final class RpcServer implements Closeable {
   /** A link, and what is known of its other end. */
   private final class Guest {
     final Link link;
+    final long arrival = arrivals.getAndIncrement();
     final AtomicInteger answering = new AtomicInteger();
     volatile Kind kind = Kind.STRANGER;
     volatile long heardAt = host.clock().nanos();

@@ -245,6 +245,19 @@ public final class LocalCluster {
     return new SandstoreClient(JvmHost.create(32), ClientConfig.of(seeds()));
   }
 
+  /** Nodes that do not run, because of a setting say, will not answer however long one waits. */
+  private void failIfNoneRuns() throws IOException {
+    for (String name : NAMES) {
+      if (process(name).isPresent()) {
+        return;
+      }
+    }
+    List<String> said = Files.readAllLines(log(NAMES.getFirst()));
+    throw new IOException(
+        "no node runs; the last words of %s: %s"
+            .formatted(NAMES.getFirst(), said.isEmpty() ? "none" : said.getLast()));
+  }
+
   /**
    * Waits until a leader is known and a number of nodes are ready.
    *
@@ -266,6 +279,7 @@ public final class LocalCluster {
           throw new IOException(
               "no leader within %s; the nodes' logs are %s/*/log".formatted(limit, directory));
         }
+        failIfNoneRuns();
         Thread.sleep(50);
       }
     }

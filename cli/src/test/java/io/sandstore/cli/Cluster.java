@@ -50,9 +50,11 @@ final class Cluster implements AutoCloseable {
             + (int) (ProcessHandle.current().pid() % 2000) * 10
             + 4 * (PORTS.getAndIncrement() % 2);
     Map<String, String> environment = new TreeMap<>(more);
-    environment.putIfAbsent("SANDSTORE_RESERVE_MB", "16");
     environment.putIfAbsent("SANDSTORE_SNAPSHOT_MB", "1");
     environment.putIfAbsent("SANDSTORE_SEGMENT_MB", "4");
+    int snapshot = Integer.parseInt(environment.get("SANDSTORE_SNAPSHOT_MB"));
+    int segment = Integer.parseInt(environment.get("SANDSTORE_SEGMENT_MB"));
+    environment.putIfAbsent("SANDSTORE_RESERVE_MB", Integer.toString(snapshot + 3 * segment));
     environment.putIfAbsent("SANDSTORE_ORPHAN_GRACE_S", "30");
     environment.putIfAbsent("SANDSTORE_BLOCK_GRACE_S", "600");
     environment.putIfAbsent("SANDSTORE_COLLECT_S", "5");

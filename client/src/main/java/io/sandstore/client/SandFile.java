@@ -80,6 +80,7 @@ public final class SandFile implements Closeable {
       CompletableFuture<WriteBlockReply> reply) {}
 
   private final SandstoreClient client;
+  private final long serial;
   private final long inode;
   private final boolean readable;
   private final boolean writable;
@@ -119,13 +120,24 @@ public final class SandFile implements Closeable {
   private boolean closed;
 
   SandFile(
-      SandstoreClient client, FileStat stat, boolean readable, boolean writable, boolean append) {
+      SandstoreClient client,
+      long serial,
+      FileStat stat,
+      boolean readable,
+      boolean writable,
+      boolean append) {
     this.client = client;
+    this.serial = serial;
     this.inode = stat.inode();
     this.readable = readable;
     this.writable = writable;
     this.append = append;
     this.ahead = new ReadAhead(client, this);
+  }
+
+  /** Counts the files that a client opened. */
+  long serial() {
+    return serial;
   }
 
   public long inode() {

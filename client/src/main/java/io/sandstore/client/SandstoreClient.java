@@ -41,9 +41,10 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,7 +71,12 @@ public final class SandstoreClient implements Closeable {
   private final ClientConfig config;
   private final Connector connector;
   private final Session session;
-  private final Set<SandFile> open = ConcurrentHashMap.newKeySet();
+  private final AtomicLong opened = new AtomicLong();
+
+  /** In the order of opening: one by chance could not be simulated twice. */
+  private final Set<SandFile> open =
+      new ConcurrentSkipListSet<>(Comparator.comparingLong(SandFile::serial));
+
   private final Semaphore openPermits = new Semaphore(OPEN_MAX);
 
   /** Under which the leader knows what blocks this client holds; not 0. */
@@ -151,6 +157,7 @@ public final class SandstoreClient implements Closeable {
     SandFile file =
         new SandFile(
             this,
+            opened.getAndIncrement(),
             stat,
             !flags.contains(OpenFlag.O_WRONLY),
             write,

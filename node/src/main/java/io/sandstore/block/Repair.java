@@ -345,7 +345,8 @@ public final class Repair {
       return;
     }
     scrubbed = next.getFirst();
-    if (store.has(scrubbed) && !store.verify(scrubbed)) {
+    Optional<Member> member = Configurations.byId(namespace.configuration(), self);
+    if (member.isPresent() && isHolder(scrubbed, member.get().getSlot()) && !hasWhole(scrubbed)) {
       replace(scrubbed);
     }
   }
@@ -387,10 +388,25 @@ public final class Repair {
   private void collectShard() throws IOException {
     long floor = namespace.blockFloor(); // before the look at references, see the class comment
     for (long block : store.shard(shard)) {
-      if (block < floor && namespace.blockLength(block) == 0) {
+      if (block < floor && (namespace.blockLength(block) == 0 || isSurplus(block))) {
         store.delete(block);
       }
     }
     shard = (shard + 1) % 256;
+  }
+
+  /**
+   * True of a copy that came too late to be counted, or was replaced meanwhile, of a block with all
+   * the holders that it should have. Should this member be counted after all, by a command that it
+   * gave up, scrubbing finds that the block is missing.
+   */
+  private boolean isSurplus(long block) {
+    Configuration members = namespace.configuration();
+    Optional<Member> member = Configurations.byId(members, self);
+    long holders = namespace.holders(block).orElse(-1L);
+    return member.isPresent()
+        && holders != -1
+        && (holders >>> member.get().getSlot() & 1) == 0
+        && Placement.candidates(block, holders, members).isEmpty();
   }
 }

@@ -2,9 +2,11 @@ package io.sandstore.config;
 
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
@@ -51,8 +53,13 @@ public record NodeConfig(
   public record Membership(
       Discovery discovery, Map<String, String> members, int nodes, String service, String address) {
 
+    /** Members are kept in the order of their names, so that every start asks in the same one. */
+    public Membership {
+      members = Collections.unmodifiableMap(new TreeMap<>(members));
+    }
+
     public static Membership of(Map<String, String> members) {
-      return new Membership(Discovery.STATIC, Map.copyOf(members), members.size(), "", "");
+      return new Membership(Discovery.STATIC, members, members.size(), "", "");
     }
   }
 
@@ -333,7 +340,7 @@ public record NodeConfig(
       Map<String, String> members =
           discovery == Discovery.STATIC ? members(text("MEMBERS")) : Map.of();
       int nodes = members.isEmpty() ? (int) number("NODES", 1) : members.size();
-      return new Membership(discovery, Map.copyOf(members), nodes, service, address);
+      return new Membership(discovery, members, nodes, service, address);
     }
 
     Operations operations() {

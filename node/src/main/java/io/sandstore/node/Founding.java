@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.TreeSet;
+import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,7 +47,11 @@ final class Founding {
   private final Disk disk;
   private final Discovery discovery;
   private final Peers peers;
-  private Identity identity;
+
+  /** Held while the identity changes, on the disk first. */
+  private final ReentrantLock changing = new ReentrantLock();
+
+  private volatile Identity identity;
   private final LogLimit notTakenIn;
   private final LogLimit wrongNames;
   private volatile String waiting = "starting";
@@ -62,7 +67,7 @@ final class Founding {
     this.wrongNames = new LogLimit(SAY_EVERY, clock::nanos);
   }
 
-  synchronized Identity identity() {
+  Identity identity() {
     return identity;
   }
 
@@ -71,45 +76,61 @@ final class Founding {
     return waiting;
   }
 
-  synchronized boolean belongs() {
+  boolean belongs() {
     return !identity.getClusterId().isEmpty();
   }
 
   // --- Asked by others ---
 
-  synchronized ProbeReply probe() {
+  ProbeReply probe() {
+    Identity now = identity;
     return ProbeReply.newBuilder()
-        .setName(identity.getName())
-        .setMemberId(identity.getMemberId())
-        .setClusterId(identity.getClusterId())
-        .setFounders(identity.getFounders())
+        .setName(now.getName())
+        .setMemberId(now.getMemberId())
+        .setClusterId(now.getClusterId())
+        .setFounders(now.getFounders())
         .build();
   }
 
   /** Becomes a founder; the identity is durable when this returns. */
-  synchronized void adopt(Adopt adopt) throws IOException {
-    if (belongs()) {
-      if (identity.getClusterId().equals(adopt.getClusterId())) {
-        return;
+  void adopt(Adopt adopt) throws IOException {
+    changing.lock();
+    try {
+      if (belongs()) {
+        if (identity.getClusterId().equals(adopt.getClusterId())) {
+          return;
+        }
+        throw new PosixException(Errno.MISMATCH, "this node belongs to another cluster");
       }
-      throw new PosixException(Errno.MISMATCH, "this node belongs to another cluster");
+      if (Configurations.byId(adopt.getFounders(), identity.getMemberId()).isEmpty()) {
+        throw new PosixException(Errno.MISMATCH, "this node is not among the founders");
+      }
+      become(adopt.getClusterId(), adopt.getFounders());
+    } finally {
+      changing.unlock();
     }
-    if (Configurations.byId(adopt.getFounders(), identity.getMemberId()).isEmpty()) {
-      throw new PosixException(Errno.MISMATCH, "this node is not among the founders");
-    }
-    become(adopt.getClusterId(), adopt.getFounders());
   }
 
   /** Forgets the cluster: the log that belonged to this identity is lost. */
-  synchronized void startOver() throws IOException {
-    identity = Identities.renew(disk, identity.getName(), host.random());
+  void startOver() throws IOException {
+    changing.lock();
+    try {
+      identity = Identities.renew(disk, identity.getName(), host.random());
+    } finally {
+      changing.unlock();
+    }
   }
 
-  private synchronized void become(String clusterId, Configuration founders) throws IOException {
-    Identity next = identity.toBuilder().setClusterId(clusterId).setFounders(founders).build();
-    Identities.save(disk, next);
-    identity = next;
-    log.info("{} belongs to cluster {}", identity.getName(), clusterId);
+  private void become(String clusterId, Configuration founders) throws IOException {
+    changing.lock();
+    try {
+      Identity next = identity.toBuilder().setClusterId(clusterId).setFounders(founders).build();
+      Identities.save(disk, next);
+      identity = next;
+      log.info("{} belongs to cluster {}", next.getName(), clusterId);
+    } finally {
+      changing.unlock();
+    }
   }
 
   // --- Asking others ---

@@ -23,12 +23,14 @@ final class Identities {
   static final int VERSION = 1;
   private static final long MAGIC = 0x53414E444E4F4431L; // SANDNOD1
   private static final String FILE = "identity";
+  private static final String TEMPORARY = FILE + ".tmp";
   private static final int HEADER_BYTES = 16;
   private static final int BYTES_MAX = 1 << 20;
 
   private Identities() {}
 
   static Identity loadOrCreate(Disk disk, String name, RandomGenerator random) throws IOException {
+    disk.delete(TEMPORARY); // of one that was never taken
     if (disk.exists(FILE)) {
       Identity identity = load(disk);
       if (!identity.getName().equals(name)) {
@@ -100,13 +102,12 @@ final class Identities {
     ByteBuffer bytes = ByteBuffer.allocate(HEADER_BYTES + record.length);
     bytes.putLong(MAGIC).putInt(VERSION).putInt(0).put(record).flip();
     bytes.putInt(12, crc(bytes));
-    String temporary = FILE + ".tmp";
-    disk.delete(temporary);
-    try (DiskFile file = disk.open(temporary, true)) {
+    disk.delete(TEMPORARY);
+    try (DiskFile file = disk.open(TEMPORARY, true)) {
       file.write(bytes, 0);
       file.force();
     }
-    disk.rename(temporary, FILE);
+    disk.rename(TEMPORARY, FILE);
     disk.forceDirectory("");
   }
 

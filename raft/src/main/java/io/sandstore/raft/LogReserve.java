@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.WritableByteChannel;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,6 +35,7 @@ final class LogReserve implements Disk {
   private final Disk disk;
   private final Clock clock;
   private final int pieceBytes;
+  private final ReentrantLock holding = new ReentrantLock();
 
   /**
    * @param bytes to hold; there is this much and a little more to spare, or nothing is held yet
@@ -46,7 +48,16 @@ final class LogReserve implements Disk {
   }
 
   /** Holds again what was given up, if there is plenty of room. */
-  synchronized void refill() throws IOException {
+  void refill() throws IOException {
+    holding.lock();
+    try {
+      refillHeld();
+    } finally {
+      holding.unlock();
+    }
+  }
+
+  private void refillHeld() throws IOException {
     int missing = PIECES - held().size();
     if (missing == 0 || disk.freeBytes() < 4L * missing * pieceBytes) {
       return;
@@ -74,14 +85,19 @@ final class LogReserve implements Disk {
     return disk.list(DIRECTORY).stream().filter(name -> name.startsWith(PREFIX)).toList();
   }
 
-  private synchronized boolean giveUpSome() throws IOException {
-    List<String> held = held();
-    if (held.isEmpty()) {
-      return false;
+  private boolean giveUpSome() throws IOException {
+    holding.lock();
+    try {
+      List<String> held = held();
+      if (held.isEmpty()) {
+        return false;
+      }
+      log.warn("no room for the log: using the reserve, {} of {} left", held.size() - 1, PIECES);
+      disk.delete(DIRECTORY + "/" + held.getLast());
+      return true;
+    } finally {
+      holding.unlock();
     }
-    log.warn("no room for the log: using the reserve, {} of {} left", held.size() - 1, PIECES);
-    disk.delete(DIRECTORY + "/" + held.getLast());
-    return true;
   }
 
   private interface Attempt<T> {

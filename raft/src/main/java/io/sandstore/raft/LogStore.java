@@ -51,6 +51,7 @@ final class LogStore implements Closeable {
   private static final byte ENTRY = 1;
   private static final byte HARD_STATE = 2;
   private static final int SPARES_MAX = 2;
+  private static final int READ_ATTEMPTS = 10;
   static final String DIRECTORY = "raft";
   private static final byte[] ZEROS = new byte[DiskFile.BLOCK_BYTES];
 
@@ -581,18 +582,19 @@ final class LogStore implements Closeable {
   }
 
   /**
-   * A disk that cannot read what was durable has lost it; asked twice, for it may have been busy
-   * with something else.
+   * A disk that cannot read what was durable has lost it; asked several times, for an error may
+   * pass, and a new identity is a high price.
    */
   static void readFully(DiskFile file, ByteBuffer into, long position) throws IOException {
     int begin = into.position();
-    try {
-      file.readFully(into, position);
-    } catch (IOException first) {
+    for (int attempt = 1; ; attempt++) {
       try {
         file.readFully(into.position(begin), position);
-      } catch (IOException again) {
-        throw new CorruptLogException("the disk cannot read what it had: " + again.getMessage());
+        return;
+      } catch (IOException e) {
+        if (attempt == READ_ATTEMPTS) {
+          throw new CorruptLogException("the disk cannot read what it had: " + e.getMessage());
+        }
       }
     }
   }

@@ -96,6 +96,9 @@ final class MemberInvariants {
       }
       clusterId = identity.getClusterId();
     }
+    if (identity.getClusterId().isEmpty() && !ids.containsKey(member.name)) {
+      return; // it has promised nothing yet, and may lose this name at a power loss
+    }
     Long before = ids.put(member.name, identity.getMemberId());
     if (before != null && before != identity.getMemberId() && !member.startedOverForCause()) {
       throw simulation.violation(

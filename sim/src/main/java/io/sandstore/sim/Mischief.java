@@ -167,6 +167,9 @@ final class Mischief {
     fault("isolated leader with a tail");
     isolate(leader, true);
     openLoop.burst(leader.name, 20 + random.nextInt(100));
+    if (random.nextBoolean()) {
+      leader.crashBetweenSteps(() -> crashBetweenSteps(leader));
+    }
     world.after(1 + random.nextLong(12 * SECOND), network::heal);
   }
 

@@ -389,7 +389,7 @@ public final class Simulation {
             .filter(name -> name.endsWith(".tmp"))
             .toList();
     // One more than counts, until the next one is published.
-    if (snapshots > 2 || files.size() > FILES_OF_A_LOG_MAX) {
+    if (snapshots > 2 || files.size() > FILES_OF_A_LOG_MAX || !leftovers.isEmpty()) {
       throw violation("Leftovers: on %s: %s %s".formatted(member.name, files, leftovers));
     }
   }

@@ -5,6 +5,7 @@ import java.util.ArrayDeque;
 import java.util.PriorityQueue;
 import java.util.Random;
 import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Time and threads of a simulation. Virtual threads of all processes run on the one thread that
@@ -30,6 +31,8 @@ final class World {
   private long order;
   private long steps;
   private long fingerprint = 17;
+  private volatile @Nullable Thread runner;
+  private volatile boolean disturbed;
 
   World(long seed) {
     this.random = new Random(seed);
@@ -61,6 +64,11 @@ final class World {
   }
 
   void enqueue(Runnable continuation) {
+    Thread mine = runner;
+    if (mine != null && Thread.currentThread() != mine && !Thread.currentThread().isVirtual()) {
+      disturbed = true; // the JDK's own thread for those that wait for a monitor
+      return;
+    }
     // Now and then somebody overtakes: races show themselves only if both orders happen.
     if (random.nextInt(8) == 0) {
       ready.addFirst(continuation);
@@ -71,8 +79,14 @@ final class World {
 
   /** Runs until the condition holds or the time is over; false if it was over. */
   boolean run(long limitNanos, java.util.function.BooleanSupplier until) {
+    runner = Thread.currentThread();
     long end = nowNanos + limitNanos;
     while (!until.getAsBoolean()) {
+      if (disturbed) {
+        throw new IllegalStateException(
+            "a thread holds a monitor while it waits, and another wants it: the order of what"
+                + " follows is the JDK's; hold a lock of java.util.concurrent instead");
+      }
       Runnable next = ready.pollFirst();
       if (next == null) {
         Timer timer = timers.peek();
