@@ -4,6 +4,7 @@ import io.sandstore.host.Clock;
 import io.sandstore.host.Disk;
 import io.sandstore.host.Host;
 import io.sandstore.host.LogLimit;
+import io.sandstore.host.NoRoomException;
 import io.sandstore.raft.Configurations;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Adopt;
@@ -20,6 +21,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import java.util.TreeSet;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
@@ -31,8 +33,11 @@ import org.slf4j.LoggerFactory;
  * <p>Blank nodes found a cluster together: when the one with the first name has heard from every
  * node on the list that it is blank too, it names the cluster and its founders. If any node knows a
  * cluster already, a blank one joins it, as a founder if it is one and otherwise in the place of
- * its name's former member, whose promises it does not know. A node with data never founds
- * anything.
+ * its name's former member, whose promises it does not know.
+ *
+ * <p>A disk that ever belonged to a cluster founds none and joins no other, also when its log is
+ * lost: its blocks, and those of the others, would pass for the new cluster's. What is left then
+ * waits for an operator.
  */
 final class Founding {
 
@@ -89,6 +94,7 @@ final class Founding {
         .setMemberId(now.getMemberId())
         .setClusterId(now.getClusterId())
         .setFounders(now.getFounders())
+        .setFormerCluster(now.getFormerCluster())
         .build();
   }
 
@@ -101,6 +107,9 @@ final class Founding {
           return;
         }
         throw new PosixException(Errno.MISMATCH, "this node belongs to another cluster");
+      }
+      if (!identity.getFormerCluster().isEmpty()) {
+        throw new PosixException(Errno.MISMATCH, belonged(identity.getFormerCluster()));
       }
       if (Configurations.byId(adopt.getFounders(), identity.getMemberId()).isEmpty()) {
         throw new PosixException(Errno.MISMATCH, "this node is not among the founders");
@@ -115,7 +124,8 @@ final class Founding {
   void startOver() throws IOException {
     changing.lock();
     try {
-      identity = Identities.renew(disk, identity.getName(), host.random());
+      String former = belongs() ? identity.getClusterId() : identity.getFormerCluster();
+      identity = Identities.renew(disk, identity.getName(), former, host.random());
     } finally {
       changing.unlock();
     }
@@ -124,13 +134,34 @@ final class Founding {
   private void become(String clusterId, Configuration founders) throws IOException {
     changing.lock();
     try {
-      Identity next = identity.toBuilder().setClusterId(clusterId).setFounders(founders).build();
-      Identities.save(disk, next);
-      identity = next;
-      log.info("{} belongs to cluster {}", next.getName(), clusterId);
+      save(identity.toBuilder().setClusterId(clusterId).setFounders(founders).build());
+      log.info("{} belongs to cluster {}", identity.getName(), clusterId);
     } finally {
       changing.unlock();
     }
+  }
+
+  /** The log is on the disk: a start that does not find it has lost it. */
+  void logBegun() throws IOException {
+    changing.lock();
+    try {
+      if (!identity.getLogBegun()) {
+        save(identity.toBuilder().setLogBegun(true).build());
+      }
+    } catch (NoRoomException e) {
+      log.info("the next start notes that the log has begun: {}", e.getMessage());
+    } finally {
+      changing.unlock();
+    }
+  }
+
+  private void save(Identity next) throws IOException {
+    Identities.save(disk, next);
+    identity = next;
+  }
+
+  private static String belonged(String cluster) {
+    return "its disk belonged to cluster " + cluster + " and lost its log";
   }
 
   // --- Asking others ---
@@ -146,7 +177,7 @@ final class Founding {
       waiting = "%d of %d other nodes answer".formatted(replies.size(), others);
       if (settled != null) {
         join(settled);
-      } else if (replies.size() == others && isFirst()) {
+      } else if (replies.size() == others && mayFound(replies) && isFirst()) {
         found(replies);
       }
       if (belongs()) {
@@ -158,6 +189,21 @@ final class Founding {
       }
       clock.sleep(PAUSE);
     }
+  }
+
+  /** False, with the reason told, if a node's disk belonged to a cluster. */
+  private boolean mayFound(List<ProbeReply> replies) {
+    List<ProbeReply> all = new ArrayList<>(replies);
+    all.add(probe());
+    Optional<ProbeReply> lost =
+        all.stream().filter(reply -> !reply.getFormerCluster().isEmpty()).findFirst();
+    lost.ifPresent(
+        reply ->
+            waiting =
+                "no cluster is founded, for it would be another one: of %s, %s. 'sandstore recover'"
+                        .formatted(reply.getName(), belonged(reply.getFormerCluster()))
+                    + " shows what the disks hold and what can be done");
+    return lost.isEmpty();
   }
 
   private boolean isFirst() {
@@ -232,6 +278,13 @@ final class Founding {
 
   private void join(ProbeReply settled) throws IOException, InterruptedException {
     Identity self = identity();
+    String former = self.getFormerCluster();
+    if (!former.isEmpty() && !former.equals(settled.getClusterId())) {
+      waiting =
+          "%s, and %s belongs to %s: empty its data directory to let it join"
+              .formatted(belonged(former), settled.getName(), settled.getClusterId());
+      return;
+    }
     if (Configurations.byId(settled.getFounders(), self.getMemberId()).isEmpty()) {
       Join join = Join.newBuilder().setName(self.getName()).setMemberId(self.getMemberId()).build();
       try {

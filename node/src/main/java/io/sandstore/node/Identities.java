@@ -40,7 +40,12 @@ final class Identities {
       }
       return running(disk, identity);
     }
-    return renew(disk, name, random);
+    if (!disk.list("raft").isEmpty() || !disk.list("blocks").isEmpty()) {
+      throw new IOException(
+          "the data directory has a log or blocks, but no identity: restore that file, or empty the"
+              + " directory to begin as a new node");
+    }
+    return renew(disk, name, "", random);
   }
 
   /** A rollout is an event: the first start of another release says so. */
@@ -62,14 +67,24 @@ final class Identities {
     return updated;
   }
 
-  /** Makes this node a stranger under its old name. */
-  static Identity renew(Disk disk, String name, RandomGenerator random) throws IOException {
+  /**
+   * Makes this node a stranger under its old name.
+   *
+   * @param formerCluster whose blocks may be on the disk; empty if there are none
+   */
+  static Identity renew(Disk disk, String name, String formerCluster, RandomGenerator random)
+      throws IOException {
     long id;
     do {
       id = random.nextLong();
     } while (id == 0);
     Identity identity =
-        Identity.newBuilder().setName(name).setMemberId(id).setRelease(Node.VERSION).build();
+        Identity.newBuilder()
+            .setName(name)
+            .setMemberId(id)
+            .setFormerCluster(formerCluster)
+            .setRelease(Node.VERSION)
+            .build();
     save(disk, identity);
     return identity;
   }

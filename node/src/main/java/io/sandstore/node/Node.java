@@ -92,6 +92,7 @@ public final class Node implements Closeable {
     }
     founding.await();
     Profile.Planes planes = wire();
+    founding.logBegun();
     BlockHolds holds = new BlockHolds(clock());
     Router router =
         new Router(
@@ -139,6 +140,7 @@ public final class Node implements Closeable {
       // somebody who never promised anything, and keeps its blocks.
       log.error(
           "the log cannot be used and is set aside; rejoining as a new member: {}", e.getMessage());
+      forgetEarlierLog();
       founding.startOver(); // first: under its old name a part of the log would pass for all of it
       setLogAside();
       founding.await();
@@ -146,20 +148,23 @@ public final class Node implements Closeable {
     }
   }
 
-  /** For somebody to look at, until the next time: a bad disk must not fill itself. */
-  private void setLogAside() throws IOException {
-    List<String> files = disk.list("raft");
-    if (files.isEmpty()) {
-      return;
-    }
+  /** One log that was set aside is kept: a bad disk must not fill itself. */
+  private void forgetEarlierLog() throws IOException {
     for (String earlier : disk.list(ASIDE)) {
       disk.delete(ASIDE + "/" + earlier);
     }
+  }
+
+  /** For somebody to look at, until the next time. Goes on where a crash interrupted it. */
+  private void setLogAside() throws IOException {
+    List<String> files = disk.list("raft");
     for (String name : files) {
       disk.rename("raft/" + name, ASIDE + "/" + name);
     }
-    disk.forceDirectory(ASIDE);
-    disk.forceDirectory("raft");
+    if (!files.isEmpty()) {
+      disk.forceDirectory(ASIDE);
+      disk.forceDirectory("raft");
+    }
   }
 
   /** What this node has too little of to take anything but removal; empty: nothing. */

@@ -5,6 +5,7 @@ import io.sandstore.config.NodeConfig;
 import io.sandstore.host.Disk;
 import io.sandstore.host.Host;
 import io.sandstore.namespace.Namespace;
+import io.sandstore.raft.CorruptLogException;
 import io.sandstore.raft.Message;
 import io.sandstore.raft.MessageCodec;
 import io.sandstore.raft.RaftDriver;
@@ -26,6 +27,9 @@ final class RaftProfile implements Profile {
   @Override
   public Planes wire(Host host, Disk disk, NodeConfig config, Identity identity, Traffic traffic)
       throws IOException {
+    if (identity.getLogBegun() && !RaftDriver.hasLog(disk)) {
+      throw new CorruptLogException("the log is gone");
+    }
     BlockStore store = new BlockStore(host, disk, config.reserveBytes());
     Namespace namespace =
         host.threads().runAtOnce()

@@ -212,6 +212,11 @@ public final class RaftDriver implements CommandLog, Closeable {
         base.getIndex());
   }
 
+  /** True if a disk has a log, whatever is in it. */
+  public static boolean hasLog(Disk disk) throws IOException {
+    return LogStore.exists(disk, LogStore.DIRECTORY);
+  }
+
   private LogStore store() {
     return store;
   }

@@ -83,9 +83,18 @@ final class Invariants {
     this.members = members;
   }
 
+  private static long blockAt(String path) {
+    return Long.parseUnsignedLong(path.substring(path.lastIndexOf('/') + 1), 16);
+  }
+
+  /** True if one copy of the block of a file was damaged: another one would be too many. */
+  boolean isDamaged(String path) {
+    return damaged.contains(blockAt(path));
+  }
+
   /** Says that a copy of a block was damaged on purpose. */
   void damaged(String path) {
-    damaged.add(Long.parseUnsignedLong(path.substring(path.lastIndexOf('/') + 1), 16));
+    damaged.add(blockAt(path));
   }
 
   /**

@@ -104,6 +104,11 @@ final class Member {
     crashBetweenSteps = how;
   }
 
+  /** A crash that has not come yet does not come any more. */
+  void crashNoMore() {
+    crashBetweenSteps = null;
+  }
+
   private void begin(SimProcess booted) {
     disk.observer = (change, path) -> beforeChange(booted, change, path);
     disk.failsToRead = simulation.failsToRead(this);

@@ -101,7 +101,9 @@ final class Mischief {
       case STOP -> stop(member);
       case CLOCK_JUMP -> jump(member);
       case BLOCK_DAMAGE -> {
-        String block = member.disk.flipBit("blocks/");
+        String block =
+            member.disk.flipBit(
+                path -> path.startsWith("blocks/") && !simulation.invariants.isDamaged(path));
         if (block != null) {
           fault("bit flip in a block");
           simulation.invariants.damaged(block);

@@ -92,7 +92,7 @@ record Scenario(
         random.nextInt(3) == 0 ? random.nextDouble() * 0.05 : 0,
         random.nextInt(3) == 0 ? 0.001 : 0,
         random.nextInt(16) == 0,
-        false,
+        random.nextInt(16) == 0,
         Map.copyOf(weights));
   }
 

@@ -16,6 +16,7 @@ import java.util.Random;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -309,9 +310,14 @@ final class SimDisk implements Disk {
    * what was written last, which its owner could not tell from a torn write.
    */
   @Nullable String flipBit(String prefix) {
+    return flipBit(path -> path.startsWith(prefix));
+  }
+
+  /** The same in a file that may be damaged. */
+  @Nullable String flipBit(Predicate<String> may) {
     List<Map.Entry<String, Data>> candidates =
         names.entrySet().stream()
-            .filter(e -> e.getKey().startsWith(prefix) && damageable(e.getKey(), e.getValue()) > 0)
+            .filter(e -> may.test(e.getKey()) && damageable(e.getKey(), e.getValue()) > 0)
             .toList();
     if (candidates.isEmpty()) {
       return null;

@@ -315,6 +315,7 @@ public final class Simulation {
     network.lateness = 0;
     readFailures.clear();
     for (Member member : members.values()) {
+      member.crashNoMore();
       member.disk.forceFailure = 0;
       member.disk.capacityBytes = ROOMY;
       member.disk.capacityFiles = ROOMY;
@@ -449,8 +450,8 @@ public final class Simulation {
   private void loseAllLogs() {
     fault("loss of all logs");
     members.values().forEach(member -> member.disk.ruin("raft/"));
-    long blocks = blocks();
     members.values().forEach(this::kill);
+    long blocks = blocks(); // what the kill itself took was not forced
     boolean serves = run(Duration.ofSeconds(40), this::settled);
     if (serves || blocks() != blocks) {
       throw violation(
