@@ -36,6 +36,7 @@ import picocli.CommandLine.IVersionProvider;
     subcommands = {
       NodeCommand.class,
       ClusterCommand.class,
+      RecoverCommand.class,
       StatusCommand.class,
       SmokeCommand.class,
       DemoCommand.class,

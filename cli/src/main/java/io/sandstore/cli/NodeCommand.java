@@ -76,6 +76,13 @@ final class NodeCommand implements Callable<Integer> {
     return 0;
   }
 
+  /** True if a node runs on a directory. */
+  static boolean isInUse(Path data) throws IOException {
+    try (RandomAccessFile file = new RandomAccessFile(data.resolve("lock").toFile(), "rw")) {
+      return lock(file) == null;
+    }
+  }
+
   /** Shows that an image has what its profile needs, before it is pushed anywhere. */
   private static void checkProfile(String profile) throws Exception {
     Path data = Files.createTempDirectory("sandstore-check");

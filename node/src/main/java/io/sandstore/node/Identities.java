@@ -7,6 +7,7 @@ import io.sandstore.host.NoRoomException;
 import io.sandstore.wire.Identity;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Optional;
 import java.util.random.RandomGenerator;
 import java.util.zip.CRC32C;
 import org.slf4j.Logger;
@@ -16,7 +17,7 @@ import org.slf4j.LoggerFactory;
  * Who this node is, on its own disk: magic 8, version 4, crc 4, record. A disk without it is blank,
  * and a blank disk gets an identity that nobody has ever voted or promised under.
  */
-final class Identities {
+public final class Identities {
 
   private static final Logger log = LoggerFactory.getLogger(Identities.class);
 
@@ -28,6 +29,11 @@ final class Identities {
   private static final int BYTES_MAX = 1 << 20;
 
   private Identities() {}
+
+  /** Who a disk belongs to; empty if it has no identity. */
+  public static Optional<Identity> read(Disk disk) throws IOException {
+    return disk.exists(FILE) ? Optional.of(load(disk)) : Optional.empty();
+  }
 
   static Identity loadOrCreate(Disk disk, String name, RandomGenerator random) throws IOException {
     disk.delete(TEMPORARY); // of one that was never taken

@@ -14,6 +14,7 @@ import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.random.RandomGenerator;
 
 /** A topology: what replicates the log, where blocks lie. A profile only constructs. */
 public interface Profile {
@@ -28,6 +29,17 @@ public interface Profile {
    */
   Planes wire(Host host, Disk disk, NodeConfig config, Identity identity, Traffic traffic)
       throws IOException;
+
+  /** What a directory of a disk has of this profile's log, in words; empty: nothing. */
+  Optional<String> holdings(Disk disk, String directory) throws IOException;
+
+  /**
+   * Makes a stopped node the only member of its cluster: an operator's last resort when more
+   * members lost their disks than the cluster survives.
+   *
+   * @throws IOException if what this disk has of the log is not whole
+   */
+  void standAlone(Disk disk, RandomGenerator random, Identity identity) throws IOException;
 
   static Optional<Profile> named(String name) {
     return Optional.ofNullable(ALL.get(name));

@@ -9,6 +9,7 @@ import io.sandstore.raft.CorruptLogException;
 import io.sandstore.raft.Message;
 import io.sandstore.raft.MessageCodec;
 import io.sandstore.raft.RaftDriver;
+import io.sandstore.raft.Salvage;
 import io.sandstore.raft.Timing;
 import io.sandstore.raft.Transport;
 import io.sandstore.wire.Header;
@@ -17,6 +18,8 @@ import io.sandstore.wire.RaftMessage;
 import io.sandstore.wire.SnapshotChunk;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Optional;
+import java.util.random.RandomGenerator;
 
 /**
  * {@code raft}: a Raft log on disk orders the metadata, blocks lie on the same disk, three copies
@@ -46,6 +49,30 @@ final class RaftProfile implements Profile {
             namespace,
             new RaftTransport(config.name(), traffic));
     return new Planes(log, new RaftReceiver(log, traffic), log::start, log, namespace, store);
+  }
+
+  @Override
+  public Optional<String> holdings(Disk disk, String directory) throws IOException {
+    return Salvage.look(disk, directory)
+        .map(
+            h ->
+                "%s, snapshot at %d, entries %d to %d, term %d"
+                    .formatted(
+                        h.damage().isEmpty() ? "whole" : "not whole (" + h.damage() + ")",
+                        h.snapshot(),
+                        h.first(),
+                        h.last(),
+                        Math.max(h.term(), h.lastTerm())));
+  }
+
+  @Override
+  public void standAlone(Disk disk, RandomGenerator random, Identity identity) throws IOException {
+    Salvage.standAlone(
+        disk,
+        random,
+        RaftDriver.Sizes.standard().segmentBytes(),
+        identity.getMemberId(),
+        identity.getFounders());
   }
 
   private record RaftTransport(String self, Traffic traffic) implements Transport {
