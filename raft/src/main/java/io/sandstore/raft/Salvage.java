@@ -41,7 +41,7 @@ public final class Salvage {
         damage = "no segment of the log is whole";
       }
     } catch (CorruptLogException e) {
-      damage = e.getMessage();
+      damage = String.valueOf(e.getMessage());
     }
     long snapshot =
         directory.equals(LogStore.DIRECTORY)
