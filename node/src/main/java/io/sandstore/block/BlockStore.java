@@ -172,7 +172,8 @@ public final class BlockStore implements BlockSink {
     try {
       boolean there = disk.exists(path(id));
       if (there && verify(id)) {
-        return; // the same request came twice: what was acknowledged must not be touched
+        makeDurable(id); // the same request came twice: what was acknowledged stays as it is
+        return;
       }
       if (there) {
         disk.delete(path(id));
@@ -184,6 +185,21 @@ public final class BlockStore implements BlockSink {
       throw new PosixException(Errno.ENOSPC, "no room on this node's disk: " + e.getMessage());
     } finally {
       inProgress.remove(id);
+    }
+  }
+
+  /**
+   * Makes sure of a block that is here whole. Who wrote it may have ended before it was durable, or
+   * because it could not be made so; then the system may take its pages for clean. Written again,
+   * byte for byte, they are not.
+   */
+  void makeDurable(long id) throws IOException {
+    String path = path(id);
+    try (DiskFile file = disk.open(path, false)) {
+      ByteBuffer all = ByteBuffer.allocate(Math.toIntExact(file.size()));
+      file.readFully(all, 0);
+      file.write(all.flip(), 0);
+      force(file, path);
     }
   }
 

@@ -256,7 +256,11 @@ public final class Repair {
 
   private boolean obtain(long block) {
     try {
-      return hasWhole(block) || fetched(block);
+      if (hasWhole(block)) {
+        store.makeDurable(block);
+        return true;
+      }
+      return fetched(block);
     } catch (IOException | RuntimeException e) {
       log.debug("block {} cannot be fetched: {}", block, e.toString());
       return false;

@@ -37,6 +37,7 @@ public final class Identities {
 
   static Identity loadOrCreate(Disk disk, String name, RandomGenerator random) throws IOException {
     disk.delete(TEMPORARY); // of one that was never taken
+    disk.forceDirectory(""); // of one that was taken, and acted by, from now on
     if (disk.exists(FILE)) {
       Identity identity = load(disk);
       if (!identity.getName().equals(name)) {

@@ -88,6 +88,10 @@ final class LogStore implements Closeable {
     final DiskFile file;
     final long size;
     long end;
+
+    /** Where the last frame that was found begins. */
+    long lastFrame;
+
     long lastIndex;
 
     Segment(long number, long salt, DiskFile file, long size) {
@@ -530,16 +534,36 @@ final class LogStore implements Closeable {
 
   /** Makes the disk as if what a crash interrupted had been finished, or never been begun. */
   private void mend(Leftovers leftovers) throws IOException {
+    boolean whole = !leftovers.torn && !segments.isEmpty();
+    if (whole) {
+      forceLastFrame(segments.lastEntry().getValue()); // before what it makes void goes
+    }
     for (long number : leftovers.numbers) {
       retire(number);
     }
-    if (leftovers.torn || segments.isEmpty()) {
+    if (!whole) {
       roll(0);
       return;
     }
     Segment newest = segments.lastEntry().getValue();
     tail = (int) (newest.end % DiskFile.BLOCK_BYTES);
     readFully(newest.file, blocks.clear().limit(tail), newest.end - tail);
+  }
+
+  /**
+   * What is found here counts as durable from now on, but the process that wrote the last frame may
+   * have ended before it forced it, or because it could not; then the system may take its pages for
+   * clean. Written again, they are not. Earlier frames were forced before the last one was begun.
+   */
+  private void forceLastFrame(Segment newest) throws IOException {
+    long from = newest.lastFrame - newest.lastFrame % DiskFile.BLOCK_BYTES;
+    int length = (int) (newest.end - from);
+    ByteBuffer again = DiskFile.wholeBlocks(length);
+    readFully(newest.file, again.limit(length), from);
+    again.limit(again.capacity()).put(new byte[again.remaining()]);
+    newest.file.write(again.flip(), from);
+    newest.file.force();
+    disk.forceDirectory(directory);
   }
 
   /** True if earlier segments do not count, because a snapshot took their place. */
@@ -637,6 +661,7 @@ final class LogStore implements Closeable {
           },
           this::note);
       nextSequence++;
+      segment.lastFrame = segment.end;
       segment.end += padded(FRAME_HEADER_BYTES + length);
     }
     return checkTail(content, segment);

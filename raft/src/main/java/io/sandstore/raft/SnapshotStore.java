@@ -76,6 +76,7 @@ final class SnapshotStore {
         disk.delete(DIRECTORY + "/" + name);
       }
     }
+    disk.forceDirectory(DIRECTORY); // or a power loss brings all of them back, time and again
   }
 
   /** Removes what was not finished: on a full disk it takes room from others. */

@@ -62,6 +62,19 @@ public final class CrashDisk implements Disk {
       unforced.clear();
     }
 
+    Content copied(Map<Content, Content> copies) {
+      return copies.computeIfAbsent(
+          this,
+          original -> {
+            Content copy = new Content();
+            copy.durable = durable;
+            copy.current = current;
+            copy.unforced.addAll(unforced);
+            copy.name = name;
+            return copy;
+          });
+    }
+
     private static byte[] applied(byte[] before, Change change) {
       if (change.cutTo >= 0) {
         return Arrays.copyOf(before, Math.min(before.length, change.cutTo));
@@ -145,9 +158,22 @@ public final class CrashDisk implements Disk {
     return found;
   }
 
-  /** The disk as it is now, everything on it durable: the process ended, the power did not. */
+  /**
+   * The disk as the next process finds it: this one ended, the power did not. What was not forced
+   * is seen, and still not durable.
+   */
   public CrashDisk afterKill() {
-    return copy(names, new HashMap<>());
+    CrashDisk disk = new CrashDisk();
+    Map<Content, Content> copies = new HashMap<>();
+    names.forEach((path, content) -> disk.names.put(path, content.copied(copies)));
+    durableNames.forEach((path, content) -> disk.durableNames.put(path, content.copied(copies)));
+    unforcedNames.forEach(
+        (path, history) -> {
+          List<@Nullable Content> copied = new ArrayList<>();
+          history.forEach(content -> copied.add(content == null ? null : content.copied(copies)));
+          disk.unforcedNames.put(path, copied);
+        });
+    return disk;
   }
 
   /** Every file with its size, for messages. */

@@ -76,6 +76,7 @@ class LogCrashTest {
     TreeMap<Long, Entry> found = new TreeMap<>();
     LogStore log = open(disk, found);
     check(found, log.hardState(), promised);
+    staysThroughAPowerLoss(disk, found, log.hardState());
     long next = found.isEmpty() ? promised.compacted + 1 : found.lastKey() + 1;
     log.append(state(99, 1), List.of(entry(99, next)));
     log.close();
@@ -84,6 +85,18 @@ class LogCrashTest {
     assertThat(again.lastEntry().getValue()).isEqualTo(entry(99, next));
     assertThat(reopened.hardState()).isEqualTo(state(99, 1).orElseThrow());
     assertThat(again.headMap(next).keySet()).isEqualTo(found.keySet());
+  }
+
+  /** What a start found it takes for durable, acknowledges and votes by. */
+  private static void staysThroughAPowerLoss(
+      CrashDisk disk, TreeMap<Long, Entry> found, HardState state) throws IOException {
+    for (CrashDisk left : disk.afterPowerLoss(4, new Random(3))) {
+      TreeMap<Long, Entry> again = new TreeMap<>();
+      try (LogStore log = open(left, again)) {
+        assertThat(again.keySet()).containsAll(found.keySet());
+        assertThat(log.hardState()).isEqualTo(state);
+      }
+    }
   }
 
   private static void check(TreeMap<Long, Entry> found, HardState state, Promised promised) {
