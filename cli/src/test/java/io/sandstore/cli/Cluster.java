@@ -136,6 +136,9 @@ final class Cluster implements AutoCloseable {
 
   /** Writes files until told to stop; knows which of them were acknowledged. */
   final class Writer implements AutoCloseable {
+    /** About 16 GB on three nodes: a test that hangs must not fill the machine's disk. */
+    private static final int MOST_FILES = 20_000;
+
     final List<Integer> acknowledged = Collections.synchronizedList(new ArrayList<>());
     private final String directory;
     private final SandstoreClient client = client();
@@ -150,7 +153,7 @@ final class Cluster implements AutoCloseable {
     }
 
     private void run() {
-      for (int i = 0; running; i++) {
+      for (int i = 0; running && i < MOST_FILES; i++) {
         try {
           write(client, directory + "/" + i, bytes(i));
           acknowledged.add(i);

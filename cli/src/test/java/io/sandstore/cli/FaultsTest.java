@@ -168,25 +168,6 @@ class FaultsTest {
     }
   }
 
-  /** As after a crash in the middle of setting a damaged log aside. */
-  @Test
-  void aLogWithoutAnIdentityIsNobodysLog() throws Exception {
-    String follower = otherThan(cluster.awaitAll());
-    try (Cluster.Writer writer = cluster.new Writer("/nobody");
-        SandstoreClient client = cluster.client()) {
-      writer.awaitMore(40);
-      long before = status(client, follower).getMemberId();
-      cluster.nodes.kill(follower);
-      Path data = cluster.nodes.data(follower);
-      Files.delete(data.resolve("identity"));
-      cluster.nodes.start(follower);
-      cluster.awaitAll();
-      assertThat(status(client, follower).getMemberId()).isNotEqualTo(before);
-      assertThat(files(data.resolve("raft.damaged"), "log-")).isNotEmpty();
-      writer.verify();
-    }
-  }
-
   @Test
   void aTornLogTailIsDroppedAndTheNodeGoesOn() throws Exception {
     String follower = otherThan(cluster.awaitAll());
