@@ -1,11 +1,16 @@
 package io.sandstore.chaos;
 
+import io.sandstore.client.OpenFlag;
+import io.sandstore.client.SandFile;
+import io.sandstore.client.SandstoreClient;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -60,8 +65,11 @@ enum Fault {
 
   private static final Duration FSYNC_ERROR_LIMIT = Duration.ofMinutes(1);
 
-  /** The log's files change when a snapshot is due; in a quiet time that takes a while. */
+  /** A node that has not come to its step by then took part in fewer changes of files. */
   private static final Duration CHANGE_LIMIT = Duration.ofSeconds(20);
+
+  /** Travels in the log: some dozens of them make a snapshot and a new segment due. */
+  private static final int PRESSURE_BYTES = 32 << 10;
 
   /** Recycling, publishing and installing are a handful of steps each. */
   private static final int STEPS_MAX = 24;
@@ -247,21 +255,43 @@ enum Fault {
     }
   }
 
-  /** Each of the machines ends itself at some step of the next change of its log's files. */
+  /**
+   * Each of the machines ends itself at some step of the next change of its log's files. Where so
+   * many have that no change can come any more, the rest is killed: a loss of power meets all.
+   */
   private static List<Lab.Machine> haltBetweenSteps(Scene scene, List<Lab.Machine> machines)
       throws IOException, InterruptedException {
     for (Lab.Machine machine : machines) {
       Files.writeString(machine.haltOrder(), Integer.toString(1 + scene.random.nextInt(STEPS_MAX)));
     }
     long end = System.nanoTime() + CHANGE_LIMIT.toNanos();
-    while (machines.stream().anyMatch(Lab.Machine::runs) && System.nanoTime() < end) {
-      Thread.sleep(20);
+    try (SandstoreClient client = scene.lab.client(Duration.ofSeconds(2))) {
+      while (running(machines).size() > machines.size() / 2 && System.nanoTime() < end) {
+        press(client);
+      }
     }
-    List<Lab.Machine> ended = machines.stream().filter(machine -> !machine.runs()).toList();
     for (Lab.Machine machine : machines) {
       Files.deleteIfExists(machine.haltOrder());
     }
-    return ended;
+    List<Lab.Machine> running = running(machines);
+    if (running.size() == machines.size()) {
+      return List.of();
+    }
+    running.forEach(Lab.Machine::kill);
+    return machines;
+  }
+
+  private static List<Lab.Machine> running(List<Lab.Machine> machines) {
+    return machines.stream().filter(Lab.Machine::runs).toList();
+  }
+
+  private static void press(SandstoreClient client) throws InterruptedException {
+    var flags = EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT);
+    try (SandFile file = client.open("/pressure", flags, 0644)) {
+      file.write(ByteBuffer.allocate(PRESSURE_BYTES));
+    } catch (IOException e) {
+      Thread.sleep(20); // expected while they halt
+    }
   }
 
   private static void pause(Scene scene, Lab.Machine machine)
