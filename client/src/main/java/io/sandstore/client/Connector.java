@@ -215,9 +215,7 @@ final class Connector implements Closeable {
         }
         last = e;
       } catch (LostException e) {
-        if (bulk) {
-          peer.failed(); // metadata may wait for the cluster, a block waits for this node only
-        }
+        peer.failed(); // where only the cluster was slow, the next probe says so
         peer.drop(); // a link that says nothing may be one that nobody holds the other end of
         last = e;
       } catch (IOException e) {

@@ -61,9 +61,13 @@ class SilentNodeTest {
   }
 
   private void silence() {
+    silence(SILENT);
+  }
+
+  private void silence(String silent) {
     cluster.before(
         (node, request) -> {
-          if (node.equals(SILENT)) {
+          if (node.equals(silent)) {
             if (request.getBodyCase() == Header.BodyCase.READ_BLOCK) {
               reads.incrementAndGet();
             } else if (request.getBodyCase() == Header.BodyCase.WRITE_BLOCK) {
@@ -96,6 +100,15 @@ class SilentNodeTest {
     write();
     assertThat(cluster.content("/file")).isEqualTo(content);
     assertThat(writes.get()).isLessThanOrEqualTo(4);
+  }
+
+  @Test
+  void aNodeThatLeftAQuestionUnansweredIsSentNoBlocks() throws Exception {
+    write(); // over links that stay open
+    silence("node-0"); // whom the next question goes to
+    write();
+    assertThat(cluster.content("/file")).isEqualTo(content);
+    assertThat(writes.get()).isZero();
   }
 
   @Test
