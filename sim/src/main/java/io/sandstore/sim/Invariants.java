@@ -27,7 +27,9 @@ import java.util.Set;
  * <ul>
  *   <li><b>ReplicasAgree</b>: replicas that have applied the same entries are in the same state.
  *   <li><b>OneOutcome</b>: a request id has one outcome, on every replica and for ever.
- *   <li><b>BlocksPresent</b>: a referenced block is missing on a minority of its holders at most.
+ *   <li><b>BlocksPresent</b>: a referenced block is missing on a minority at most of those that
+ *       ever were its holders: one that lost its disk is none any more, while another may have been
+ *       away and fetch its copy.
  *   <li><b>AcknowledgedReadable</b>: what a client was told is there, with the right bytes, at the
  *       leader that would be asked for it.
  * </ul>
@@ -67,6 +69,9 @@ final class Invariants {
   private final int members;
   private final Map<Long, State> states = new HashMap<>();
   private final Map<Request, ByteString> outcomes = new HashMap<>();
+
+  /** How many holders a block had at most. */
+  private final Map<Long, Integer> copiesMade = new HashMap<>();
 
   /** How far each running member had got when it was last looked at. */
   private Map<Replica, Long> seen = Map.of();
@@ -164,7 +169,8 @@ final class Invariants {
               .filter(replica -> !replica.inspection.store().has(block))
               .map(Replica::name)
               .toList();
-      int minority = (Long.bitCount(holders) - 1) / 2;
+      int copies = copiesMade.merge(block, Long.bitCount(holders), Math::max);
+      int minority = (copies - 1) / 2;
       if (lacking.size() > minority && !damaged.contains(block)) {
         throw simulation.violation(
             "BlocksPresent: block %d is missing on %s".formatted(block, lacking));

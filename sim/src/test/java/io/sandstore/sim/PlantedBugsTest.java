@@ -1,19 +1,11 @@
 package io.sandstore.sim;
 
+import static io.sandstore.sim.Planted.edit;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.File;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
+import io.sandstore.sim.Planted.Edit;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
-import java.util.regex.Pattern;
-import java.util.stream.Stream;
-import javax.tools.JavaCompiler;
-import javax.tools.ToolProvider;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -120,74 +112,19 @@ class PlantedBugsTest {
     }
   }
 
-  /** One place of a bug. */
-  private record Edit(Path source, String find, String replacement) {
-
-    void apply(Path directory) throws IOException {
-      Path planted = directory.resolve(source.getFileName());
-      String before = Files.readString(Files.exists(planted) ? planted : source);
-      assertThat(before.split(Pattern.quote(find), -1)).as("places in " + source).hasSize(2);
-      Files.writeString(planted, before.replace(find, replacement));
-    }
-  }
-
-  private static Edit edit(String module, String file, String find, String replacement) {
-    Path source = Path.of("..", module, "src/main/java/io/sandstore", file + ".java");
-    return new Edit(source, find, replacement);
-  }
-
   @TempDir Path directory;
 
   @ParameterizedTest
   @EnumSource
   void isFoundBySimulation(Bug bug) throws Exception {
-    Path sources = Files.createDirectory(directory.resolve("sources"));
-    for (Edit edit : bug.edits) {
-      edit.apply(sources);
-    }
-    List<String> options = new ArrayList<>();
-    String classPath = System.getProperty("java.class.path");
-    JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
-    Path classes = Files.createDirectory(directory.resolve("classes"));
-    options.addAll(List.of("-nowarn", "-proc:none", "-cp", classPath, "-d", classes.toString()));
-    try (Stream<Path> planted = Files.list(sources)) {
-      planted.map(Path::toString).forEach(options::add);
-    }
-    assertThat(compiler.run(null, null, null, options.toArray(String[]::new)))
-        .as("the planted bug compiles")
-        .isZero();
-    Path output = directory.resolve("output");
-    Process hunt =
-        new ProcessBuilder(
-                List.of(
-                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                    "-Xmx800m",
-                    "-XX:+UseSerialGC",
-                    "-XX:TieredStopAtLevel=4",
-                    "--add-opens=java.base/java.lang=ALL-UNNAMED",
-                    "-Djdk.trackAllThreads=false",
-                    "-Dlogback.configurationFile="
-                        + System.getProperty("logback.configurationFile"),
-                    "-cp",
-                    classes + File.pathSeparator + classPath,
-                    Replay.class.getName(),
-                    "1",
-                    Integer.toString(STEPS),
-                    Integer.toString(SEEDS)))
-            .redirectErrorStream(true)
-            .redirectOutput(output.toFile())
-            .start();
-    try {
-      assertThat(hunt.waitFor(10, TimeUnit.MINUTES)).as("the hunt ends").isTrue();
-    } finally {
-      hunt.destroyForcibly();
-    }
-    String said = Files.readString(output, StandardCharsets.UTF_8);
-    List<String> lines = said.lines().toList();
-    lines.stream()
+    Planted.Ended hunt =
+        new Planted(directory, bug.edits)
+            .run(List.of(), Replay.class, "1", Integer.toString(STEPS), Integer.toString(SEEDS));
+    hunt.output()
+        .lines()
         .filter(line -> line.startsWith("VIOLATION: "))
         .forEach(line -> System.out.println(bug + ": " + line));
-    assertThat(hunt.exitValue()).as(said).isEqualTo(4);
-    assertThat(said).contains("VIOLATION: ");
+    assertThat(hunt.status()).as(hunt.output()).isEqualTo(4);
+    assertThat(hunt.output()).contains("VIOLATION: ");
   }
 }

@@ -1,0 +1,156 @@
+package io.sandstore.sim;
+
+import static io.sandstore.sim.Planted.edit;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
+
+import io.sandstore.sim.Planted.Edit;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
+import org.junit.platform.launcher.core.LauncherFactory;
+import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
+
+/**
+ * Would a test say so if a mended fault came back? Each is planted again, as in {@link
+ * PlantedBugsTest}, and one test class runs with it: it must fail.
+ */
+class PlantedInTestsTest {
+
+  private enum Bug {
+    A_USED_SEGMENT_IS_EMPTIED_UNDER_ITS_OLD_NAME(
+        "raft.LogCrashTest",
+        edit(
+            "raft",
+            "raft/LogStore",
+            "    if (spares().size() < SPARES_MAX) {\n      disk.rename(",
+            """
+                if (spares().size() < SPARES_MAX) {
+                  try (io.sandstore.host.DiskFile old = disk.open(path(directory, number), false)) {
+                    old.write(java.nio.ByteBuffer.allocate(HEADER_BYTES), 0);
+                    old.force();
+                  }
+                  disk.rename(""")),
+    A_STREAM_OF_A_SNAPSHOT_BEFORE_THE_LAST_ONE_ENDED(
+        "raft.SnapshotStreamTest",
+        edit(
+            "raft", "raft/Replication", "if (streams.add(id)) {", "if (streams.add(id) || true) {"),
+        edit(
+            "raft",
+            "raft/Replication",
+            "if (peer.state == Progress.State.SNAPSHOT && peer.next >= log.firstIndex()) {",
+            "if (peer.state == Progress.State.SNAPSHOT) {")),
+    A_SNAPSHOT_TAKES_THE_ENTRIES_BEHIND_IT(
+        "raft.SnapshotStreamTest",
+        edit(
+            "raft",
+            "raft/RaftCore",
+            "boolean known = index <= commit || log.matches(index, indexTerm);",
+            "boolean known = index <= commit;")),
+    A_LEASE_WHILE_AN_OFFER_OF_LEADERSHIP_IS_ON_ITS_WAY(
+        "raft.LeaseTest",
+        edit("raft", "raft/Rounds", "if (!offers.isEmpty()) {", "if (round < 0) {")),
+    AN_INTERRUPTED_INSTALL_IS_NOT_FINISHED(
+        "raft.MemberCrashTest",
+        edit(
+            "raft",
+            "raft/Recovery",
+            "if (joint == Joint.SHORT || joint == Joint.DIVERGES) {",
+            "if (joint == Joint.SHORT) {")),
+    A_REFUSAL_THAT_COMES_LATE_COUNTS(
+        "raft.ReplicationTest",
+        edit(
+            "raft",
+            "raft/Replication",
+            "if (aboutAnAppend && !peer.isStale(m)) {",
+            "if (aboutAnAppend) {")),
+    THE_LEADERS_DAMAGED_SNAPSHOT_IS_SENT_AGAIN(
+        "raft.SnapshotTransferTest",
+        edit(
+            "raft",
+            "raft/SnapshotSender",
+            "renewal.renew(String.valueOf(damaged.getMessage()));",
+            "log.info(\"damaged\");")),
+    LEADERSHIP_IS_OFFERED_TO_THE_DEAD(
+        "raft.LeaseTest",
+        edit(
+            "raft",
+            "raft/Leadership",
+            ".filter(id -> id != self && isFollowing(id, at))",
+            ".filter(id -> id != self)"),
+        edit(
+            "raft",
+            "raft/Leadership",
+            "membership.isVoter(id) && isFollowing(id, at)",
+            "membership.isVoter(id)")),
+    SMALL_PIECES_ARE_NEVER_MERGED(
+        "sim.MergeTest",
+        edit("node", "block/MergePlan", "if (window.size() < FEW) {", "if (window.size() > 0) {")),
+    A_CLOCK_IS_BELIEVED_AT_ONCE(
+        "sim.ClockJumpTest",
+        edit(
+            "node",
+            "namespace/ClusterTime",
+            "    if (isSmall(ahead)) {",
+            "    if (ahead > -STEP_MAX_MS) {")),
+    NO_ROOM_IS_MADE_FOR_A_NEW_CLIENT(
+        "namespace.SessionsTest",
+        edit("node", "namespace/Sessions", "      makeRoom(nowMs);", "      // full is full"));
+
+    private final String test;
+    private final List<Edit> edits;
+
+    Bug(String test, Edit... edits) {
+      this.test = "io.sandstore." + test;
+      this.edits = List.of(edits);
+    }
+  }
+
+  /** Runs one test class; ends with 4 if a test failed. */
+  static final class Hunt {
+
+    private Hunt() {}
+
+    public static void main(String[] arguments) {
+      SummaryGeneratingListener summary = new SummaryGeneratingListener();
+      LauncherFactory.create()
+          .execute(
+              LauncherDiscoveryRequestBuilder.request()
+                  .selectors(selectClass(arguments[0]))
+                  .build(),
+              summary);
+      summary
+          .getSummary()
+          .getFailures()
+          .forEach(
+              failure ->
+                  System.out.printf(
+                      "FAILED: %s: %s%n",
+                      failure.getTestIdentifier().getDisplayName(),
+                      String.valueOf(failure.getException().getMessage())
+                          .lines()
+                          .findFirst()
+                          .orElse("")));
+      boolean any = summary.getSummary().getTestsFoundCount() > 0;
+      System.exit(!any ? 1 : summary.getSummary().getTotalFailureCount() > 0 ? 4 : 0);
+    }
+  }
+
+  @TempDir Path directory;
+
+  @ParameterizedTest
+  @EnumSource
+  void isFoundByItsTest(Bug bug) throws Exception {
+    List<Path> tests =
+        List.of(Path.of("../raft/target/test-classes"), Path.of("../node/target/test-classes"));
+    Planted.Ended hunt = new Planted(directory, bug.edits).run(tests, Hunt.class, bug.test);
+    hunt.output()
+        .lines()
+        .filter(line -> line.startsWith("FAILED: "))
+        .forEach(line -> System.out.println(bug + ": " + line));
+    assertThat(hunt.status()).as(hunt.output()).isEqualTo(4);
+  }
+}
