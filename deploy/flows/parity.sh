@@ -2,7 +2,7 @@
 # The same image, profile and phases under Docker Compose and on Kubernetes on this computer, in turns
 # (A B A B): are the pods at least as fast? And what do the layers between cost: the NodePort, the
 # pod network, the volume? Writes target/parity/: the figures, a plot, the table.
-source "$flows/lib.sh"
+source "$(dirname "$0")/lib.sh"
 source "$flows/cluster.sh"
 source "$flows/config.sh"
 source "$flows/compose-lib.sh"

@@ -60,6 +60,17 @@ class FlowsTest {
     }
   }
 
+  /** That a flow finds its parts; what it does here is what it refuses first. */
+  @Test
+  void everyFlowThatTakesAProfileRefusesAnUnknownOne() throws Exception {
+    for (String flow :
+        List.of("build", "deploy", "update", "compose-up", "compose-down", "parity")) {
+      Result result = run(flow, Map.of("PROFILE", "no-such"));
+      assertThat(result.output()).as(flow).startsWith("error: there is no profile 'no-such'");
+      assertThat(result.code()).as(flow).isEqualTo(1);
+    }
+  }
+
   @Test
   void theContextIsTheLaptopUnlessSaidOtherwise() throws Exception {
     here.make("k8s-destroy");
