@@ -200,7 +200,20 @@ class ConnectionsTest {
     for (int i = 0; i < 1100; i++) {
       say();
     }
-    ping(peer(Hello.getDefaultInstance()));
+    int pushedOut = 0;
+    // As long as they are still being taken in, they may push out who comes among them: it comes
+    // again, as clients do. Connections that stayed would refuse it for ever.
+    Peer peer = peer(Hello.getDefaultInstance());
+    while (true) {
+      try {
+        ping(peer);
+        return;
+      } catch (PosixException e) {
+        throw e; // there is no place: not a matter of time
+      } catch (IOException e) {
+        assertThat(pushedOut++).as("times pushed out by 1100: %s", e).isLessThan(1100);
+      }
+    }
   }
 
   @Test
