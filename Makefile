@@ -10,7 +10,7 @@ KUBE_CONTEXT ?= minikube-laptop
 PROFILE ?= raft
 export KUBE_CONTEXT PROFILE REGISTRY_URL ENDPOINT ETCD_IMAGE ALLOW_LOCAL_CLUSTER DOCKER_BUILD_FLAGS POD TAIL FOLLOW COMPOSE_PORT TAKE_OVER
 
-.PHONY: help demo chaos compare up status down test build format clean sim jdk tools k8s-build k8s-destroy k8s-deploy k8s-update \
+.PHONY: help demo chaos soak compare up status down test build format clean sim jdk tools k8s-build k8s-destroy k8s-deploy k8s-update \
 	k8s-rollback k8s-logs k8s-logs-crash k8s-status k8s-smoke compose-up compose-smoke compose-down parity e2e
 
 help: ## this list
@@ -46,6 +46,9 @@ sim: build ## replay one simulation: make sim SEED=42 STEPS=2000
 
 chaos: build ## hurt three real nodes under load, judge the histories: MINUTES=3; needs root
 	@bin/chaos --minutes $(or $(MINUTES),3) $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
+
+soak: build ## a steady load on three nodes of 512 MiB: what they hold must stay flat: MINUTES=100
+	@bin/soak --minutes $(or $(MINUTES),100) $(if $(SEED),--seed $(SEED))
 
 compare: build ## Sand Store against etcd and HDFS on this machine, in turns: ROUNDS=3, PEERS=...
 	@$(MVN) -q -Pcompare -pl bench/compare -am -DskipTests -Dspotless.check.skip package > target/build.log 2>&1 || { tail -30 target/build.log; exit 1; }
