@@ -39,7 +39,10 @@ final class Session {
   private final Semaphore outstandingPermits = new Semaphore(OUTSTANDING_MAX);
   private final TreeSet<Long> outstanding = new TreeSet<>();
   private long id;
+
+  /** Of the session, or of the attempt to begin one; 0 before that. */
   private long nonce;
+
   private boolean closed;
   private long nextSequence = 1;
 
@@ -107,14 +110,7 @@ final class Session {
         throw new PosixException(Errno.EBADF, "the client is closed");
       }
       if (id == 0) {
-        nonce = host.random().nextLong();
-        Command command =
-            Command.newBuilder().setOpenSession(OpenSession.newBuilder().setNonce(nonce)).build();
-        Outcome outcome = send(command, deadline);
-        if (outcome.hasFault()) {
-          throw PosixException.of(outcome.getFault());
-        }
-        id = outcome.getValue();
+        id = ask(deadline);
       }
       return id;
     } finally {
@@ -122,15 +118,31 @@ final class Session {
     }
   }
 
+  /** Under the same nonce until there is an answer: a session may have begun without one. */
+  private long ask(Deadline deadline) throws IOException, InterruptedException {
+    while (nonce == 0) {
+      nonce = host.random().nextLong();
+    }
+    OpenSession op = OpenSession.newBuilder().setNonce(nonce).build();
+    Outcome outcome = send(Command.newBuilder().setOpenSession(op).build(), deadline);
+    if (outcome.hasFault()) {
+      throw PosixException.of(outcome.getFault());
+    }
+    return outcome.getValue();
+  }
+
   /** Has the cluster forget this client; if that cannot be said now, it will by itself. */
   void close() throws InterruptedException {
     opening.lockInterruptibly();
     try {
       closed = true;
-      if (id != 0) {
-        CloseSession op = CloseSession.newBuilder().setSession(id).setNonce(nonce).build();
+      if (nonce != 0) {
+        Deadline deadline = host.clock().deadline(CLOSE_LIMIT);
+        long session = id != 0 ? id : ask(deadline);
+        CloseSession op = CloseSession.newBuilder().setSession(session).setNonce(nonce).build();
         id = 0;
-        send(Command.newBuilder().setCloseSession(op).build(), host.clock().deadline(CLOSE_LIMIT));
+        nonce = 0;
+        send(Command.newBuilder().setCloseSession(op).build(), deadline);
       }
     } catch (IOException e) {
       // It expires.
@@ -144,6 +156,7 @@ final class Session {
     try {
       if (id == session) {
         id = 0;
+        nonce = 0;
       }
     } finally {
       opening.unlock();

@@ -120,7 +120,7 @@ public final class Inspection {
   @Override
   public String toString() {
     CommandLog.Standing s = standing();
-    return "%s in term %d, leader %s, log %d..%d, commit %d, applied %d, under-replicated %d, blocks: %s"
+    return "%s in term %d, leader %s, log %d..%d, commit %d, applied %d, under-replicated %d, sessions %d, blocks: %s"
         .formatted(
             s.role(),
             s.term(),
@@ -130,6 +130,7 @@ public final class Inspection {
             s.commitIndex(),
             s.appliedIndex(),
             underReplicated(),
+            namespace().sessionCount(),
             wrongBlock().orElse("as they should be"));
   }
 }

@@ -84,16 +84,23 @@ final class OpenLoop {
     }
   }
 
-  /** After everything healed: what was acknowledged is there. */
+  /** After everything healed: what was acknowledged is there. The clients end. */
   void verify() throws IOException {
-    if (acknowledged.isEmpty()) {
-      return;
+    if (!acknowledged.isEmpty()) {
+      verifyNames();
     }
+    anyNode.close();
+    for (SandstoreClient client : clients.values()) {
+      client.close();
+    }
+  }
+
+  private void verifyNames() throws IOException {
+    Set<String> missing = new TreeSet<>(acknowledged); // before the look: some are still under way
     Set<String> found =
         anyNode.readdir(DIR).stream()
             .map(DirectoryPage.Entry::name)
             .collect(Collectors.toCollection(TreeSet::new));
-    Set<String> missing = new TreeSet<>(acknowledged);
     missing.removeAll(found);
     if (!missing.isEmpty()) {
       throw simulation.violation("acknowledged, but not in " + DIR + ": " + missing);

@@ -42,6 +42,7 @@ public final class Simulation {
   private static final Duration BLOCK_GRACE = Duration.ofSeconds(60);
   private static final Duration CATCH_UP_LIMIT = Duration.ofMinutes(2);
   private static final Duration CLEAN_LIMIT = Duration.ofMinutes(5);
+  private static final Duration LEVEL_LIMIT = Duration.ofMinutes(1);
   private static final int FILES_OF_A_LOG_MAX = 12;
   static final long ROOMY = Long.MAX_VALUE;
 
@@ -203,6 +204,7 @@ public final class Simulation {
       as(this::writeSlowly);
     }
     Duration clean = checkReplicas();
+    checkLevels();
     if (scenario.losesAllLogs()) {
       loseAllLogs();
     }
@@ -390,6 +392,24 @@ public final class Simulation {
     return clean;
   }
 
+  /** Who has ended is forgotten, and what only it had open is removed. */
+  private void checkLevels() {
+    if (!run(
+        LEVEL_LIMIT, () -> failed() || members.values().stream().allMatch(Simulation::isLevel))) {
+      throw violation("Levels: all clients have ended, but: " + describe());
+    }
+  }
+
+  private static boolean isLevel(Member member) {
+    return member
+        .inspect()
+        .map(
+            i ->
+                i.namespace().sessionCount() == 0
+                    && !i.namespace().anyOrphanUnusedSince(Long.MAX_VALUE))
+        .orElse(false);
+  }
+
   /** What is on a disk is bounded by what the node has, however often it crashed. */
   private boolean hasLeftovers(Member member) {
     List<String> log = member.disk.list("raft");
@@ -430,9 +450,17 @@ public final class Simulation {
    * Blocks that were sent long ago, but named to nobody yet, are the writer's as long as it lives.
    */
   private void writeSlowly() throws IOException {
+    SandstoreClient client = client(operator, everywhere());
+    try {
+      writeSlowly(client);
+    } finally {
+      client.close();
+    }
+  }
+
+  private void writeSlowly(SandstoreClient client) throws IOException {
     byte[] block = new byte[CLIENT_BLOCK_BYTES];
     world.random.nextBytes(block);
-    SandstoreClient client = client(operator, everywhere());
     ByteBuffer found = ByteBuffer.allocate(2 * block.length);
     String path = "/slow";
     try (SandFile file = client.open(path, EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT), 0644)) {

@@ -159,6 +159,10 @@ final class Workload {
         }
       }
       verify();
+      client.close();
+      for (SandstoreClient reader : readers) {
+        reader.close();
+      }
       done = true;
     } catch (IOException | RuntimeException | Error e) {
       failure = e;

@@ -103,7 +103,19 @@ class PlantedBugsTest {
             "node",
             "block/BlockStore",
             "why = \"small blocks wait for room: \" + e.getMessage();",
-            "throw e;"));
+            "throw e;")),
+    SESSION_BEGUN_AGAIN(
+        edit(
+            "client",
+            "client/Session",
+            "    while (nonce == 0) {",
+            "    for (int i = 0; i < 1; i++) {")),
+    SURPLUS_COPY_STAYS(
+        edit(
+            "node",
+            "block/Repair",
+            "&& Placement.candidates(block, holders, members).isEmpty();",
+            "&& block < 0;"));
 
     private final List<Edit> edits;
 
