@@ -22,11 +22,11 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** {@code make chaos MINUTES=...}: three real nodes, eight clients, one fault after the other. */
+/** {@code make chaos MINUTES=...}: three real nodes, sixteen clients, one fault after the other. */
 @Command(
     name = "chaos",
     description =
-        "Hurts a cluster of three real processes while eight clients work, and judges whether what "
+        "Hurts a cluster of three real processes while sixteen clients work, and judges whether what "
             + "they saw is linearizable and whether all of it is still there in the end. Needs root: "
             + "network namespaces, loop devices, strace.",
     mixinStandardHelpOptions = true,

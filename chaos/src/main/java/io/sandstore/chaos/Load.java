@@ -25,13 +25,13 @@ import java.util.zip.GZIPOutputStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Eight clients in two groups. A group works on one directory for some hundred operations, all four
- * of it at the same names, then the history of the directory is judged and the next one begins. In
- * the end everything ever written is read once more and judged again.
+ * Sixteen clients in four groups. A group works on one directory for some hundred operations, all
+ * four of it at the same names, then the history of the directory is judged and the next one
+ * begins. In the end everything ever written is read once more and judged again.
  */
 final class Load implements AutoCloseable {
 
-  private static final int GROUPS = 2;
+  private static final int GROUPS = 4;
   private static final int GROUP = 4;
   private static final int OPERATIONS = 30;
 

@@ -139,7 +139,11 @@ final class StandIns implements AutoCloseable {
   }
 
   Process startFlow(String name) throws IOException {
-    return start(List.of("bash", "deploy/flows/" + name + ".sh"), Map.of("POD", "sandstore-1"));
+    // Ctrl-C must come through also where these tests run in the background of a script, which
+    // ignores it.
+    return start(
+        List.of("env", "--default-signal=INT", "bash", "deploy/flows/" + name + ".sh"),
+        Map.of("POD", "sandstore-1"));
   }
 
   Process start(List<String> command, Map<String, String> more) throws IOException {

@@ -109,13 +109,7 @@ class PlantedBugsTest {
             "client",
             "client/Session",
             "    while (nonce == 0) {",
-            "    for (int i = 0; i < 1; i++) {")),
-    SURPLUS_COPY_STAYS(
-        edit(
-            "node",
-            "block/Repair",
-            "&& Placement.candidates(block, holders, members).isEmpty();",
-            "&& block < 0;"));
+            "    for (int i = 0; i < 1; i++) {"));
 
     private final List<Edit> edits;
 
