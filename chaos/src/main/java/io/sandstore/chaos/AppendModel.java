@@ -7,7 +7,9 @@ import java.util.List;
  * A file that is only appended to: every record is there once, in one order for all.
  *
  * <p>Knows the longest list that any read saw. What was there before that read must have been a
- * beginning of it, so that a search need not try any other order.
+ * beginning of it, so that a search need not try any other order. What is not in it and got no
+ * answer is left out: put behind all reads it would change nothing, and before one it would have
+ * been seen.
  */
 final class AppendModel implements Model<String> {
 
@@ -41,7 +43,8 @@ final class AppendModel implements Model<String> {
     return switch (operation.kind()) {
       case APPEND -> {
         String after = state + operation.value() + " ";
-        boolean possible = longest.startsWith(after) || after.startsWith(longest);
+        boolean answered = operation.result().isPresent();
+        boolean possible = longest.startsWith(after) || (answered && after.startsWith(longest));
         yield new Step<>(possible ? Operation.OK : "another order was seen", after);
       }
       case GET -> new Step<>(Operation.saw(state), state);

@@ -64,7 +64,10 @@ public final class Checker {
 
   private Checker() {}
 
-  /** Searches, at most for so long. */
+  /** Each remembers a set and a state: some hundred MiB. */
+  private static final int VISITED_MAX = 1_000_000;
+
+  /** Searches, at most for so long, and remembers so much. */
   public static <S> Verdict check(Model<S> plain, List<Operation> history, Duration limit) {
     Model<S> model = plain.knowing(history);
     long end = System.nanoTime() + limit.toNanos();
@@ -76,7 +79,7 @@ public final class Checker {
     Deque<Choice<S>> chosen = new ArrayDeque<>();
     Event event = head.next;
     for (long steps = 0; open > 0; steps++) {
-      if (steps % 1024 == 0 && System.nanoTime() > end) {
+      if (visited.size() > VISITED_MAX || (steps % 1024 == 0 && System.nanoTime() > end)) {
         return Verdict.UNKNOWN;
       }
       if (event != null && event.call) {

@@ -108,6 +108,23 @@ class CheckerTest {
   }
 
   @Test
+  void appendsThatGotNoAnswerAndNobodySawDoNotMakeTheSearchLong() {
+    List<Operation> history = new ArrayList<>();
+    history.add(op(APPEND, 1, "ok", 0, 10));
+    for (int i = 2; i < 20; i++) {
+      history.add(op(APPEND, i, "", 20, 30));
+    }
+    for (int i = 0; i < 30; i++) {
+      history.add(op(GET, 0, "ok:1 ", 100 + 10 * i, 105 + 10 * i));
+    }
+    assertThat(Checker.check(new AppendModel(), history, Duration.ofSeconds(60)))
+        .isEqualTo(Checker.Verdict.LINEARIZABLE);
+    history.add(op(GET, 0, "ok:", 1000, 1010));
+    assertThat(Checker.check(new AppendModel(), history, Duration.ofSeconds(60)))
+        .isEqualTo(Checker.Verdict.VIOLATION);
+  }
+
+  @Test
   void aRenamedFileKeepsItsIdentity() {
     Operation create = op(CREATE, "a", "", 5, "ok", 0, 10);
     Operation rename = op(RENAME, "a", "b", 0, "ok", 20, 30);
