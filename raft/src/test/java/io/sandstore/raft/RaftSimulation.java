@@ -14,12 +14,14 @@ import java.util.PriorityQueue;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 
 /**
  * A cluster of {@link RaftCore}s under one seed: messages are delayed, lost, doubled and reordered,
- * links are cut, members crash between any two steps and lose what was not synced, logs are
- * compacted, members are replaced. After every event the invariants of the paper (figure 3.2 of the
- * thesis) and of the lease are checked.
+ * some by minutes; links are cut, clocks run apart, members crash between any two steps and lose
+ * what was not synced, logs are compacted, snapshots take their time or break off, leaders that are
+ * alone take long tails, members are replaced. After every event the invariants of the paper
+ * (figure 3.2 of the thesis), of the lease and of snapshots are checked.
  */
 final class RaftSimulation {
 
@@ -51,9 +53,28 @@ final class RaftSimulation {
     boolean wiped;
     int epoch;
 
+    long promisedTerm;
+    long promisedIndex;
+
+    /** Members that a snapshot is on its way to. */
+    final Set<Long> streams = new HashSet<>();
+
+    private final double clockRate;
+
     Node(long id, String name) {
       this.id = id;
       this.name = name;
+      this.clockRate = 1 + (random.nextDouble() - 0.5) * clockSpread;
+    }
+
+    /** What its clock says. */
+    long clock() {
+      return (long) (now * clockRate);
+    }
+
+    /** The moment at which its clock will say so. */
+    private long when(long clock) {
+      return clock == Long.MAX_VALUE ? clock : (long) Math.ceil(clock / clockRate);
     }
 
     void start() {
@@ -68,7 +89,8 @@ final class RaftSimulation {
         }
       }
       core =
-          new RaftCore(id, TIMING, new Random(random.nextLong()), hardState, log, membership, now);
+          new RaftCore(
+              id, TIMING, new Random(random.nextLong()), hardState, log, membership, clock());
       appliedIndex = snapshot.getIndex();
       up = true;
       epoch++;
@@ -78,15 +100,16 @@ final class RaftSimulation {
     void crash() {
       up = false;
       epoch++;
+      streams.clear();
     }
 
     void schedule() {
       int current = epoch;
       at(
-          Math.max(now, core.wakeAt()),
+          Math.max(now, when(core.wakeAt())),
           () -> {
             if (up && epoch == current) {
-              core.tick(now);
+              core.tick(clock());
               settle();
               schedule();
             }
@@ -98,7 +121,7 @@ final class RaftSimulation {
         Ready ready = core.ready(true);
         ready.now().forEach(RaftSimulation.this::send);
         if (ready.mustSync()) {
-          if (chance(crashRate)) {
+          if (!healed && chance(crashRate)) {
             crashed(this); // before the sync: none of it is on disk
             return;
           }
@@ -107,12 +130,12 @@ final class RaftSimulation {
             disk.tailMap(ready.append().getFirst().index(), true).clear();
             ready.append().forEach(e -> disk.put(e.index(), e));
           }
-          if (chance(crashRate)) {
+          if (!healed && chance(crashRate)) {
             crashed(this); // after the sync, before anyone hears of it
             return;
           }
         }
-        core.synced(now);
+        core.synced(clock());
         ready.afterSync().forEach(RaftSimulation.this::send);
         ready.committed().forEach(this::apply);
         ready.snapshotsFor().forEach(to -> sendSnapshot(this, to));
@@ -124,20 +147,20 @@ final class RaftSimulation {
     }
 
     void apply(Entry entry) {
-      require(entry.index() == appliedIndex + 1, "StateMachineSafety: gap before " + entry);
+      require(entry.index() == appliedIndex + 1, () -> "StateMachineSafety: gap before " + entry);
       appliedIndex = entry.index();
       Entry other = committed.putIfAbsent(entry.index(), entry);
+      committedIn.putIfAbsent(entry.index(), core.term());
       require(
           other == null
-              || (other.term() == entry.term() && other.data() == entry.data()
-                  || other != null
-                      && java.util.Arrays.equals(other.data(), entry.data())
-                      && other.term() == entry.term()),
-          "StateMachineSafety: " + name + " applied " + entry + ", another " + other);
+              || (other.term() == entry.term()
+                  && java.util.Arrays.equals(other.data(), entry.data())),
+          () -> "StateMachineSafety: " + name + " applied " + entry + ", another " + other);
     }
 
     void install(long from, long term, SnapshotMeta meta) {
-      if (core.install(from, term, meta.getIndex(), meta.getTerm(), meta.getConfiguration(), now)
+      if (core.install(
+              from, term, meta.getIndex(), meta.getTerm(), meta.getConfiguration(), clock())
           == RaftCore.Install.RESET) {
         hardState = core.hardState();
         snapshot = meta;
@@ -156,7 +179,8 @@ final class RaftSimulation {
                 .setTerm(last.term())
                 .setConfiguration(core.configurationAt(appliedIndex))
                 .build();
-        long keep = Math.max(core.firstIndex() - 1, appliedIndex - random.nextInt(20));
+        long keep =
+            Math.max(core.firstIndex() - 1, appliedIndex - (chance(0.5) ? 0 : random.nextInt(20)));
         core.compactTo(keep);
         disk.headMap(keep, true).clear();
       }
@@ -168,12 +192,18 @@ final class RaftSimulation {
   private final double crashRate;
   private final double lossRate;
   private final long mischiefNanos;
+  private final double clockSpread;
+  private final double lateness;
   private final long maxDelayNanos;
   private final PriorityQueue<Event> events =
       new PriorityQueue<>(
           (a, b) -> a.at != b.at ? Long.compare(a.at, b.at) : Long.compare(a.order, b.order));
   private final Map<Long, Node> nodes = new HashMap<>();
   private final TreeMap<Long, Entry> committed = new TreeMap<>();
+
+  /** The term of whoever applied an entry first. */
+  private final Map<Long, Long> committedIn = new HashMap<>();
+
   private final Map<Long, Long> leaderOfTerm = new HashMap<>();
   private final Map<Long, Long> readFloor = new HashMap<>();
   private final Set<String> cut = new HashSet<>();
@@ -192,6 +222,8 @@ final class RaftSimulation {
     // Each seed has its own weather: what never happens in one may be common in another.
     this.mischiefNanos = (20L + random.nextInt(1000)) * MILLI;
     this.maxDelayNanos = (1L + random.nextInt(100)) * MILLI;
+    this.clockSpread = random.nextInt(3) == 0 ? random.nextDouble() * 0.1 : 0;
+    this.lateness = random.nextInt(3) == 0 ? 0.002 : 0;
     List<Member> list = new ArrayList<>();
     for (int i = 1; i <= members; i++) {
       list.add(Member.newBuilder().setId(i).setName("n" + i).build());
@@ -206,8 +238,12 @@ final class RaftSimulation {
   }
 
   private void require(boolean holds, String what) {
+    require(holds, () -> what);
+  }
+
+  private void require(boolean holds, Supplier<String> what) {
     if (!holds) {
-      throw new InvariantViolation(seed, what);
+      throw new InvariantViolation(seed, what.get());
     }
   }
 
@@ -239,6 +275,14 @@ final class RaftSimulation {
     require(
         !committed.isEmpty() && committed.lastKey() >= goal,
         "Liveness: nothing committed in 60 s after all faults ended" + describe());
+    while (now < limit && !caughtUp(goal)) {
+      step();
+    }
+    require(caughtUp(goal), "CaughtUp: not within 60 s after all faults ended" + describe());
+  }
+
+  private boolean caughtUp(long index) {
+    return nodes.values().stream().allMatch(n -> n.wiped || (n.up && n.appliedIndex >= index));
   }
 
   private String describe() {
@@ -281,21 +325,32 @@ final class RaftSimulation {
   }
 
   private void send(Message message) {
+    Node sender = nodes.get(message.from());
+    if (sender != null && message instanceof Message.AppendReply reply && reply.accepted()) {
+      boolean same = sender.promisedTerm == reply.term();
+      sender.promisedTerm = reply.term();
+      sender.promisedIndex = same ? Math.max(sender.promisedIndex, reply.index()) : reply.index();
+    }
     if (!healed && (chance(lossRate) || cut.contains(message.from() + ">" + message.to()))) {
       return;
     }
     Message copy = MessageCodec.decode(MessageCodec.encode(message));
     int copies = !healed && chance(0.02) ? 2 : 1;
     for (int i = 0; i < copies; i++) {
-      long delay =
-          chance(0.05) && !healed ? random.nextLong(2000 * MILLI) : random.nextLong(maxDelayNanos);
+      long delay = random.nextLong(maxDelayNanos);
+      boolean offer = message instanceof Message.TimeoutNow;
+      if (!healed && chance(offer ? 0.5 : 0.05)) {
+        delay = random.nextLong((offer ? 4000 : 2000) * MILLI);
+      } else if (!healed && chance(lateness)) {
+        delay = random.nextLong(120_000 * MILLI);
+      }
       at(
           now + delay,
           () -> {
             Node node = nodes.get(message.to());
             if (node != null && node.up) {
-              node.core.receive(copy, now);
-              node.core.tick(now);
+              node.core.receive(copy, node.clock());
+              node.core.tick(node.clock());
               node.settle();
               node.schedule();
             }
@@ -303,19 +358,25 @@ final class RaftSimulation {
     }
   }
 
+  /** Takes its time, during which the log goes on, and may break off at any moment. */
   private void sendSnapshot(Node from, long to) {
+    require(
+        from.streams.add(to), "OneSnapshotStream: " + from.name + " begins a second one to " + to);
     SnapshotMeta meta = from.snapshot;
     long term = from.core.term();
     int epoch = from.epoch;
     at(
-        now + random.nextLong(200 * MILLI),
+        now + random.nextLong(chance(0.2) ? 10_000 * MILLI : 200 * MILLI),
         () -> {
           Node node = nodes.get(to);
-          boolean arrives = node != null && node.up && (healed || !chance(0.3));
-          if (arrives) {
+          boolean cutOff = cut.contains(from.id + ">" + to);
+          boolean arrives = node != null && node.up && (healed || (!cutOff && !chance(0.3)));
+          boolean same = from.up && from.epoch == epoch;
+          if (arrives && (same || chance(0.5))) {
             node.install(from.id, term, meta);
           }
-          if (from.up && from.epoch == epoch) {
+          if (same) {
+            from.streams.remove(to);
             from.core.snapshotSent(to, arrives ? meta.getIndex() : 0, arrives);
             from.settle();
           }
@@ -349,21 +410,21 @@ final class RaftSimulation {
       if (chance(0.8)) {
         byte[] data = new byte[8];
         random.nextBytes(data);
-        node.core.propose(List.of(data), now);
+        node.core.propose(List.of(data), node.clock());
       }
       if (chance(0.5)) {
         // Whatever was applied anywhere by now must be covered by the barrier.
         long id = nextRead++;
         readFloor.put(id, committed.isEmpty() ? 0 : committed.lastKey());
-        node.core.read(id, now);
-        node.core.tick(now);
+        node.core.read(id, node.clock());
+        node.core.tick(node.clock());
       }
       for (Member member : node.core.configuration().getMembersList()) {
         if (member.getLearner()
-            && node.core.hasCaughtUp(member.getId(), 5, now)
+            && node.core.hasCaughtUp(member.getId(), 5, node.clock())
             && node.core.mayChangeMembers()) {
           node.core.proposeConfiguration(
-              Configurations.promoted(node.core.configuration(), member.getId()), now);
+              Configurations.promoted(node.core.configuration(), member.getId()), node.clock());
         }
       }
       replaceWiped(node);
@@ -378,15 +439,18 @@ final class RaftSimulation {
       return;
     }
     Configuration members = leader.core.configuration();
-    for (Node node : nodes.values()) {
-      boolean member = Configurations.byId(members, node.id).isPresent();
-      if (node.wiped && member) {
-        leader.core.proposeConfiguration(Configurations.without(members, node.id), now);
+    for (Member member : members.getMembersList()) {
+      Node node = nodes.get(member.getId());
+      if (node == null || node.wiped) {
+        leader.core.proposeConfiguration(
+            Configurations.without(members, member.getId()), leader.clock());
         return;
       }
-      if (!node.wiped && !member && Configurations.byName(members, node.name).isEmpty()) {
+    }
+    for (Node node : nodes.values()) {
+      if (!node.wiped && Configurations.byName(members, node.name).isEmpty()) {
         leader.core.proposeConfiguration(
-            Configurations.withLearner(members, node.id, node.name), now);
+            Configurations.withLearner(members, node.id, node.name), leader.clock());
         return;
       }
     }
@@ -397,7 +461,7 @@ final class RaftSimulation {
       return;
     }
     Node node = any();
-    switch (random.nextInt(8)) {
+    switch (random.nextInt(10)) {
       case 0 -> {
         if (node.up) {
           crashed(node);
@@ -414,21 +478,52 @@ final class RaftSimulation {
         }
       }
       case 3 -> cut.clear();
-      case 4 -> {
+      case 4, 8 -> {
         if (node.up) {
           node.compact();
         }
       }
-      case 5 -> {
-        if (node.up && node.core.role() == RaftCore.Role.LEADER) {
-          node.core.transferTo(any().id, now);
-          node.settle();
-        }
-      }
+      case 5 ->
+          nodes.values().stream()
+              .filter(n -> n.up && n.core.role() == RaftCore.Role.LEADER)
+              .findFirst()
+              .ifPresent(leader -> offer(leader, node));
       case 6 -> wipe(node);
+      case 7 -> isolateWithTail(node);
       default -> {}
     }
     at(now + random.nextLong(mischiefNanos), this::mischief);
+  }
+
+  /** Leadership is offered, and the two may not hear of each other any more while it is. */
+  private void offer(Node leader, Node to) {
+    leader.core.transferTo(to.id, leader.clock());
+    leader.settle();
+    if (chance(0.5)) {
+      at(
+          now + random.nextLong(50 * MILLI),
+          () -> {
+            cut.add(leader.id + ">" + to.id);
+            cut.add(to.id + ">" + leader.id);
+          });
+    }
+  }
+
+  /** A leader alone takes what it can never commit. */
+  private void isolateWithTail(Node leader) {
+    if (!leader.up || leader.core.role() != RaftCore.Role.LEADER) {
+      return;
+    }
+    for (long other : nodes.keySet()) {
+      cut.add(leader.id + ">" + other);
+      cut.add(other + ">" + leader.id);
+    }
+    for (int i = random.nextInt(100); i > 0; i--) {
+      byte[] data = new byte[8];
+      random.nextBytes(data);
+      leader.core.propose(List.of(data), leader.clock());
+    }
+    leader.settle();
   }
 
   /** One disk is lost, if the cluster has recovered from the last loss. */
@@ -464,13 +559,14 @@ final class RaftSimulation {
   }
 
   private void check() {
-    int leases = 0;
+    long newest = 0;
     for (Node node : nodes.values()) {
       if (!node.up) {
         continue;
       }
       RaftCore core = node.core;
       if (core.role() == RaftCore.Role.LEADER) {
+        newest = Math.max(newest, core.term());
         Long other = leaderOfTerm.putIfAbsent(core.term(), node.id);
         if (other == null) {
           elections++;
@@ -479,21 +575,41 @@ final class RaftSimulation {
         require(
             other == null || other == node.id,
             "ElectionSafety: two leaders in term " + core.term());
-        leases += core.leaseUntil() > now ? 1 : 0;
       }
     }
-    require(leases <= 1, "LeaseExclusion: two leaders hold a lease");
+    long latest = newest;
+    for (Node node : nodes.values()) {
+      require(
+          !node.up
+              || node.core.term() != node.promisedTerm
+              || node.core.lastIndex() >= node.promisedIndex,
+          () -> "KeepsWhatItAcknowledged: " + node.name + " lacks entry " + node.promisedIndex);
+      require(
+          !node.up || node.core.leaseUntil() <= node.clock() || node.core.term() >= latest,
+          () ->
+              "LeaseExclusion: "
+                  + node.name
+                  + " holds a lease while term "
+                  + latest
+                  + " has a leader");
+    }
     logMatching();
   }
 
-  /** A new leader has every entry that was ever committed. */
+  /**
+   * A leader has every entry that was committed in a term before its own; votes that come late can
+   * still make a leader of a term that is over, which need not have what a later one committed.
+   */
   private void leaderCompleteness(Node leader) {
+    RaftCore core = leader.core;
     for (Entry entry : committed.values()) {
       long index = entry.index();
       boolean has =
-          index < leader.core.firstIndex()
-              || (index <= leader.core.lastIndex() && leader.core.termAt(index) == entry.term());
-      require(has, "LeaderCompleteness: leader of term " + leader.core.term() + " lacks " + entry);
+          index < core.firstIndex()
+              || (index <= core.lastIndex() && core.termAt(index) == entry.term());
+      require(
+          has || committedIn.getOrDefault(index, 0L) >= core.term(),
+          () -> "LeaderCompleteness: leader of term " + core.term() + " lacks " + entry);
     }
   }
 
@@ -509,10 +625,12 @@ final class RaftSimulation {
         continue;
       }
       boolean equal = other.term() == entry.term();
-      require(equal || !same, "LogMatching: " + entry + " and " + other + " before a common entry");
+      require(
+          equal || !same,
+          () -> "LogMatching: " + entry + " and " + other + " before a common entry");
       require(
           !equal || java.util.Arrays.equals(entry.data(), other.data()),
-          "LogMatching: one term, two entries at " + entry.index());
+          () -> "LogMatching: one term, two entries at " + entry.index());
       same |= equal;
     }
   }

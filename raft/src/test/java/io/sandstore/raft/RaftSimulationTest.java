@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 class RaftSimulationTest {
 
   private static final int FIRST = Integer.getInteger("raft.first", 1);
-  private static final int SEEDS = Integer.getInteger("raft.seeds", 2000);
+  private static final int SEEDS = Integer.getInteger("raft.seeds", 5000);
 
   @Test
   void invariantsHoldForThousandsOfSeeds() {
