@@ -79,6 +79,7 @@ final class Load implements AutoCloseable {
 
   private final SandstoreClient measured;
   private volatile boolean running = true;
+  private volatile boolean held;
 
   Load(Lab lab, long seed) {
     this.seed = seed;
@@ -111,9 +112,20 @@ final class Load implements AutoCloseable {
   }
 
   /**
-   * How much one more client gets done beside the others: files of a few blocks' checksums, written
-   * and read again, a second.
+   * How much one client gets done while the others hold still: files of a few blocks' checksums,
+   * written and read again, a second. Beside the others it would get the more done the slower they
+   * are.
    */
+  double rateAlone(Duration time) {
+    held = true;
+    try {
+      return rate(time);
+    } finally {
+      held = false;
+    }
+  }
+
+  /** The same beside the others. */
   double rate(Duration time) {
     byte[] bytes = new byte[RATE_BYTES];
     new Random(seed).nextBytes(bytes);
@@ -284,6 +296,9 @@ final class Load implements AutoCloseable {
                   () -> {
                     Client own = new Client(number, stores.get(number));
                     for (int n = 0; n < OPERATIONS && running; n++) {
+                      while (held && running) {
+                        LockSupport.parkNanos(THINK_MAX.toNanos());
+                      }
                       boolean elsewhere = random.nextInt(PINNED_LOOKS) == 0;
                       SandstoreClient one = pinned.get(random.nextInt(pinned.size()));
                       turn.take(new Hands(own, elsewhere ? new Client(number, one) : own), random);
