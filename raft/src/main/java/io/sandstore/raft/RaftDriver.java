@@ -72,6 +72,12 @@ public final class RaftDriver implements CommandLog, Closeable {
 
     private static final long ENTRIES_KEPT_MAX = 4096;
     private static final int ENTRY_BYTES = 512;
+    private static final int PIECE_BYTES_MAX = 1 << 20;
+
+    /** What a snapshot is sent in: small snapshots too come in several pieces. */
+    int pieceBytes() {
+      return Math.clamp(snapshotBytes / 16, 512, PIECE_BYTES_MAX);
+    }
 
     /** Log that compaction leaves, at most, for a living member that still needs it. */
     long logBytesMax() {
@@ -189,7 +195,8 @@ public final class RaftDriver implements CommandLog, Closeable {
             recovery.membership,
             clock.nanos());
     this.receiver = new SnapshotReceiver(disk, snapshots);
-    this.sender = new SnapshotSender(snapshots, transport, this::renewSnapshot, self);
+    this.sender =
+        new SnapshotSender(snapshots, transport, this::renewSnapshot, self, sizes.pieceBytes());
     this.applier =
         new Applier(
             host,
@@ -280,6 +287,7 @@ public final class RaftDriver implements CommandLog, Closeable {
       mayApply = applier.hasRoom();
     }
     applyWithheld = !mayApply;
+    receiver.dropUpTo(core.commit());
     publish();
   }
 

@@ -53,6 +53,9 @@ final class SnapshotReceiver {
   private long next;
   private long forced;
 
+  /** Index of a file of which some pieces are here, and some not; 0 if there is none. */
+  private volatile long partial;
+
   SnapshotReceiver(Disk disk, SnapshotStore snapshots) {
     this.disk = disk;
     this.snapshots = snapshots;
@@ -116,6 +119,7 @@ final class SnapshotReceiver {
     disk.delete(PARTIAL);
     file = disk.open(PARTIAL, true);
     source = Source.of(chunk);
+    partial = chunk.getIndex();
   }
 
   private void forget() throws IOException {
@@ -124,8 +128,29 @@ final class SnapshotReceiver {
     source = Source.NONE;
     next = 0;
     forced = 0;
+    partial = 0;
     if (open != null) {
       open.close();
+    }
+  }
+
+  /**
+   * Removes what came of a snapshot that nobody will go on with: the log has brought all of it
+   * meanwhile. Does not wait.
+   *
+   * @param commit last entry known to be committed here
+   */
+  void dropUpTo(long commit) throws IOException {
+    if (partial == 0 || partial > commit || !receiving.tryLock()) {
+      return;
+    }
+    try {
+      if (partial != 0 && partial <= commit) {
+        forget();
+        disk.delete(PARTIAL);
+      }
+    } finally {
+      receiving.unlock();
     }
   }
 
@@ -140,6 +165,7 @@ final class SnapshotReceiver {
       }
     }
     file = null; // who asks again is told that all is here
+    partial = 0;
     open.close();
     disk.rename(PARTIAL, whole(meta.getIndex()));
     return meta;

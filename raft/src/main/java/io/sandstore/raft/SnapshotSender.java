@@ -16,7 +16,6 @@ import org.slf4j.LoggerFactory;
 final class SnapshotSender {
 
   private static final Logger log = LoggerFactory.getLogger(SnapshotSender.class);
-  private static final int CHUNK_BYTES = 1 << 20;
 
   /** Takes a new snapshot and waits until it is durable. */
   @FunctionalInterface
@@ -28,12 +27,15 @@ final class SnapshotSender {
   private final Transport transport;
   private final Renewal renewal;
   private final long self;
+  private final int pieceBytes;
 
-  SnapshotSender(SnapshotStore snapshots, Transport transport, Renewal renewal, long self) {
+  SnapshotSender(
+      SnapshotStore snapshots, Transport transport, Renewal renewal, long self, int pieceBytes) {
     this.snapshots = snapshots;
     this.transport = transport;
     this.renewal = renewal;
     this.self = self;
+    this.pieceBytes = pieceBytes;
   }
 
   /**
@@ -71,7 +73,7 @@ final class SnapshotSender {
         if (!wanted.getAsBoolean()) {
           throw new LostException("leadership went elsewhere");
         }
-        ByteBuffer bytes = file.at(next, (int) Math.min(CHUNK_BYTES, file.size() - next));
+        ByteBuffer bytes = file.at(next, (int) Math.min(pieceBytes, file.size() - next));
         long end = next + bytes.remaining();
         piece.setOffset(next).setLast(end == file.size());
         next = transport.sendChunk(name, piece.build(), bytes);

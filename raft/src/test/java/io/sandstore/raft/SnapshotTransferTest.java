@@ -41,7 +41,7 @@ class SnapshotTransferTest {
     to = new FileDisk(directory.resolve("to"));
     source = new SnapshotStore(from);
     receiver = new SnapshotReceiver(to, new SnapshotStore(to));
-    sender = new SnapshotSender(source, new Direct(), why -> renew(), 1);
+    sender = new SnapshotSender(source, new Direct(), why -> renew(), 1, 1 << 20);
     write(40, 1);
   }
 
@@ -107,6 +107,20 @@ class SnapshotTransferTest {
     int before = sent.size();
     assertThat(send(4)).as("the same sender, elected again").isEqualTo(40);
     assertThat(sent.get(before + 1).getOffset()).isEqualTo(3 << 20);
+  }
+
+  /** The member caught up by the log: what came of the snapshot must not stay for ever. */
+  @Test
+  void whatNobodyWillGoOnWithIsRemoved() throws Exception {
+    pieces = 4;
+    assertThatThrownBy(() -> send(3)).isInstanceOf(LostException.class);
+    receiver.dropUpTo(39);
+    assertThat(to.list("raft")).isNotEmpty();
+    receiver.dropUpTo(40);
+    assertThat(to.list("raft")).isEmpty();
+    pieces = Integer.MAX_VALUE;
+    assertThat(send(3)).as("where it is wanted after all").isEqualTo(40);
+    receiver.publish(40);
   }
 
   @Test

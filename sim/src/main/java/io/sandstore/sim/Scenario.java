@@ -18,6 +18,7 @@ import java.util.Random;
  * @param thinkNanos how long a client waits between two operations at most
  * @param faultNanos how long it is from one fault to the next at most
  * @param lateness chance that a message of the log comes minutes late
+ * @param streamBreaks chance that the link breaks behind a piece of a snapshot
  * @param slowWriter whether a writer that takes its time comes when everything has healed
  * @param losesAllLogs whether all logs are lost in the end, which nothing survives
  * @param weights how often each fault comes, relative to the others
@@ -34,6 +35,7 @@ record Scenario(
     double loss,
     double duplication,
     double lateness,
+    double streamBreaks,
     boolean slowWriter,
     boolean losesAllLogs,
     Map<Fault, Integer> weights) {
@@ -91,6 +93,7 @@ record Scenario(
         random.nextInt(3) == 0 ? random.nextDouble() * 0.03 : 0,
         random.nextInt(3) == 0 ? random.nextDouble() * 0.05 : 0,
         random.nextInt(3) == 0 ? 0.001 : 0,
+        random.nextInt(3) == 0 ? 0.1 : 0,
         random.nextInt(16) == 0,
         random.nextInt(16) == 0,
         Map.copyOf(weights));

@@ -165,7 +165,7 @@ public final class Simulation {
     network.loss = scenario.loss();
     network.duplication = scenario.duplication();
     network.lateness = scenario.lateness();
-    network.observer = memberInvariants::sent;
+    network.observer = this::sent;
     for (String name : addresses.keySet()) {
       Member member = new Member(this, name);
       member.clocks.rate = 1 + (world.random.nextDouble() - 0.5) * scenario.clockSpread();
@@ -216,6 +216,23 @@ public final class Simulation {
         caughtUp,
         clean,
         faults);
+  }
+
+  private void sent(SimNetwork.Sent sent) {
+    memberInvariants.sent(sent);
+    boolean piece = sent.header().hasSnapshotChunk() && sent.from().name.startsWith("sandstore");
+    if (piece && !healing && world.random.nextDouble() < scenario.streamBreaks()) {
+      fault("broken stream of a snapshot");
+      String from = sent.from().name;
+      String to = sent.to().name;
+      world.after(
+          world.random.nextLong(2 * scenario.delayNanos()),
+          () -> {
+            network.cut(from, to);
+            network.cut(to, from);
+          });
+      world.after(world.random.nextLong(4000 * MILLI), network::heal);
+    }
   }
 
   private String everywhere() {
