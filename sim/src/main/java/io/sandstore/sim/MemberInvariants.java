@@ -96,7 +96,7 @@ final class MemberInvariants {
       }
       clusterId = identity.getClusterId();
     }
-    if (identity.getClusterId().isEmpty() && !ids.containsKey(member.name)) {
+    if (identity.getClusterId().isEmpty() && identity.getFormerCluster().isEmpty()) {
       return; // it has promised nothing yet, and may lose this name at a power loss
     }
     Long before = ids.put(member.name, identity.getMemberId());
