@@ -54,8 +54,8 @@ final class OpenLoop {
         anyNode.mkdir(DIR, 0755);
         return;
       } catch (PosixException e) {
-        if (e.errno() == Errno.EEXIST) {
-          return;
+        if (e.errno() == Errno.EEXIST || e.errno() == Errno.EBADF) {
+          return; // it is there, or the client has ended
         }
       } catch (IOException e) {
         // Again.
