@@ -192,7 +192,10 @@ final class MemberInvariants {
       acknowledgedById.put(
           message.getFrom(), new Acknowledged(message.getTerm(), message.getIndex()));
     } else if (sent.header().hasSnapshotChunk() && !answer) {
-      oneSnapshotStream(sent, sent.header().getSnapshotChunk().getTerm());
+      long term = sent.header().getSnapshotChunk().getTerm();
+      if (term > 0) { // else a second answer, to a piece that the network doubled
+        oneSnapshotStream(sent, term);
+      }
     }
   }
 
