@@ -44,9 +44,15 @@ see_lock() {
 may_take_over() {
   [ "$TAKE_OVER" != "$lock_holder" ] || return 0
   case $lock_holder in
-  "$(id -un)@$(hostname):"*) if kill -0 "${lock_holder##*:}" 2>/dev/null; then return 1; fi ;;
+  "$(id -un)@$(hostname):"*) if runs "${lock_holder##*:}"; then return 1; fi ;;
   *) return 1 ;;
   esac
+}
+
+# One that has ended and whose parent has not noticed yet (a zombie) does not.
+runs() {
+  kill -0 "$1" 2>/dev/null || return 1
+  case $(ps -o stat= -p "$1" 2>/dev/null) in Z*) return 1 ;; esac
 }
 
 # Before every step that hurts: somebody may have taken this flow's place.

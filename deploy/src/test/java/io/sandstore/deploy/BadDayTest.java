@@ -607,16 +607,20 @@ class BadDayTest {
     assertThat(cluster.get("lease", "sandstore-flow")).isEmpty();
   }
 
-  @Test
-  void aLockOfAnotherComputerIsTakenOverOnlyWhenSomebodySaysSo() throws Exception {
-    deployed();
+  private void updateBy(String holder) {
     Map<String, Object> lease =
         object(
             "metadata",
             object("annotations", object("sandstore.io/flow", "k8s-update")),
             "spec",
-            object("holderIdentity", "ann@mac:7", "acquireTime", "2026-11-25T03:00:00.000000Z"));
+            object("holderIdentity", holder, "acquireTime", "2026-11-25T03:00:00.000000Z"));
     cluster.put("lease", "default", "sandstore-flow", lease);
+  }
+
+  @Test
+  void aLockOfAnotherComputerIsTakenOverOnlyWhenSomebodySaysSo() throws Exception {
+    deployed();
+    updateBy("ann@mac:7");
     assertThat(in(here.flow("destroy"), "refused").output())
         .contains("k8s-update, by ann@mac:7, since 2026-11-25T03:00", "TAKE_OVER=ann@mac:7");
     Process taken =
@@ -655,6 +659,37 @@ class BadDayTest {
     here.before = call -> {};
     assertThat(cluster.get("lease", "sandstore-flow")).isPresent();
     assertThat(in(here.flow("update"), "updated").output()).contains("taking the place of");
+  }
+
+  /** Killed, and nobody has noticed yet: its process is a zombie. */
+  @Test
+  void aLockOfAFlowWhoseEndNobodyNoticedIsFree() throws Exception {
+    deployed();
+    Process parent = new ProcessBuilder("sh", "-c", "sleep 0 & exec sleep 600").start();
+    try {
+      ProcessHandle ended = zombieOf(parent);
+      updateBy("%s@%s:%d".formatted(said("id", "-un"), said("hostname"), ended.pid()));
+      here.pushed = 2;
+      assertThat(in(here.flow("update"), "updated").output()).contains("taking the place of");
+    } finally {
+      parent.destroyForcibly().waitFor();
+    }
+  }
+
+  private static ProcessHandle zombieOf(Process parent) throws Exception {
+    while (true) {
+      for (ProcessHandle child : parent.children().toList()) {
+        if (said("ps", "-o", "stat=", "-p", Long.toString(child.pid())).startsWith("Z")) {
+          return child;
+        }
+      }
+      Thread.sleep(10);
+    }
+  }
+
+  private static String said(String... command) throws Exception {
+    Process process = new ProcessBuilder(command).start();
+    return new String(process.getInputStream().readAllBytes(), UTF_8).strip();
   }
 
   // --- 10. Configuration ---
