@@ -13,10 +13,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
@@ -186,9 +188,9 @@ public final class Soak implements Callable<Integer> {
             "at work",
             () -> {
               SteadyWorker.Kind kind = steady.turn();
-              java.util.Objects.requireNonNull(recorders.get(kind))
+              Objects.requireNonNull(recorders.get(kind))
                   .recordValue((System.nanoTime() - called) / 1000);
-              java.util.Objects.requireNonNull(done.get(kind)).incrementAndGet();
+              Objects.requireNonNull(done.get(kind)).incrementAndGet();
             });
         due += every;
         if (System.nanoTime() > exchange) {
@@ -246,12 +248,12 @@ public final class Soak implements Callable<Integer> {
   }
 
   private Map<Latency, Double> latencies() {
-    Map<Latency, Double> millis = new java.util.EnumMap<>(Latency.class);
+    Map<Latency, Double> millis = new EnumMap<>(Latency.class);
     for (SteadyWorker.Kind kind : SteadyWorker.Kind.values()) {
       Histogram all = new Histogram(3);
       for (Worker worker : workers) {
         all.add(
-            java.util.Objects.requireNonNull(worker.recorders.get(kind)).getIntervalHistogram());
+            Objects.requireNonNull(worker.recorders.get(kind)).getIntervalHistogram());
       }
       boolean read = kind == SteadyWorker.Kind.READ;
       millis.put(read ? Latency.READ_P50 : Latency.CHANGE_P50, all.getValueAtPercentile(50) / 1e3);
@@ -289,7 +291,7 @@ public final class Soak implements Callable<Integer> {
         int number = node;
         double[] values =
             samples.stream()
-                .mapToDouble(s -> java.util.Objects.requireNonNull(s.nodes.get(number).get(figure)))
+                .mapToDouble(s -> Objects.requireNonNull(s.nodes.get(number).get(figure)))
                 .toArray();
         series.add(values);
         judge(
@@ -305,7 +307,7 @@ public final class Soak implements Callable<Integer> {
     for (Latency latency : Latency.values()) {
       double[] values =
           samples.stream()
-              .mapToDouble(s -> java.util.Objects.requireNonNull(s.millis.get(latency)))
+              .mapToDouble(s -> Objects.requireNonNull(s.millis.get(latency)))
               .toArray();
       boolean p99 = latency == Latency.READ_P99 || latency == Latency.CHANGE_P99;
       String name = latency.name().toLowerCase(Locale.ROOT);
@@ -327,9 +329,9 @@ public final class Soak implements Callable<Integer> {
     verdict.put("grown", longEnough ? grown : List.of());
     verdict.put("seed", seed);
     verdict.put("minutes", time.length == 0 ? 0 : time[time.length - 1]);
-    verdict.put("reads", java.util.Objects.requireNonNull(done.get(SteadyWorker.Kind.READ)).get());
+    verdict.put("reads", Objects.requireNonNull(done.get(SteadyWorker.Kind.READ)).get());
     verdict.put(
-        "changes", java.util.Objects.requireNonNull(done.get(SteadyWorker.Kind.CHANGE)).get());
+        "changes", Objects.requireNonNull(done.get(SteadyWorker.Kind.CHANGE)).get());
     verdict.put("median_of_second_and_last_quarter", levels);
     String text = new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(verdict);
     Files.writeString(out.resolve("verdict.json"), text + "\n");
