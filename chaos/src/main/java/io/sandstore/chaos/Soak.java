@@ -252,8 +252,7 @@ public final class Soak implements Callable<Integer> {
     for (SteadyWorker.Kind kind : SteadyWorker.Kind.values()) {
       Histogram all = new Histogram(3);
       for (Worker worker : workers) {
-        all.add(
-            Objects.requireNonNull(worker.recorders.get(kind)).getIntervalHistogram());
+        all.add(Objects.requireNonNull(worker.recorders.get(kind)).getIntervalHistogram());
       }
       boolean read = kind == SteadyWorker.Kind.READ;
       millis.put(read ? Latency.READ_P50 : Latency.CHANGE_P50, all.getValueAtPercentile(50) / 1e3);
@@ -330,8 +329,7 @@ public final class Soak implements Callable<Integer> {
     verdict.put("seed", seed);
     verdict.put("minutes", time.length == 0 ? 0 : time[time.length - 1]);
     verdict.put("reads", Objects.requireNonNull(done.get(SteadyWorker.Kind.READ)).get());
-    verdict.put(
-        "changes", Objects.requireNonNull(done.get(SteadyWorker.Kind.CHANGE)).get());
+    verdict.put("changes", Objects.requireNonNull(done.get(SteadyWorker.Kind.CHANGE)).get());
     verdict.put("median_of_second_and_last_quarter", levels);
     String text = new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(verdict);
     Files.writeString(out.resolve("verdict.json"), text + "\n");
