@@ -20,6 +20,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -663,6 +664,7 @@ class BadDayTest {
 
   /** Killed, and nobody has noticed yet: its process is a zombie. */
   @Test
+  @Timeout(120)
   void aLockOfAFlowWhoseEndNobodyNoticedIsFree() throws Exception {
     deployed();
     Process parent = new ProcessBuilder("sh", "-c", "sleep 0 & exec sleep 600").start();
