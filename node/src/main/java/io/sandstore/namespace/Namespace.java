@@ -465,6 +465,11 @@ public final class Namespace implements StateMachine {
   // --- Snapshots ---
 
   @Override
+  public void force() throws IOException {
+    sink.force();
+  }
+
+  @Override
   public Frozen freeze() {
     lock.writeLock().lock();
     try {

@@ -103,7 +103,7 @@ final class RaftProfile implements Profile {
     }
 
     @Override
-    public Header.Builder handle(Header request, ByteBuffer payload) throws IOException {
+    public Header.Builder handle(Header request, ByteBuffer payload) throws IOException, InterruptedException {
       long next = log.receiveChunk(request.getSnapshotChunk(), payload);
       return Header.newBuilder().setSnapshotChunk(SnapshotChunk.newBuilder().setOffset(next));
     }

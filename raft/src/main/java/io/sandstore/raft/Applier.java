@@ -77,7 +77,7 @@ final class Applier {
   private final TreeMap<Long, CompletableFuture<Boolean>> waiting = new TreeMap<>();
   private final CompletableFuture<Boolean> ended = new CompletableFuture<>();
   private Configuration configuration;
-  private long lastTerm;
+  private Terms terms;
 
   /** Position in the log: bytes of all entries that there were, on every member the same. */
   private long logBytes;
@@ -119,6 +119,7 @@ final class Applier {
     this.onRoom = onRoom;
     this.inbox = new Mailbox<>(host.clock(), Integer.MAX_VALUE);
     this.configuration = base.getConfiguration();
+    this.terms = new Terms(base);
     this.applied = base.getIndex();
     this.logBytes = base.getLogBytes();
     this.snapshotAt = logBytes;
@@ -278,7 +279,7 @@ final class Applier {
       }
     }
     applied = entry.index();
-    lastTerm = entry.term();
+    terms.add(entry.index(), entry.term());
     logBytes += entry.bytes();
     if (proposed != null && !ours) {
       LostException lost = new LostException("another leader's entry took the place");
@@ -304,7 +305,7 @@ final class Applier {
       machine.configure(configuration);
       machine.restore(reader);
       applied = meta.getIndex();
-      lastTerm = meta.getTerm();
+      terms = new Terms(meta);
       logBytes = meta.getLogBytes();
       snapshotAt = logBytes;
     }
@@ -329,7 +330,8 @@ final class Applier {
     SnapshotMeta meta =
         SnapshotMeta.newBuilder()
             .setIndex(applied)
-            .setTerm(lastTerm)
+            .setTerm(terms.lastTerm())
+            .addAllTerms(terms.starts())
             .setConfiguration(configuration)
             .setLogBytes(logBytes)
             .build();

@@ -342,6 +342,17 @@ public final class RaftCore {
     return known ? Install.KNOWN : Install.RESET;
   }
 
+  /**
+   * Learns from a snapshot, whoever sent it, which entries of this log are committed: those that it
+   * covers too.
+   *
+   * @return what is known to be committed
+   */
+  long commitAsIn(Terms snapshot) {
+    commitTo(snapshot.sharedWith(log));
+    return commit;
+  }
+
   /** Drops entries that a durable snapshot covers. */
   void compactTo(long index) {
     log.compactTo(index);

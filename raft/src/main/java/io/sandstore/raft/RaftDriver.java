@@ -7,6 +7,7 @@ import io.sandstore.host.Disk;
 import io.sandstore.host.DiskFile;
 import io.sandstore.host.Host;
 import io.sandstore.host.Mailbox;
+import io.sandstore.host.NoRoomException;
 import io.sandstore.rpc.LostException;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Batch;
@@ -30,6 +31,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,6 +62,14 @@ public final class RaftDriver implements CommandLog, Closeable {
   private static final Duration STREAM_PAUSE = Duration.ofMillis(200);
 
   private static final Duration RENEWAL_LIMIT = Duration.ofMinutes(5);
+
+  /** For what a snapshot that came shows to be committed to be applied here. */
+  private static final Duration INSTALL_LIMIT = Duration.ofMinutes(2);
+
+  /** How long a snapshot waits for room for blocks that only the log has, and how often it asks. */
+  private static final Duration ROOM_LIMIT = Duration.ofSeconds(60);
+
+  private static final Duration ROOM_PAUSE = Duration.ofSeconds(1);
   private static final String REMOVED = "raft/removed";
 
   /**
@@ -121,6 +131,7 @@ public final class RaftDriver implements CommandLog, Closeable {
   private final Sizes sizes;
   private final LogReserve reserve;
   private final LogStore store;
+  private final StateMachine machine;
   private final SnapshotStore snapshots;
   private final SnapshotReceiver receiver;
   private final SnapshotSender sender;
@@ -142,6 +153,9 @@ public final class RaftDriver implements CommandLog, Closeable {
   private volatile boolean running = true;
   private volatile boolean applyWithheld;
 
+  /** A whole snapshot is here that is to take the log's place. */
+  private final AtomicBoolean installing = new AtomicBoolean();
+
   /**
    * Recovers a member from its disk. Nothing runs yet.
    *
@@ -162,6 +176,7 @@ public final class RaftDriver implements CommandLog, Closeable {
     this.host = host;
     this.clock = host.clock();
     this.disk = disk;
+    this.machine = machine;
     this.self = self;
     this.transport = transport;
     this.sizes = sizes;
@@ -503,24 +518,76 @@ public final class RaftDriver implements CommandLog, Closeable {
   }
 
   /**
-   * Stores a piece of a leader's snapshot.
+   * Stores a piece of a leader's snapshot; the last one is answered when nothing is lost any more
+   * if the snapshot takes the log's place.
    *
    * @return where the sender should go on
-   * @throws PosixException if it does not continue what came before
+   * @throws PosixException if it does not continue what came before, or the last one is worked on
    */
-  public long receiveChunk(SnapshotChunk chunk, ByteBuffer bytes) throws IOException {
+  public long receiveChunk(SnapshotChunk chunk, ByteBuffer bytes)
+      throws IOException, InterruptedException {
     if (chunk.getTo() != self) {
       throw new PosixException(Errno.MISMATCH, "snapshot for another incarnation");
     }
+    if (installing.get()) {
+      throw busy("a snapshot is being installed");
+    }
     SnapshotReceiver.Received received = receiver.accept(chunk, bytes);
-    received
-        .whole()
-        .ifPresent(
-            meta ->
-                inbox.put(
-                    new Task(
-                        "install", at -> install(chunk.getFrom(), chunk.getTerm(), meta, at))));
+    if (received.whole().isPresent()) {
+      SnapshotMeta meta = received.whole().get();
+      prepareInstall(meta);
+      inbox.put(
+          new Task("install", at -> install(chunk.getFrom(), chunk.getTerm(), meta, at)));
+    }
     return received.next();
+  }
+
+  private void prepareInstall(SnapshotMeta meta) throws IOException, InterruptedException {
+    installing.set(true);
+    try {
+      keepWhatOnlyTheLogHas(meta);
+    } catch (IOException | InterruptedException e) {
+      receiver.discard(meta.getIndex());
+      throw e;
+    } finally {
+      installing.set(false);
+    }
+  }
+
+  /**
+   * This member may have acknowledged entries that the snapshot covers, and be one of the few that
+   * have the blocks which came with them. They leave the log for the disk before it is dropped.
+   */
+  private void keepWhatOnlyTheLogHas(SnapshotMeta meta) throws IOException, InterruptedException {
+    CompletableFuture<Long> committed = new CompletableFuture<>();
+    Terms terms = new Terms(meta);
+    inbox.put(new Task("a snapshot's terms", at -> committed.complete(core.commitAsIn(terms))));
+    Deadline deadline = clock.deadline(INSTALL_LIMIT);
+    applier.await(await(committed, deadline), deadline);
+    Deadline room = clock.deadline(ROOM_LIMIT);
+    while (!forced(room.passed())) {
+      clock.sleep(ROOM_PAUSE);
+    }
+  }
+
+  /**
+   * Makes durable what was applied.
+   *
+   * @param anyway without room for all of it too: only what the snapshot says can make some
+   */
+  private boolean forced(boolean anyway) {
+    try {
+      machine.force();
+      return true;
+    } catch (NoRoomException e) {
+      if (anyway) {
+        log.warn("the snapshot takes the place of blocks that are here only: {}", e.getMessage());
+      }
+      return anyway;
+    } catch (IOException e) {
+      host.halt().halt("blocks cannot be made durable: " + e.getMessage(), e);
+      throw new IllegalStateException("the process was halted", e);
+    }
   }
 
   private void install(long from, long term, SnapshotMeta meta, long at) throws IOException {

@@ -75,6 +75,11 @@ final class RaftLog {
     return termStarts.floorEntry(index).getValue();
   }
 
+  /** First index known here of the run of equal terms that an entry is in. */
+  long termStart(long index) {
+    return termStarts.floorKey(index);
+  }
+
   boolean matches(long index, long term) {
     return hasTerm(index) && term(index) == term;
   }

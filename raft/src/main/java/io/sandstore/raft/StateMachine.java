@@ -23,6 +23,13 @@ public interface StateMachine {
   /** Starts over from a snapshot that another call of {@link Frozen#writeTo} wrote. */
   void restore(InputStream snapshot) throws IOException;
 
+  /**
+   * Makes durable what applied entries left outside of snapshots. Other threads apply.
+   *
+   * @throws io.sandstore.host.NoRoomException if some of it waits for room on the disk
+   */
+  void force() throws IOException;
+
   /** Captures the state as it is now, cheaply: it is written out while more is applied. */
   Frozen freeze();
 

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 abstract class CommandLogContract {
 
   /** A state machine that adds up: equal sums and counts mean equal histories. */
-  static final class Counter implements StateMachine {
+  static class Counter implements StateMachine {
     long sum;
     long commands;
 
@@ -57,6 +57,9 @@ abstract class CommandLogContract {
       sum = in.readLong();
       commands = in.readLong();
     }
+
+    @Override
+    public void force() throws IOException {}
 
     @Override
     public synchronized Frozen freeze() {

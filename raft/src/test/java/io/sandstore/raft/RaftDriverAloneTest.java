@@ -4,21 +4,29 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.sandstore.host.Clock;
+import io.sandstore.host.Deadline;
 import io.sandstore.host.Disk;
 import io.sandstore.host.Host;
+import io.sandstore.host.NoRoomException;
 import io.sandstore.host.jvm.FileDisk;
 import io.sandstore.host.jvm.JvmHost;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.Batch;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Member;
+import io.sandstore.wire.Outcome;
 import io.sandstore.wire.SnapshotChunk;
 import io.sandstore.wire.SnapshotMeta;
+import io.sandstore.wire.TermStart;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -38,6 +46,7 @@ class RaftDriverAloneTest {
   private Host host;
   private Clock clock;
   private Disk disk;
+  private final Machine machine = new Machine();
   private RaftDriver driver;
   private final LinkedBlockingQueue<Message> sent = new LinkedBlockingQueue<>();
   private final CompletableFuture<Boolean> leaseWhenOffered = new CompletableFuture<>();
@@ -74,8 +83,35 @@ class RaftDriverAloneTest {
         new RaftDriver.Sizes(64 << 10, 4 << 10),
         1,
         THREE,
-        new CommandLogContract.Counter(),
+        machine,
         new Bench());
+  }
+
+  /** Notes what the log asks of it. */
+  private final class Machine extends CommandLogContract.Counter {
+    final List<String> asked = Collections.synchronizedList(new ArrayList<>());
+    volatile boolean full;
+
+    @Override
+    public List<Outcome> apply(long index, Batch batch) {
+      asked.add("apply " + index);
+      return super.apply(index, batch);
+    }
+
+    @Override
+    public void force() throws NoRoomException {
+      asked.add("force");
+      if (full) {
+        full = false;
+        throw new NoRoomException("full");
+      }
+    }
+
+    @Override
+    public void restore(InputStream snapshot) throws IOException {
+      asked.add("restore");
+      super.restore(snapshot);
+    }
   }
 
   @AfterEach
@@ -156,9 +192,15 @@ class RaftDriverAloneTest {
             PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.NOT_LEADER));
   }
 
-  private void install(long term, long index) throws IOException {
+  private void install(long term, long index, TermStart... terms)
+      throws IOException, InterruptedException {
     SnapshotMeta meta =
-        SnapshotMeta.newBuilder().setIndex(index).setTerm(term).setConfiguration(THREE).build();
+        SnapshotMeta.newBuilder()
+            .setIndex(index)
+            .setTerm(term)
+            .setConfiguration(THREE)
+            .addAllTerms(List.of(terms))
+            .build();
     FileDisk elsewhere = new FileDisk(directory.resolve("elsewhere"));
     SnapshotStore store = new SnapshotStore(elsewhere);
     String path = SnapshotStore.temporary("own");
@@ -181,6 +223,68 @@ class RaftDriverAloneTest {
               .build();
       driver.receiveChunk(whole, reader.at(0, (int) reader.size()));
     }
+  }
+
+  private void append(long term, long index) {
+    Batch batch = Batch.newBuilder().addCommands(CommandLogContract.add(1)).build();
+    Entry entry = new Entry(term, index, Entry.Kind.COMMANDS, batch.toByteArray());
+    long previous = term == 1 || index > 4 ? term : 1;
+    driver.receive(
+        new Message.Append(
+            2, 1, term, index - 1, index == 1 ? 0 : previous, List.of(entry), 0, 1, index),
+        "b");
+  }
+
+  private void installBehindAcknowledgedEntries(TermStart... terms) throws Exception {
+    for (long index = 1; index <= 6; index++) {
+      append(index < 4 ? 1 : 2, index);
+      assertThat(next(Message.AppendReply.class).index()).isEqualTo(index);
+    }
+    install(3, 50, terms);
+  }
+
+  private static TermStart start(long index, long term) {
+    return TermStart.newBuilder().setIndex(index).setTerm(term).build();
+  }
+
+  private List<String> askedUntilRestored() throws Exception {
+    Deadline deadline = clock.deadline(Duration.ofSeconds(20));
+    while (!machine.asked.contains("restore")) {
+      assertThat(deadline.passed()).isFalse();
+      clock.sleep(Duration.ofMillis(5));
+    }
+    return List.copyOf(machine.asked);
+  }
+
+  /** It may be one of two that have them: what came with them must be on its disk first. */
+  @Test
+  void whatOnlyTheLogHasIsKeptWhenASnapshotTakesItsPlace() throws Exception {
+    installBehindAcknowledgedEntries(start(1, 1), start(4, 2), start(7, 3));
+    assertThat(askedUntilRestored())
+        .containsExactly(
+            "apply 1", "apply 2", "apply 3", "apply 4", "apply 5", "apply 6", "force", "restore");
+  }
+
+  /** Entries of a leader that a later one did not know of are not committed. */
+  @Test
+  void whatTheSnapshotDoesNotShareIsNotApplied() throws Exception {
+    installBehindAcknowledgedEntries(start(1, 1), start(5, 3));
+    assertThat(askedUntilRestored())
+        .containsExactly("apply 1", "apply 2", "apply 3", "force", "restore");
+  }
+
+  /** It says nothing of its terms: what is known to be committed is made durable at least. */
+  @Test
+  void aSnapshotOfAReleaseBeforeIsInstalledToo() throws Exception {
+    installBehindAcknowledgedEntries();
+    assertThat(askedUntilRestored()).containsExactly("force", "restore");
+  }
+
+  @Test
+  void aSnapshotWaitsForRoomForWhatOnlyTheLogHas() throws Exception {
+    machine.full = true;
+    installBehindAcknowledgedEntries(start(1, 1), start(4, 2));
+    assertThat(askedUntilRestored()).endsWith("apply 6", "force", "force", "restore");
   }
 
   /** 6.4.1 with 3.10: the votes that an offer leads to do not ask for the lease. */

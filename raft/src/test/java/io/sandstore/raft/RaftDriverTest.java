@@ -96,7 +96,8 @@ class RaftDriverTest extends CommandLogContract {
     }
 
     @Override
-    public long sendChunk(String toName, SnapshotChunk chunk, ByteBuffer bytes) throws IOException {
+    public long sendChunk(String toName, SnapshotChunk chunk, ByteBuffer bytes)
+        throws IOException, InterruptedException {
       return drivers.get(toName).receiveChunk(chunk, bytes);
     }
   }

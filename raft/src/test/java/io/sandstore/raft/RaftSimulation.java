@@ -48,6 +48,7 @@ final class RaftSimulation {
     final TreeMap<Long, Entry> disk = new TreeMap<>();
     final List<Entry> applied = new ArrayList<>();
     long appliedIndex;
+    Terms terms = new Terms(snapshot);
     RaftCore core;
     boolean up;
     boolean wiped;
@@ -92,6 +93,7 @@ final class RaftSimulation {
           new RaftCore(
               id, TIMING, new Random(random.nextLong()), hardState, log, membership, clock());
       appliedIndex = snapshot.getIndex();
+      terms = new Terms(snapshot);
       up = true;
       epoch++;
       schedule();
@@ -149,6 +151,7 @@ final class RaftSimulation {
     void apply(Entry entry) {
       require(entry.index() == appliedIndex + 1, () -> "StateMachineSafety: gap before " + entry);
       appliedIndex = entry.index();
+      terms.add(entry.index(), entry.term());
       Entry other = committed.putIfAbsent(entry.index(), entry);
       committedIn.putIfAbsent(entry.index(), core.term());
       require(
@@ -159,6 +162,12 @@ final class RaftSimulation {
     }
 
     void install(long from, long term, SnapshotMeta meta) {
+      core.commitAsIn(new Terms(meta));
+      settle();
+      if (!up) {
+        return;
+      }
+      checkApplied(meta);
       if (core.install(
               from, term, meta.getIndex(), meta.getTerm(), meta.getConfiguration(), clock())
           == RaftCore.Install.RESET) {
@@ -166,8 +175,21 @@ final class RaftSimulation {
         snapshot = meta;
         disk.clear();
         appliedIndex = meta.getIndex();
+        terms = new Terms(meta);
       }
       settle();
+    }
+
+    /** What came with these entries may be on few disks, and the log is about to go. */
+    private void checkApplied(SnapshotMeta meta) {
+      for (Entry entry : disk.headMap(meta.getIndex(), true).values()) {
+        Entry agreed = committed.get(entry.index());
+        require(
+            entry.index() <= appliedIndex
+                || agreed == null
+                || agreed.term() != entry.term() || core.commit() >= meta.getIndex(),
+            () -> "KeepsWhatOnlyTheLogHas: " + name + " drops " + entry);
+      }
     }
 
     void compact() {
@@ -177,6 +199,7 @@ final class RaftSimulation {
             SnapshotMeta.newBuilder()
                 .setIndex(appliedIndex)
                 .setTerm(last.term())
+                .addAllTerms(terms.starts())
                 .setConfiguration(core.configurationAt(appliedIndex))
                 .build();
         long keep =

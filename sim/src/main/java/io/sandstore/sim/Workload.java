@@ -20,8 +20,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One client that works in a directory of its own and knows what must be in it: what was
- * acknowledged is there, what was refused is not, and what got no answer is one of the two, until
- * the next look says which.
+ * acknowledged is there, what was refused is not, and what got no answer is one of the two. The
+ * next look says which, once a later change of this client is acknowledged: until then, what got no
+ * answer may still be on its way.
  */
 final class Workload {
 
@@ -32,6 +33,9 @@ final class Workload {
 
   /** Names whose content is being changed. */
   private Set<String> changing = Set.of();
+
+  /** Names that a change without an answer may still reach. */
+  private final Set<String> unsettled = new TreeSet<>();
 
   /** Names of which something was heard since somebody looked. */
   private final Set<String> heardOf = new TreeSet<>();
@@ -209,7 +213,16 @@ final class Workload {
       throws IOException {
     changing = names;
     try {
-      attempt(action, ifDone, ifUnknown);
+      attempt(
+          action,
+          () -> {
+            ifDone.run();
+            unsettled.clear();
+          },
+          () -> {
+            ifUnknown.run();
+            unsettled.addAll(names);
+          });
     } finally {
       changing = Set.of();
       heardOf.addAll(names);
@@ -421,7 +434,9 @@ final class Workload {
                 "%s was read as %s, but should hold one of %s"
                     .formatted(path(name), found, of(name)));
           }
-          model.put(name, possible(found)); // and from now on there is no doubt
+          if (!unsettled.contains(name)) {
+            model.put(name, possible(found)); // and from now on there is no doubt
+          }
         },
         () -> {});
   }

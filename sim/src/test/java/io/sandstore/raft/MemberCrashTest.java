@@ -61,6 +61,9 @@ class MemberCrashTest {
     }
 
     @Override
+    public void force() {}
+
+    @Override
     public Frozen freeze() {
       return new Frozen() {
         @Override
