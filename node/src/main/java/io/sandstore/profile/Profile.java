@@ -63,7 +63,8 @@ public interface Profile {
     void receive(Header message);
 
     /** The answer to a request. */
-    Header.Builder handle(Header request, ByteBuffer payload) throws IOException, InterruptedException;
+    Header.Builder handle(Header request, ByteBuffer payload)
+        throws IOException, InterruptedException;
   }
 
   /** The planes of a node, wired and ready to start. */

@@ -103,7 +103,8 @@ final class RaftProfile implements Profile {
     }
 
     @Override
-    public Header.Builder handle(Header request, ByteBuffer payload) throws IOException, InterruptedException {
+    public Header.Builder handle(Header request, ByteBuffer payload)
+        throws IOException, InterruptedException {
       long next = log.receiveChunk(request.getSnapshotChunk(), payload);
       return Header.newBuilder().setSnapshotChunk(SnapshotChunk.newBuilder().setOffset(next));
     }

@@ -536,8 +536,7 @@ public final class RaftDriver implements CommandLog, Closeable {
     if (received.whole().isPresent()) {
       SnapshotMeta meta = received.whole().get();
       prepareInstall(meta);
-      inbox.put(
-          new Task("install", at -> install(chunk.getFrom(), chunk.getTerm(), meta, at)));
+      inbox.put(new Task("install", at -> install(chunk.getFrom(), chunk.getTerm(), meta, at)));
     }
     return received.next();
   }

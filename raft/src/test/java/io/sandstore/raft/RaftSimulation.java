@@ -187,7 +187,8 @@ final class RaftSimulation {
         require(
             entry.index() <= appliedIndex
                 || agreed == null
-                || agreed.term() != entry.term() || core.commit() >= meta.getIndex(),
+                || agreed.term() != entry.term()
+                || core.commit() >= meta.getIndex(),
             () -> "KeepsWhatOnlyTheLogHas: " + name + " drops " + entry);
       }
     }

@@ -52,7 +52,11 @@ class PlantedInTestsTest {
             "boolean known = index <= commit;")),
     A_SNAPSHOT_TAKES_BLOCKS_THAT_ONLY_THE_LOG_HAS(
         "raft.RaftDriverAloneTest",
-        edit("raft", "raft/RaftDriver", "      keepWhatOnlyTheLogHas(meta);\n", "      clock.nanos();\n")),
+        edit(
+            "raft",
+            "raft/RaftDriver",
+            "      keepWhatOnlyTheLogHas(meta);\n",
+            "      clock.nanos();\n")),
     A_LEASE_WHILE_AN_OFFER_OF_LEADERSHIP_IS_ON_ITS_WAY(
         "raft.LeaseTest",
         edit("raft", "raft/Rounds", "if (!offers.isEmpty()) {", "if (round < 0) {")),
