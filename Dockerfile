@@ -11,8 +11,11 @@ COPY pom.xml ./
 COPY .mvn .mvn
 COPY wire wire
 COPY base base
+COPY replication replication
 COPY raft raft
+COPY blocks blocks
 COPY client client
+COPY profiles profiles
 COPY node node
 COPY control control
 COPY cli cli

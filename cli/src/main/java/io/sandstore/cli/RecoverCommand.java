@@ -3,7 +3,7 @@ package io.sandstore.cli;
 import io.sandstore.host.Disk;
 import io.sandstore.host.jvm.FileDisk;
 import io.sandstore.node.Identities;
-import io.sandstore.profile.Profile;
+import io.sandstore.replication.Profile;
 import io.sandstore.wire.Identity;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
@@ -44,9 +44,7 @@ final class RecoverCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Profile profile =
-        Profile.named(profileName)
-            .orElseThrow(() -> new IllegalArgumentException("no profile '" + profileName + "'"));
+    Profile profile = Profile.named(profileName);
     if (alone && directories.size() != 1) {
       throw new IllegalArgumentException("--alone takes one directory");
     }
@@ -73,8 +71,8 @@ final class RecoverCommand implements Callable<Integer> {
             System.out.printf("  belonged to   %s, and lost its log%n", id.getFormerCluster());
           }
         });
-    System.out.printf("  log           %s%n", profile.holdings(disk, "raft").orElse("none"));
-    Optional<String> aside = profile.holdings(disk, "raft.damaged");
+    System.out.printf("  log           %s%n", profile.holdings(disk).orElse("none"));
+    Optional<String> aside = profile.holdingsAside(disk);
     aside.ifPresent(text -> System.out.printf("  log set aside %s%n", text));
     System.out.printf("  blocks        %d%n", blocks(directory));
   }

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.sandstore.config.NodeConfig;
-import io.sandstore.profile.Profile;
+import io.sandstore.replication.Profile;
 import java.io.IOException;
 import java.lang.reflect.Method;
 import java.net.URL;
@@ -143,7 +143,7 @@ class ManifestsTest {
         profiles.add(name);
       }
     }
-    assertThat(profiles).isEqualTo(new TreeSet<>(Profile.ALL.keySet()));
+    assertThat(profiles).isEqualTo(new TreeSet<>(Profile.all().keySet()));
   }
 
   @Test

@@ -1,5 +1,6 @@
 package io.sandstore.config;
 
+import io.sandstore.replication.Site;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collections;
@@ -230,6 +231,12 @@ public record NodeConfig(
         "SANDSTORE_HTTP and SANDSTORE_LISTEN are both '%s': give each an address of its own"
             .formatted(listen));
     return this;
+  }
+
+  /** What the planes are told. */
+  public Site.Settings settings() {
+    return new Site.Settings(
+        heartbeat, election, snapshotBytes, segmentBytes, reserveBytes, scrubPause, collectEvery);
   }
 
   private static void require(boolean condition, String otherwise) {

@@ -1,7 +1,9 @@
 package io.sandstore.namespace;
 
 import com.google.protobuf.ByteString;
-import io.sandstore.raft.StateMachine;
+import io.sandstore.replication.BlockSink;
+import io.sandstore.replication.Catalog;
+import io.sandstore.replication.StateMachine;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Attributes;
 import io.sandstore.wire.Batch;
@@ -36,7 +38,7 @@ import java.util.function.Function;
  *
  * <p>One thread applies; any thread reads. Readers see whole batches, never a part of one.
  */
-public final class Namespace implements StateMachine {
+public final class Namespace implements StateMachine, Catalog {
 
   /** Longest file. Leaves room for offset arithmetic. */
   public static final long FILE_BYTES_MAX = 1L << 60;
@@ -523,6 +525,7 @@ public final class Namespace implements StateMachine {
   }
 
   /** Members that hold a block, a bit per slot; empty if nothing refers to it. */
+  @Override
   public OptionalLong holders(long block) {
     return reading(
         n -> {
@@ -532,6 +535,7 @@ public final class Namespace implements StateMachine {
   }
 
   /** Length of a referenced block, or 0. */
+  @Override
   public int blockLength(long block) {
     return reading(
         n -> {
@@ -541,6 +545,7 @@ public final class Namespace implements StateMachine {
   }
 
   /** Referenced blocks after a given one, in order: for walking over all in pages. */
+  @Override
   public List<Long> blocksAfter(long block, int atMost) {
     return reading(
         n -> n.blocks.blocks.live.tailMap(block, false).keySet().stream().limit(atMost).toList());
@@ -571,12 +576,14 @@ public final class Namespace implements StateMachine {
   }
 
   /** Blocks with fewer holders than they should have, after a given one, in order. */
+  @Override
   public List<Long> underReplicatedAfter(long block, int atMost) {
     return reading(
         n -> n.blocks.underReplicated().tailSet(block, false).stream().limit(atMost).toList());
   }
 
   /** Unreferenced blocks below this id are garbage for ever. */
+  @Override
   public long blockFloor() {
     return reading(n -> n.blocks.floor);
   }
@@ -590,6 +597,7 @@ public final class Namespace implements StateMachine {
     return reading(n -> (long) n.blocks.underReplicated().size());
   }
 
+  @Override
   public Configuration configuration() {
     return reading(n -> n.blocks.configuration());
   }

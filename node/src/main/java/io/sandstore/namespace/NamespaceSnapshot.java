@@ -1,7 +1,8 @@
 package io.sandstore.namespace;
 
 import com.google.protobuf.ByteString;
-import io.sandstore.raft.StateMachine;
+import io.sandstore.replication.BlockSink;
+import io.sandstore.replication.StateMachine;
 import io.sandstore.wire.NamespaceHeader;
 import io.sandstore.wire.OrphanRecord;
 import io.sandstore.wire.OutcomeRecord;

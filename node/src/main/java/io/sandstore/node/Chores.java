@@ -1,10 +1,10 @@
 package io.sandstore.node;
 
-import io.sandstore.block.Cluster;
 import io.sandstore.config.NodeConfig;
 import io.sandstore.host.Clock;
 import io.sandstore.namespace.Namespace;
-import io.sandstore.raft.CommandLog;
+import io.sandstore.replication.Cluster;
+import io.sandstore.replication.CommandLog;
 import io.sandstore.wire.AllocateBlocks;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.ExpireSessions;
@@ -72,7 +72,7 @@ final class Chores {
     while (running) {
       try {
         clock.sleep(min(EVERY, config.orphanGrace().dividedBy(2)));
-        if (commands.standing().leading()) {
+        if (commands.coordinates()) {
           raiseFloor();
           reapOrphans();
           expireSessions();

@@ -5,7 +5,7 @@ import io.sandstore.host.Disk;
 import io.sandstore.host.Host;
 import io.sandstore.host.LogLimit;
 import io.sandstore.host.NoRoomException;
-import io.sandstore.raft.Configurations;
+import io.sandstore.replication.Configurations;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Adopt;
 import io.sandstore.wire.Configuration;

@@ -1,15 +1,12 @@
 package io.sandstore.node;
 
-import io.sandstore.block.BlockStore;
 import io.sandstore.namespace.Namespace;
-import io.sandstore.raft.CommandLog;
-import io.sandstore.raft.Configurations;
+import io.sandstore.replication.BlockPlane;
+import io.sandstore.replication.CommandLog;
 import io.sandstore.wire.Member;
+import io.sandstore.wire.NodeStatus;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
 
 /** What a node holds, for comparing replicas. Costs time in proportion to the state. */
 public final class Inspection {
@@ -23,15 +20,15 @@ public final class Inspection {
   }
 
   private CommandLog.Standing standing() {
-    return parts.planes().log().standing();
+    return parts.log().standing();
   }
 
   public Namespace namespace() {
-    return parts.planes().namespace();
+    return parts.namespace();
   }
 
-  public BlockStore store() {
-    return parts.planes().store();
+  public BlockPlane blocks() {
+    return parts.blocks();
   }
 
   /** The identity under which this member votes and promises. */
@@ -39,35 +36,34 @@ public final class Inspection {
     return self;
   }
 
-  public long term() {
-    return standing().term();
+  /** Counts changes of who orders commands. */
+  public long epoch() {
+    return standing().epoch();
   }
 
-  public boolean leads() {
-    return standing().leading();
+  public boolean coordinates() {
+    return parts.log().coordinates();
   }
 
   /** True while this member answers reads without asking anybody. */
   public boolean mayReadAlone() {
-    return parts.planes().log().mayReadAlone();
+    return parts.log().mayReadAlone();
   }
 
   public long lastIndex() {
     return standing().lastIndex();
   }
 
-  /** True if this member leads and has applied all that was acknowledged before its term. */
-  public boolean answers() {
-    CommandLog.Standing s = standing();
-    return s.leading() && s.termStart() <= s.appliedIndex();
+  /** True if this member orders commands and has applied all that was ordered before. */
+  public boolean serves() {
+    return standing().serves();
   }
 
   public boolean ready() {
     CommandLog.Standing s = standing();
-    return !s.leader().isEmpty()
-        && !s.role().equals("LEARNER")
+    return s.notReady().isEmpty()
         && s.members().getMembersList().stream().noneMatch(Member::getLearner)
-        && parts.repair().complete()
+        && blocks().health().complete()
         && !namespace().isFrozen();
   }
 
@@ -86,51 +82,32 @@ public final class Inspection {
 
   /** True if this disk has, whole, exactly the blocks that the namespace says it holds. */
   public boolean blocksAreAsReferenced() {
-    return wrongBlock().isEmpty();
-  }
-
-  /** What is wrong with one of the blocks here, if anything is. */
-  private Optional<String> wrongBlock() {
-    Optional<Member> member = Configurations.byId(namespace().configuration(), self);
-    if (member.isEmpty()) {
-      return Optional.of("no member");
-    }
-    BlockStore store = store();
-    Set<Long> here = new TreeSet<>();
     try {
-      for (int shard = 0; shard < 256; shard++) {
-        here.addAll(store.shard(shard));
-      }
-      for (long block : namespace().blocksAfter(0, Integer.MAX_VALUE)) {
-        boolean mine = (namespace().holders(block).orElse(0) >>> member.get().getSlot() & 1) == 1;
-        if (mine && !here.remove(block)) {
-          return Optional.of("block " + block + " is missing");
-        }
-        if (mine && !store.verify(block)) {
-          return Optional.of("block " + block + " is damaged");
-        }
-      }
-      here.removeIf(block -> block >= namespace().blockFloor());
+      return blocks().audit().isEmpty();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    return here.stream().findFirst().map(block -> "block " + block + " is garbage");
   }
 
   @Override
   public String toString() {
-    CommandLog.Standing s = standing();
-    return "%s in term %d, leader %s, log %d..%d, commit %d, applied %d, under-replicated %d, sessions %d, blocks: %s"
-        .formatted(
-            s.role(),
-            s.term(),
-            s.leader(),
-            s.firstIndex(),
-            s.lastIndex(),
-            s.commitIndex(),
-            s.appliedIndex(),
-            underReplicated(),
-            namespace().sessionCount(),
-            wrongBlock().orElse("as they should be"));
+    NodeStatus.Builder s = NodeStatus.newBuilder();
+    parts.log().describe(s);
+    try {
+      return "%s in term %d, leader %s, log %d..%d, commit %d, applied %d, under-replicated %d, sessions %d, blocks: %s"
+          .formatted(
+              s.getRole(),
+              s.getTerm(),
+              s.getLeader(),
+              s.getFirstIndex(),
+              s.getLastIndex(),
+              s.getCommitIndex(),
+              s.getAppliedIndex(),
+              underReplicated(),
+              namespace().sessionCount(),
+              blocks().audit().orElse("as they should be"));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 }

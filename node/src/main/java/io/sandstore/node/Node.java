@@ -1,22 +1,21 @@
 package io.sandstore.node;
 
-import io.sandstore.block.BlockWriter;
-import io.sandstore.block.Merger;
-import io.sandstore.block.Repair;
 import io.sandstore.config.NodeConfig;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Disk;
 import io.sandstore.host.Host;
-import io.sandstore.profile.Profile;
-import io.sandstore.raft.CommandLog;
-import io.sandstore.raft.CorruptLogException;
+import io.sandstore.namespace.Namespace;
+import io.sandstore.replication.BlockPlane;
+import io.sandstore.replication.CommandLog;
+import io.sandstore.replication.CorruptLogException;
+import io.sandstore.replication.Profile;
+import io.sandstore.replication.Site;
 import io.sandstore.rpc.RpcServer;
 import io.sandstore.wire.Hello;
 import io.sandstore.wire.Identity;
 import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,13 +30,13 @@ public final class Node implements Closeable {
   public static final String VERSION = "0.1.0";
 
   private static final Logger log = LoggerFactory.getLogger(Node.class);
-  private static final String ASIDE = "raft.damaged";
   private static final Duration HAND_OVER_LIMIT = Duration.ofSeconds(5);
   private static final Duration ANSWER_LIMIT = Duration.ofSeconds(5);
 
   private final Host host;
   private final Disk disk;
   private final NodeConfig config;
+  private final Profile profile;
   private final Discovery discovery;
   private final long startedAt;
   private final Peers peers;
@@ -51,16 +50,20 @@ public final class Node implements Closeable {
 
   /** What there is once the node belongs to a cluster. */
   record Parts(
-      Profile.Planes planes,
+      CommandLog log,
+      Namespace namespace,
+      BlockPlane blocks,
       Router router,
-      BlockWriter writer,
-      Repair repair,
       Chores chores,
       Merger merger) {}
+
+  /** What the profile made, and the state that the log drives. */
+  private record Planes(CommandLog log, Namespace namespace, BlockPlane blocks) {}
 
   /**
    * Opens a node's disk and begins to listen.
    *
+   * @throws IllegalArgumentException if there is no such profile
    * @throws IOException if the disk belongs to another node or another release, or the address is
    *     taken
    */
@@ -68,6 +71,7 @@ public final class Node implements Closeable {
     this.host = host;
     this.disk = disk;
     this.config = config;
+    this.profile = Profile.named(config.profile());
     this.discovery = discovery;
     this.startedAt = host.clock().nanos();
     this.peers = new Peers(host, discovery, this::hello);
@@ -88,92 +92,62 @@ public final class Node implements Closeable {
   /** Gets into a cluster and serves; returns when requests are answered. */
   public void start() throws IOException, InterruptedException {
     if (!founding.belongs()) {
-      setLogAside(); // the process may have ended after it forgot its cluster and before this
+      profile.setAside(disk); // the process may have ended after it forgot its cluster
     }
     founding.await();
-    Profile.Planes planes = wire();
+    Planes planes = wire();
     founding.logBegun();
+    CommandLog commands = planes.log();
+    Namespace namespace = planes.namespace();
+    BlockPlane blocks = planes.blocks();
     BlockHolds holds = new BlockHolds(clock());
     Router router =
-        new Router(
-            config.name(),
-            clock(),
-            peers,
-            planes.log(),
-            planes.namespace(),
-            holds,
-            () -> lacks(planes));
-    long self = founding.identity().getMemberId();
-    Repair.Pace pace =
-        new Repair.Pace(Repair.Pace.standard().look(), config.collectEvery(), config.scrubPause());
-    Repair repair = new Repair(host, router, self, planes.namespace(), planes.store(), pace);
-    BlockWriter writer = new BlockWriter(host, router, planes.namespace(), planes.store());
-    Chores chores = new Chores(clock(), router, planes.log(), planes.namespace(), holds, config);
-    Merger merger =
-        new Merger(
-            host,
-            router,
-            planes.namespace(),
-            repair.reader(),
-            writer,
-            () -> planes.log().standing().leading());
-    parts = Optional.of(new Parts(planes, router, writer, repair, chores, merger));
-    planes.start().run();
-    repair.start();
+        new Router(config.name(), clock(), peers, commands, namespace, holds, () -> lacks(planes));
+    blocks.connect(namespace, router);
+    Chores chores = new Chores(clock(), router, commands, namespace, holds, config);
+    Merger merger = new Merger(host, router, namespace, blocks, commands::coordinates);
+    parts = Optional.of(new Parts(commands, namespace, blocks, router, chores, merger));
+    commands.start();
+    blocks.start();
     host.threads().start("chores", chores::run);
     host.threads().start("merge", merger::run);
     log.info("{} serves at {}", config.name(), config.listen());
   }
 
-  private Profile.Planes wire() throws IOException, InterruptedException {
-    Profile profile =
-        Profile.named(config.profile())
-            .orElseThrow(
-                () ->
-                    new IOException(
-                        "no profile '%s'; there are %s"
-                            .formatted(config.profile(), Profile.ALL.keySet())));
+  private Planes wire() throws IOException, InterruptedException {
     try {
-      return profile.wire(host, disk, config, founding.identity(), postman);
+      return construct();
     } catch (CorruptLogException e) {
       // It may have voted for, or acknowledged, what it cannot find any more: it comes back as
       // somebody who never promised anything, and keeps its blocks.
       log.error(
           "the log cannot be used and is set aside; rejoining as a new member: {}", e.getMessage());
-      forgetEarlierLog();
+      profile.dropAside(disk);
       founding.startOver(); // first: under its old name a part of the log would pass for all of it
-      setLogAside();
+      profile.setAside(disk);
       founding.await();
-      return profile.wire(host, disk, config, founding.identity(), postman);
+      return construct();
     }
   }
 
-  /** One log that was set aside is kept: a bad disk must not fill itself. */
-  private void forgetEarlierLog() throws IOException {
-    for (String earlier : disk.list(ASIDE)) {
-      disk.delete(ASIDE + "/" + earlier);
-    }
-  }
-
-  /** For somebody to look at, until the next time. Goes on where a crash interrupted it. */
-  private void setLogAside() throws IOException {
-    List<String> files = disk.list("raft");
-    for (String name : files) {
-      disk.rename("raft/" + name, ASIDE + "/" + name);
-    }
-    if (!files.isEmpty()) {
-      disk.forceDirectory(ASIDE);
-      disk.forceDirectory("raft");
-    }
+  private Planes construct() throws IOException {
+    Site site = new Site(host, disk, founding.identity(), config.settings(), postman);
+    BlockPlane blocks = profile.blocks(site);
+    Namespace namespace =
+        host.threads().runAtOnce()
+            ? new Namespace(
+                blocks.sink(), task -> host.threads().startDedicated("snapshot ahead", task))
+            : new Namespace(blocks.sink());
+    return new Planes(profile.log(site, namespace), namespace, blocks);
   }
 
   /** What this node has too little of to take anything but removal; empty: nothing. */
-  private String lacks(Profile.Planes planes) {
+  private String lacks(Planes planes) {
     if (!host.memory().hasRoom(planes.namespace().heapBytes())) {
       return "no memory left for more files on the leader: give the nodes a larger heap";
     }
     try {
-      String lacking = planes.store().lacks();
+      String lacking = planes.blocks().lacks();
       return lacking.isEmpty() ? "" : "the leader's disk: " + lacking;
     } catch (IOException e) {
       return "the leader's disk does not say how much is free: " + e.getMessage();
@@ -244,12 +218,12 @@ public final class Node implements Closeable {
     if (parts.isEmpty()) {
       return;
     }
-    CommandLog commands = parts.get().planes().log();
+    CommandLog commands = parts.get().log();
     boolean alone = commands.standing().members().getMembersCount() == 1;
     try {
-      if (commands.standing().leading() && !alone) {
+      if (commands.coordinates() && !alone) {
         log.info("handing leadership over");
-        commands.transferLeadership("", clock().deadline(HAND_OVER_LIMIT));
+        commands.stepAside("", clock().deadline(HAND_OVER_LIMIT));
       }
     } catch (IOException e) {
       log.warn("leadership was not handed over: {}", e.getMessage());
@@ -267,8 +241,8 @@ public final class Node implements Closeable {
       Parts p = parts.get();
       p.merger().close();
       p.chores().close();
-      p.repair().close();
-      p.planes().stop().close();
+      p.blocks().close();
+      p.log().close();
     }
     postman.close();
     peers.close();

@@ -5,7 +5,7 @@ import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.host.Mailbox;
-import io.sandstore.profile.Profile;
+import io.sandstore.replication.Traffic;
 import io.sandstore.rpc.LostException;
 import io.sandstore.rpc.Peer;
 import io.sandstore.wire.Header;
@@ -26,7 +26,7 @@ import org.slf4j.LoggerFactory;
  * queue and a thread for each other node. A small message to one that was just heard of goes at
  * once, which saves waking that thread. What does not fit is dropped, which the log is made for.
  */
-final class Postman implements Profile.Traffic, Closeable {
+final class Postman implements Traffic, Closeable {
 
   private static final Logger log = LoggerFactory.getLogger(Postman.class);
   private static final int QUEUE_MAX = 256;

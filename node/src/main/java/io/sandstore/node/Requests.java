@@ -1,12 +1,13 @@
 package io.sandstore.node;
 
-import io.sandstore.block.BlockStore;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.host.LogLimit;
 import io.sandstore.namespace.CommandCheck;
-import io.sandstore.raft.CommandLog;
+import io.sandstore.replication.BlockPlane;
+import io.sandstore.replication.CommandLog;
+import io.sandstore.replication.Route;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.rpc.RpcServer;
 import io.sandstore.wire.Answer;
@@ -21,7 +22,6 @@ import io.sandstore.wire.HelloReply;
 import io.sandstore.wire.Identity;
 import io.sandstore.wire.Join;
 import io.sandstore.wire.Mutate;
-import io.sandstore.wire.StoreBlock;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -158,15 +158,18 @@ final class Requests implements RpcServer.Handler {
       case WRITE_BLOCK ->
           frame(
               Header.newBuilder()
-                  .setWriteBlockReply(serving().writer().write(checked(payload), deadline)));
-      case READ_BLOCK -> serving().repair().reader().read(request.getReadBlock(), deadline);
+                  .setWriteBlockReply(serving().blocks().write(checked(payload), deadline)));
+      case READ_BLOCK -> serving().blocks().read(request.getReadBlock(), deadline);
       case STATUS_REQUEST ->
           frame(
               request.getStatusRequest().getAll()
                   ? Header.newBuilder().setClusterStatus(node.status().ofAll(deadline))
                   : Header.newBuilder().setNodeStatus(node.status().ofThis()));
-      case STORE_BLOCK -> frame(storeBlock(request.getStoreBlock(), checked(payload)));
-      case SNAPSHOT_CHUNK -> frame(serving().planes().receiver().handle(request, payload));
+      case STORE_BLOCK -> {
+        serving().blocks().handle(request, checked(payload));
+        yield frame(done());
+      }
+      case SNAPSHOT_CHUNK -> frame(serving().log().handle(request, payload));
       case PROBE -> frame(Header.newBuilder().setProbeReply(node.founding().probe()));
       case ADOPT -> {
         node.founding().adopt(request.getAdopt());
@@ -174,10 +177,7 @@ final class Requests implements RpcServer.Handler {
       }
       case JOIN -> frame(join(request.getJoin(), deadline));
       case TRANSFER_LEADERSHIP -> {
-        serving()
-            .planes()
-            .log()
-            .transferLeadership(request.getTransferLeadership().getTo(), deadline);
+        serving().log().stepAside(request.getTransferLeadership().getTo(), deadline);
         yield frame(done());
       }
       case PING -> frame(done());
@@ -202,7 +202,7 @@ final class Requests implements RpcServer.Handler {
   @Override
   public void receive(Header message) {
     try {
-      node.parts().ifPresent(parts -> parts.planes().receiver().receive(message));
+      node.parts().ifPresent(parts -> parts.log().receive(message));
     } catch (IllegalArgumentException e) {
       malformed.say(more -> log.warn("dropped a malformed message: {}{}", e.getMessage(), more));
     }
@@ -264,31 +264,22 @@ final class Requests implements RpcServer.Handler {
 
   /** Every node holds about the same, so that this one's disk stands for all. */
   private Header.Builder withDisk(Header.Builder header) throws IOException {
-    BlockStore store = serving().planes().store();
+    BlockPlane.Capacity capacity = serving().blocks().capacity();
     Answer.Builder answer = header.getAnswer().toBuilder();
     answer
         .getStatsBuilder()
-        .setCapacityBytes(store.totalBytes())
-        .setAvailableBytes(Math.max(0, store.freeBytes() - node.config().reserveBytes()));
+        .setCapacityBytes(capacity.totalBytes())
+        .setAvailableBytes(capacity.availableBytes());
     return header.setAnswer(answer);
-  }
-
-  private Header.Builder storeBlock(StoreBlock request, ByteBuffer payload) throws IOException {
-    if (request.getBlock() <= 0) {
-      throw new PosixException(Errno.EINVAL, "not a block id: " + request.getBlock());
-    }
-    serving().planes().store().put(request.getBlock(), payload);
-    return done();
   }
 
   private Header.Builder join(Join join, Deadline deadline)
       throws IOException, InterruptedException {
-    CommandLog commands = serving().planes().log();
+    CommandLog commands = serving().log();
     if (!node.discovery().addresses().containsKey(join.getName()) || join.getMemberId() == 0) {
       throw new PosixException(Errno.EINVAL, "'" + join.getName() + "' is not on the list");
     }
-    String leader = commands.standing().leader();
-    if (!commands.standing().leading() && !join.getForwarded() && !leader.isEmpty()) {
+    if (commands.commands() instanceof Route.At(String leader) && !join.getForwarded()) {
       Header.Builder forward = Header.newBuilder().setJoin(join.toBuilder().setForwarded(true));
       serving().router().peer(leader).call(forward, deadline).close();
       return done();

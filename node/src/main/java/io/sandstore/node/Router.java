@@ -1,11 +1,12 @@
 package io.sandstore.node;
 
-import io.sandstore.block.Cluster;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.namespace.Namespace;
-import io.sandstore.raft.CommandLog;
+import io.sandstore.replication.Cluster;
+import io.sandstore.replication.CommandLog;
+import io.sandstore.replication.Route;
 import io.sandstore.rpc.LostException;
 import io.sandstore.rpc.Peer;
 import io.sandstore.rpc.PosixException;
@@ -77,40 +78,43 @@ final class Router implements Cluster {
       throws IOException, InterruptedException {
     Header.Builder forward =
         Header.newBuilder().setMutate(Mutate.newBuilder().setCommand(command).setForwarded(true));
-    return route(deadline, () -> mutateHere(command, deadline), forward).getOutcome();
+    return route(log::commands, deadline, () -> mutateHere(command, deadline), forward)
+        .getOutcome();
   }
 
   @Override
   public Answer ask(Query query, Deadline deadline) throws IOException, InterruptedException {
     Header.Builder forward =
         Header.newBuilder().setAsk(Ask.newBuilder().setQuery(query).setForwarded(true));
-    return route(deadline, () -> askHere(query, deadline), forward).getAnswer();
+    return route(log::queries, deadline, () -> askHere(query, deadline), forward).getAnswer();
   }
 
   /** The leader's name; empty if this node leads or knows none. */
   String leaderElsewhere() {
-    CommandLog.Standing standing = log.standing();
-    return standing.leading() ? "" : standing.leader();
+    return log.commands() instanceof Route.At(String name) ? name : "";
   }
 
   private interface Local {
     Header.Builder run() throws IOException, InterruptedException;
   }
 
-  private Header route(Deadline deadline, Local local, Header.Builder forward)
+  private Header route(
+      Supplier<Route> where, Deadline deadline, Local local, Header.Builder forward)
       throws IOException, InterruptedException {
-    String why = "no leader";
+    String why = "nobody was asked";
     while (true) {
       try {
-        CommandLog.Standing standing = log.standing();
-        if (standing.leading()) {
-          return local.run().build();
-        }
-        if (!standing.leader().isEmpty()) {
-          Deadline limit = clock.deadline(deadline.leftAtMost(FORWARD_LIMIT));
-          try (Frame answer = peers.get(standing.leader()).call(forward.clone(), limit)) {
-            return answer.header();
+        switch (where.get()) {
+          case Route.Here() -> {
+            return local.run().build();
           }
+          case Route.At(String name) -> {
+            Deadline limit = clock.deadline(deadline.leftAtMost(FORWARD_LIMIT));
+            try (Frame answer = peers.get(name).call(forward.clone(), limit)) {
+              return answer.header();
+            }
+          }
+          case Route.Nobody(String reason) -> why = reason;
         }
       } catch (PosixException e) {
         if (e.errno() != Errno.NOT_LEADER) {

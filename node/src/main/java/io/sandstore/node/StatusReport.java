@@ -1,11 +1,10 @@
 package io.sandstore.node;
 
-import io.sandstore.block.BlockStore;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.host.Telemetry;
-import io.sandstore.raft.CommandLog;
+import io.sandstore.replication.BlockPlane;
 import io.sandstore.wire.ClusterStatus;
 import io.sandstore.wire.Header;
 import io.sandstore.wire.Identity;
@@ -24,9 +23,6 @@ import java.util.concurrent.TimeoutException;
 
 /** What a node says of itself, and what it hears from the others. */
 public final class StatusReport {
-
-  /** A node this far behind the log is not ready. */
-  private static final long READY_LAG_MAX = 1000;
 
   private static final Duration ASK_LIMIT = Duration.ofMillis(1500);
 
@@ -68,54 +64,32 @@ public final class StatusReport {
       return status.addNotReady("not in a cluster yet: " + why).build();
     }
     Node.Parts parts = node.parts().get();
-    CommandLog.Standing standing = parts.planes().log().standing();
-    BlockStore store = parts.planes().store();
-    List<String> notReady = notReady(parts, standing);
+    BlockPlane.Capacity capacity = parts.blocks().capacity();
+    BlockPlane.Health health = parts.blocks().health();
+    List<String> notReady = notReady(parts, health);
+    parts.log().describe(status);
     return status
-        .setRole(standing.role())
-        .setTerm(standing.term())
-        .setLeader(standing.leader())
-        .setCommitIndex(standing.commitIndex())
-        .setAppliedIndex(standing.appliedIndex())
-        .setLastIndex(standing.lastIndex())
-        .setFirstIndex(standing.firstIndex())
-        .addAllMembers(standing.members().getMembersList())
-        .setBlocks(store.count())
-        .setUnderReplicatedBlocks(parts.planes().namespace().underReplicatedCount())
-        .setDiskFreeBytes(store.freeBytes())
-        .setDiskTotalBytes(store.totalBytes())
+        .setBlocks(health.blocks())
+        .setUnderReplicatedBlocks(parts.namespace().underReplicatedCount())
+        .setDiskFreeBytes(capacity.freeBytes())
+        .setDiskTotalBytes(capacity.totalBytes())
         .setReady(notReady.isEmpty())
         .addAllNotReady(notReady)
-        .setCorruptFound(parts.repair().corruptFound())
-        .setCorruptRepaired(parts.repair().corruptRepaired())
-        .setSnapshots(standing.snapshots())
-        .setSnapshotsDamaged(standing.snapshotsDamaged())
-        .putAllBehind(standing.behind())
+        .setCorruptFound(health.corruptFound())
+        .setCorruptRepaired(health.corruptRepaired())
         .build();
   }
 
-  private List<String> notReady(Node.Parts parts, CommandLog.Standing standing) {
+  private List<String> notReady(Node.Parts parts, BlockPlane.Health health) {
     List<String> reasons = new ArrayList<>();
     if (node.draining()) {
       reasons.add("stopping");
     }
-    if (standing.leader().isEmpty()) {
-      reasons.add("no leader is known");
-    }
-    if (standing.role().equals("LEARNER")) {
-      reasons.add("a learner: does not vote yet");
-    }
-    long lag = standing.commitIndex() - standing.appliedIndex();
-    if (lag > READY_LAG_MAX) {
-      reasons.add(lag + " entries behind the log");
-    }
+    reasons.addAll(parts.log().standing().notReady());
     if (!node.trouble().isEmpty()) {
       reasons.add(node.trouble());
     }
-    if (standing.leading() && standing.appliedIndex() < standing.termStart()) {
-      reasons.add("leads, but has not applied the log yet");
-    }
-    if (!parts.repair().complete()) {
+    if (!health.complete()) {
       reasons.add("blocks are missing on this disk");
     }
     return reasons;

@@ -3,6 +3,7 @@ package io.sandstore.namespace;
 import static org.assertj.core.api.Assertions.fail;
 
 import com.google.protobuf.ByteString;
+import io.sandstore.replication.BlockSink;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.CloseSession;

@@ -4,6 +4,8 @@ import io.sandstore.host.Deadline;
 import io.sandstore.host.Host;
 import io.sandstore.host.Mailbox;
 import io.sandstore.host.NoRoomException;
+import io.sandstore.replication.CorruptLogException;
+import io.sandstore.replication.StateMachine;
 import io.sandstore.rpc.LostException;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.Configuration;
@@ -256,7 +258,7 @@ final class Applier {
     switch (entry.kind()) {
       case NOOP -> {}
       case CONFIGURATION -> {
-        configuration = Configurations.parse(entry);
+        configuration = entry.configuration();
         machine.configure(configuration);
       }
       case COMMANDS -> {

@@ -1,5 +1,7 @@
 package io.sandstore.raft;
 
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.sandstore.wire.Configuration;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -57,5 +59,14 @@ public record Entry(long term, long index, Kind kind, byte[] data) {
   @Override
   public String toString() {
     return "%d:%d %s[%d]".formatted(term, index, kind, data.length);
+  }
+
+  /** The members that this entry of kind CONFIGURATION puts in force. */
+  Configuration configuration() {
+    try {
+      return Configuration.parseFrom(data);
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalArgumentException("malformed configuration in entry " + this, e);
+    }
   }
 }

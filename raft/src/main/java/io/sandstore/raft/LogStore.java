@@ -3,6 +3,7 @@ package io.sandstore.raft;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.sandstore.host.Disk;
 import io.sandstore.host.DiskFile;
+import io.sandstore.replication.CorruptLogException;
 import io.sandstore.wire.HardState;
 import java.io.Closeable;
 import java.io.IOException;

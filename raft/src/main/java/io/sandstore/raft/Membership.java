@@ -1,5 +1,6 @@
 package io.sandstore.raft;
 
+import io.sandstore.replication.Configurations;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Member;
 import java.util.ArrayDeque;

@@ -1,5 +1,6 @@
 package io.sandstore.raft;
 
+import io.sandstore.replication.Configurations;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.HardState;
 import java.util.HashSet;
@@ -639,7 +640,7 @@ public final class RaftCore {
     log.append(entry);
     out.append(entry);
     if (entry.kind() == Entry.Kind.CONFIGURATION && leading == null) {
-      membership.put(entry.index(), Configurations.parse(entry));
+      membership.put(entry.index(), entry.configuration());
     }
   }
 

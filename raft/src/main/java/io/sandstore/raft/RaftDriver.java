@@ -8,17 +8,23 @@ import io.sandstore.host.DiskFile;
 import io.sandstore.host.Host;
 import io.sandstore.host.Mailbox;
 import io.sandstore.host.NoRoomException;
+import io.sandstore.replication.CommandLog;
+import io.sandstore.replication.Configurations;
+import io.sandstore.replication.CorruptLogException;
+import io.sandstore.replication.Route;
+import io.sandstore.replication.StateMachine;
 import io.sandstore.rpc.LostException;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Errno;
+import io.sandstore.wire.Header;
 import io.sandstore.wire.Member;
+import io.sandstore.wire.NodeStatus;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.SnapshotChunk;
 import io.sandstore.wire.SnapshotMeta;
-import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -44,7 +50,7 @@ import org.slf4j.LoggerFactory;
  * <p>A failure on this thread, of the disk above all, halts the process: the members that are left
  * know how to go on, and this one must not answer for what it may not have kept.
  */
-public final class RaftDriver implements CommandLog, Closeable {
+public final class RaftDriver implements CommandLog {
 
   private static final Logger log = LoggerFactory.getLogger(RaftDriver.class);
   private static final int INBOX_MAX = 8192;
@@ -57,6 +63,9 @@ public final class RaftDriver implements CommandLog, Closeable {
 
   /** A learner this close to the leader's log becomes a voter. */
   private static final long PROMOTION_LAG_MAX = 64;
+
+  /** A member this far behind the log is not ready. */
+  private static final long READY_LAG_MAX = 1000;
 
   /** Before a snapshot whose stream broke off is sent again. */
   private static final Duration STREAM_PAUSE = Duration.ofMillis(200);
@@ -121,6 +130,70 @@ public final class RaftDriver implements CommandLog, Closeable {
   record Pending(
       long term, List<CompletableFuture<Outcome>> outcomes, long askedNanos, long proposedNanos) {}
 
+  /**
+   * A member's part in the protocol.
+   *
+   * @param leader name of the leader, empty if none is known
+   * @param termStart for the leader: index of the first entry of its own term
+   * @param snapshots taken here by this process
+   * @param snapshotsDamaged found damaged here when they were to be sent, and replaced
+   * @param behind for the leader: how many entries each other member is behind its log
+   */
+  public record View(
+      String role,
+      long term,
+      String leader,
+      boolean leading,
+      long termStart,
+      long firstIndex,
+      long lastIndex,
+      long commitIndex,
+      long appliedIndex,
+      Configuration members,
+      long snapshots,
+      long snapshotsDamaged,
+      Map<String, Long> behind) {
+
+    View withApplied(long index) {
+      return new View(
+          role,
+          term,
+          leader,
+          leading,
+          termStart,
+          firstIndex,
+          lastIndex,
+          commitIndex,
+          index,
+          members,
+          snapshots,
+          snapshotsDamaged,
+          behind);
+    }
+
+    boolean serves() {
+      return leading && termStart <= appliedIndex;
+    }
+
+    List<String> notReady() {
+      List<String> reasons = new ArrayList<>();
+      if (leader.isEmpty()) {
+        reasons.add("no leader is known");
+      }
+      if (role.equals("LEARNER")) {
+        reasons.add("a learner: does not vote yet");
+      }
+      long lag = commitIndex - appliedIndex;
+      if (lag > READY_LAG_MAX) {
+        reasons.add(lag + " entries behind the log");
+      }
+      if (leading && !serves()) {
+        reasons.add("leads, but has not applied the log yet");
+      }
+      return reasons;
+    }
+  }
+
   private record Lease(long untilNanos, long readableFrom) {}
 
   private final Host host;
@@ -149,7 +222,7 @@ public final class RaftDriver implements CommandLog, Closeable {
   private final AtomicLong nextBarrier = new AtomicLong();
   private final CompletableFuture<Boolean> ended = new CompletableFuture<>();
   private volatile Lease lease = new Lease(Long.MIN_VALUE, 0);
-  private volatile Standing standing;
+  private volatile View view;
   private volatile boolean running = true;
   private volatile boolean applyWithheld;
 
@@ -224,7 +297,7 @@ public final class RaftDriver implements CommandLog, Closeable {
             this::moreRoom);
     host.telemetry().queue("log requests", inbox::size);
     host.telemetry().queue("apply", applier::waiting);
-    this.standing = look();
+    this.view = look();
     log.info(
         "member {} recovered: term {}, log {} to {}, snapshot at {}",
         Long.toHexString(self),
@@ -243,7 +316,7 @@ public final class RaftDriver implements CommandLog, Closeable {
     return store;
   }
 
-  /** Begins to take part. */
+  @Override
   public void start() {
     host.threads().startDedicated("raft", this::run);
     applier.start();
@@ -405,27 +478,27 @@ public final class RaftDriver implements CommandLog, Closeable {
 
   private void publish() {
     publishLease();
-    Standing before = standing;
-    standing = look();
-    if (!before.role().equals(standing.role())) {
-      host.telemetry().role(standing.role());
+    View before = view;
+    view = look();
+    if (!before.role().equals(view.role())) {
+      host.telemetry().role(view.role());
     }
-    if (!before.role().equals(standing.role()) || !before.leader().equals(standing.leader())) {
+    if (!before.role().equals(view.role()) || !before.leader().equals(view.leader())) {
       log.info(
           "term {}: {}, leader {} (was {}, leader {})",
-          standing.term(),
-          standing.role(),
-          standing.leader().isEmpty() ? "unknown" : standing.leader(),
+          view.term(),
+          view.role(),
+          view.leader().isEmpty() ? "unknown" : view.leader(),
           before.role(),
           before.leader().isEmpty() ? "unknown" : before.leader());
     }
   }
 
-  private Standing look() {
+  private View look() {
     Configuration members = core.configuration();
     boolean learner = Configurations.byId(members, self).map(Member::getLearner).orElse(true);
     boolean follower = core.role() == RaftCore.Role.FOLLOWER;
-    return new Standing(
+    return new View(
         follower && learner ? "LEARNER" : core.role().name(),
         core.term(),
         Configurations.byId(members, core.leader()).map(Member::getName).orElse(""),
@@ -488,7 +561,7 @@ public final class RaftDriver implements CommandLog, Closeable {
   /** Index of the snapshot that a member has now, or 0 after a pause if it has none. */
   private long stream(String name, long to, long term) {
     try {
-      return sender.send(name, to, term, () -> running && standing.term() == term);
+      return sender.send(name, to, term, () -> running && view.term() == term);
     } catch (IOException | RuntimeException e) {
       log.info("snapshot to {} broke off: {}", name, e.getMessage());
       pause();
@@ -654,10 +727,10 @@ public final class RaftDriver implements CommandLog, Closeable {
     }
   }
 
+  /** Hands leadership over; returns once this node does not lead any more. */
   @Override
-  public void transferLeadership(String to, Deadline deadline)
-      throws IOException, InterruptedException {
-    while (standing.leading()) {
+  public void stepAside(String to, Deadline deadline) throws IOException, InterruptedException {
+    while (view.leading()) {
       if (deadline.passed()) {
         throw new PosixException(Errno.ETIMEDOUT, "nobody took over the leadership in time");
       }
@@ -710,8 +783,74 @@ public final class RaftDriver implements CommandLog, Closeable {
   }
 
   @Override
+  public Route commands() {
+    View now = view;
+    if (now.leading()) {
+      return new Route.Here();
+    }
+    return now.leader().isEmpty() ? new Route.Nobody("no leader") : new Route.At(now.leader());
+  }
+
+  /** The leader answers those too: it alone knows that there is nothing newer. */
+  @Override
+  public Route queries() {
+    return commands();
+  }
+
+  @Override
+  public boolean coordinates() {
+    return view.leading();
+  }
+
+  /** This member's part in the protocol, as of a moment ago. */
+  public View view() {
+    return view.withApplied(applier.applied());
+  }
+
+  @Override
   public Standing standing() {
-    return standing.withApplied(applier.applied());
+    View now = view();
+    return new Standing(
+        now.role(),
+        now.term(),
+        now.lastIndex(),
+        now.appliedIndex(),
+        now.members(),
+        now.serves(),
+        now.notReady());
+  }
+
+  @Override
+  public void describe(NodeStatus.Builder status) {
+    View now = view();
+    status
+        .setRole(now.role())
+        .setTerm(now.term())
+        .setLeader(now.leader())
+        .setCommitIndex(now.commitIndex())
+        .setAppliedIndex(now.appliedIndex())
+        .setLastIndex(now.lastIndex())
+        .setFirstIndex(now.firstIndex())
+        .addAllMembers(now.members().getMembersList())
+        .setSnapshots(now.snapshots())
+        .setSnapshotsDamaged(now.snapshotsDamaged())
+        .putAllBehind(now.behind());
+  }
+
+  @Override
+  public void receive(Header message) {
+    if (message.hasRaft()) {
+      String from = message.getRaft().getFromName();
+      transport.heard(from);
+      receive(MessageCodec.decode(message.getRaft()), from);
+    }
+  }
+
+  @Override
+  public Header.Builder handle(Header request, ByteBuffer payload)
+      throws IOException, InterruptedException {
+    long next = receiveChunk(request.getSnapshotChunk(), payload);
+    return Header.newBuilder().setSnapshotChunk(SnapshotChunk.newBuilder().setOffset(next));
   }
 
   /** Takes a message from another member; drops it when too much waits already. */

@@ -1,6 +1,7 @@
 package io.sandstore.raft;
 
 import io.sandstore.host.Disk;
+import io.sandstore.replication.CorruptLogException;
 import io.sandstore.wire.HardState;
 import io.sandstore.wire.SnapshotMeta;
 import java.io.IOException;
@@ -87,7 +88,7 @@ final class Recovery {
     log.append(entry);
     log.evict(entry.index());
     if (entry.kind() == Entry.Kind.CONFIGURATION) {
-      membership.put(entry.index(), Configurations.parse(entry));
+      membership.put(entry.index(), entry.configuration());
     }
   }
 

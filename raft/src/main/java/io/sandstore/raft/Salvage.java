@@ -1,6 +1,8 @@
 package io.sandstore.raft;
 
 import io.sandstore.host.Disk;
+import io.sandstore.replication.Configurations;
+import io.sandstore.replication.CorruptLogException;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.HardState;
 import io.sandstore.wire.Member;
@@ -13,6 +15,8 @@ import java.util.random.RandomGenerator;
 /** For an operator, with the node stopped: what a disk has of a log, and the last resort. */
 public final class Salvage {
 
+  private static final String ASIDE = "raft.damaged";
+
   private Salvage() {}
 
   /**
@@ -24,10 +28,50 @@ public final class Salvage {
    * @param last of the last one, up to the damage
    */
   public record Holdings(
-      String damage, long term, long snapshot, long first, long last, long lastTerm) {}
+      String damage, long term, long snapshot, long first, long last, long lastTerm) {
 
-  /** Looks at the log in a directory of a disk, and changes nothing; empty if there is none. */
-  public static Optional<Holdings> look(Disk disk, String directory) throws IOException {
+    @Override
+    public String toString() {
+      return "%s, snapshot at %d, entries %d to %d, term %d"
+          .formatted(
+              damage.isEmpty() ? "whole" : "not whole (" + damage + ")",
+              snapshot,
+              first,
+              last,
+              Math.max(term, lastTerm));
+    }
+  }
+
+  /** Looks at a disk's log and changes nothing; empty if there is none. */
+  public static Optional<Holdings> look(Disk disk) throws IOException {
+    return look(disk, LogStore.DIRECTORY);
+  }
+
+  /** The same of a log that was set aside. */
+  public static Optional<Holdings> lookAside(Disk disk) throws IOException {
+    return look(disk, ASIDE);
+  }
+
+  /** Sets a log aside; goes on where a crash interrupted it. */
+  public static void setAside(Disk disk) throws IOException {
+    List<String> files = disk.list(LogStore.DIRECTORY);
+    for (String name : files) {
+      disk.rename(LogStore.DIRECTORY + "/" + name, ASIDE + "/" + name);
+    }
+    if (!files.isEmpty()) {
+      disk.forceDirectory(ASIDE);
+      disk.forceDirectory(LogStore.DIRECTORY);
+    }
+  }
+
+  /** Removes what was set aside before. */
+  public static void dropAside(Disk disk) throws IOException {
+    for (String name : disk.list(ASIDE)) {
+      disk.delete(ASIDE + "/" + name);
+    }
+  }
+
+  private static Optional<Holdings> look(Disk disk, String directory) throws IOException {
     if (disk.list(directory).isEmpty()) {
       return Optional.empty();
     }

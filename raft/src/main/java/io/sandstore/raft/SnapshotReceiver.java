@@ -2,6 +2,7 @@ package io.sandstore.raft;
 
 import io.sandstore.host.Disk;
 import io.sandstore.host.DiskFile;
+import io.sandstore.replication.CorruptLogException;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.SnapshotChunk;

@@ -1,5 +1,6 @@
 package io.sandstore.raft;
 
+import io.sandstore.replication.CorruptLogException;
 import io.sandstore.rpc.LostException;
 import io.sandstore.wire.SnapshotChunk;
 import java.io.IOException;

@@ -6,12 +6,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.jvm.JvmClock;
+import io.sandstore.replication.CommandLog;
+import io.sandstore.replication.StateMachine;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.AllocateBlocks;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Errno;
+import io.sandstore.wire.NodeStatus;
 import io.sandstore.wire.Outcome;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
@@ -105,7 +108,7 @@ abstract class CommandLogContract {
     Deadline deadline = soon();
     while (true) {
       for (Replica replica : replicas()) {
-        if (replica.log.standing().leading()) {
+        if (replica.log.coordinates()) {
           try {
             return attempt.run(replica.log);
           } catch (PosixException e) {
@@ -153,7 +156,7 @@ abstract class CommandLogContract {
   void whoDoesNotLeadRefuses() throws Exception {
     onLeader(log -> log.propose(add(1), soon()));
     for (Replica replica : replicas()) {
-      if (!replica.log.standing().leading()) {
+      if (!replica.log.coordinates()) {
         for (Attempt<?> attempt :
             List.<Attempt<?>>of(
                 log -> log.propose(add(1), soon()),
@@ -173,19 +176,25 @@ abstract class CommandLogContract {
   void leadershipIsHandedOver() throws Exception {
     long before = onLeader(log -> log.propose(add(1), soon())).getValue();
     CommandLog former = onLeader(log -> log);
-    former.transferLeadership("", soon());
-    assertThat(former.standing().leading()).isFalse();
+    former.stepAside("", soon());
+    assertThat(former.coordinates()).isFalse();
     assertThat(onLeader(log -> log.propose(add(1), soon())).getValue()).isEqualTo(before + 1);
   }
 
   @Test
   void aLogThatIsSnapshotAndCompactedGoesOn() throws Exception {
-    long snapshots = replicas().getFirst().log.standing().snapshots();
+    long snapshots = snapshots();
     Deadline deadline = soon();
-    while (replicas().getFirst().log.standing().snapshots() == snapshots) {
+    while (snapshots() == snapshots) {
       assertThat(deadline.passed()).as("no snapshot was taken").isFalse();
       onLeader(log -> log.propose(add(1), soon()));
     }
     onLeader(log -> log.propose(add(1), soon()));
+  }
+
+  private long snapshots() {
+    NodeStatus.Builder status = NodeStatus.newBuilder();
+    replicas().getFirst().log.describe(status);
+    return status.getSnapshots();
   }
 }

@@ -2,6 +2,7 @@ package io.sandstore.raft;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sandstore.replication.Configurations;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.HardState;
 import io.sandstore.wire.Member;

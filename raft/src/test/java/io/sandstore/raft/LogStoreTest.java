@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.sandstore.host.Disk;
 import io.sandstore.host.DiskFile;
 import io.sandstore.host.jvm.FileDisk;
+import io.sandstore.replication.CorruptLogException;
 import io.sandstore.wire.HardState;
 import io.sandstore.wire.SnapshotMeta;
 import java.io.IOException;

@@ -10,6 +10,8 @@ import io.sandstore.host.Host;
 import io.sandstore.host.NoRoomException;
 import io.sandstore.host.jvm.FileDisk;
 import io.sandstore.host.jvm.JvmHost;
+import io.sandstore.replication.Configurations;
+import io.sandstore.replication.CorruptLogException;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.Configuration;
@@ -170,7 +172,7 @@ class RaftDriverAloneTest {
   @Test
   void barriersFailAtOnceWhenASnapshotTakesTheLogsPlace() throws Exception {
     lead();
-    long term = driver.standing().term();
+    long term = driver.view().term();
     next(Message.Heartbeat.class); // nobody answers it: the lease, if any, is over soon
     clock.sleep(Duration.ofMillis(650));
     CompletableFuture<Throwable> outcome = new CompletableFuture<>();
@@ -297,7 +299,7 @@ class RaftDriverAloneTest {
         driver.receive(new Message.HeartbeatReply(2, 1, beat.term(), beat.round(), 7), "b");
       }
     }
-    assertThatThrownBy(() -> driver.transferLeadership("b", clock.deadline(Duration.ofMillis(50))))
+    assertThatThrownBy(() -> driver.stepAside("b", clock.deadline(Duration.ofMillis(50))))
         .isInstanceOf(IOException.class);
     assertThat(leaseWhenOffered.get(20, TimeUnit.SECONDS)).isFalse();
   }

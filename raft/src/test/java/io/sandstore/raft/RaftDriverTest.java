@@ -6,6 +6,7 @@ import io.sandstore.host.Deadline;
 import io.sandstore.host.Host;
 import io.sandstore.host.jvm.FileDisk;
 import io.sandstore.host.jvm.JvmHost;
+import io.sandstore.replication.Configurations;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Member;
 import io.sandstore.wire.SnapshotChunk;

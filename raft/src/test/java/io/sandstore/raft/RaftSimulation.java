@@ -1,5 +1,6 @@
 package io.sandstore.raft;
 
+import io.sandstore.replication.Configurations;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.HardState;
 import io.sandstore.wire.Member;
@@ -86,7 +87,7 @@ final class RaftSimulation {
       for (Entry entry : disk.tailMap(snapshot.getIndex(), false).values()) {
         log.append(entry);
         if (entry.kind() == Entry.Kind.CONFIGURATION) {
-          membership.put(entry.index(), Configurations.parse(entry));
+          membership.put(entry.index(), entry.configuration());
         }
       }
       core =

@@ -1,5 +1,6 @@
 package io.sandstore.raft;
 
+import io.sandstore.replication.Configurations;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.HardState;
 import io.sandstore.wire.Member;
@@ -90,7 +91,7 @@ final class ScriptedCluster {
       for (Entry entry : disk.tailMap(snapshot.getIndex(), false).values()) {
         log.append(entry);
         if (entry.kind() == Entry.Kind.CONFIGURATION) {
-          members.put(entry.index(), Configurations.parse(entry));
+          members.put(entry.index(), entry.configuration());
         }
       }
       core = new RaftCore(id, TIMING, new Random(id), hardState, log, members, now);
@@ -191,7 +192,7 @@ final class ScriptedCluster {
         switch (entry.kind()) {
           case NOOP -> "-";
           case COMMANDS -> new String(entry.data(), StandardCharsets.UTF_8);
-          case CONFIGURATION -> show(Configurations.parse(entry));
+          case CONFIGURATION -> show(entry.configuration());
         };
     return "%d/%d(%s)".formatted(entry.index(), entry.term(), what);
   }

@@ -4,7 +4,7 @@ import com.google.protobuf.ByteString;
 import io.sandstore.host.BufferPool;
 import io.sandstore.namespace.Namespace;
 import io.sandstore.node.Inspection;
-import io.sandstore.raft.Configurations;
+import io.sandstore.replication.Configurations;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Extent;
 import io.sandstore.wire.Layout;
@@ -166,7 +166,7 @@ final class Invariants {
       List<String> lacking =
           abreast.stream()
               .filter(replica -> (holders & replica.slot()) != 0)
-              .filter(replica -> !replica.inspection.store().has(block))
+              .filter(replica -> !replica.inspection.blocks().has(block))
               .map(Replica::name)
               .toList();
       int copies = copiesMade.merge(block, Long.bitCount(holders), Math::max);
@@ -182,13 +182,13 @@ final class Invariants {
       List<Replica> replicas, List<Workload> workloads, boolean cameOrWent) {
     Optional<Replica> newest =
         replicas.stream()
-            .filter(replica -> replica.inspection.answers())
-            .max(Comparator.comparingLong(replica -> replica.inspection.term()));
-    if (newest.isEmpty() || newest.get().inspection.term() < newestTerm) {
+            .filter(replica -> replica.inspection.serves())
+            .max(Comparator.comparingLong(replica -> replica.inspection.epoch()));
+    if (newest.isEmpty() || newest.get().inspection.epoch() < newestTerm) {
       return; // nobody leads, or somebody who does not know yet that another does
     }
-    boolean all = cameOrWent || newest.get().inspection.term() > newestTerm;
-    newestTerm = newest.get().inspection.term();
+    boolean all = cameOrWent || newest.get().inspection.epoch() > newestTerm;
+    newestTerm = newest.get().inspection.epoch();
     for (Workload workload : workloads) {
       for (String name : workload.namesToCheck(all)) {
         acknowledgedReadable(newest.get(), replicas, workload, name);
@@ -232,8 +232,8 @@ final class Invariants {
       try (BufferPool.Lease bytes =
           replica
               .inspection
-              .store()
-              .read(extent.getBlock(), extent.getBlockOffset(), extent.getLength())) {
+              .blocks()
+              .peek(extent.getBlock(), extent.getBlockOffset(), extent.getLength())) {
         content.put(
             (int) extent.getOffset(),
             bytes.buffer(),

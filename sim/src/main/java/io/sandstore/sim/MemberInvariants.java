@@ -130,7 +130,7 @@ final class MemberInvariants {
     if (recovered.add(new Incarnation(member.name, member.generation()))) {
       long had = appliedById.getOrDefault(id, 0L);
       Acknowledged last = acknowledgedById.get(id);
-      if (last != null && last.term == inspection.term()) {
+      if (last != null && last.term == inspection.epoch()) {
         had = Math.max(had, last.index);
       }
       if (inspection.lastIndex() < had) {
@@ -144,7 +144,7 @@ final class MemberInvariants {
     if (before != null
         && before > inspection.lastIndex()
         && promised != null
-        && promised.term == inspection.term()
+        && promised.term == inspection.epoch()
         && promised.index > inspection.lastIndex()) {
       throw simulation.violation(
           "KeepsWhatItHad: %s dropped entry %d, which it had acknowledged in this term"
@@ -155,31 +155,31 @@ final class MemberInvariants {
   }
 
   private void leaderComplete(Member member, Inspection inspection) {
-    if (!inspection.leads()) {
+    if (!inspection.coordinates()) {
       return;
     }
-    Long before = ledTerms.put(member.name, inspection.term());
-    boolean begins = before == null || before != inspection.term();
+    Long before = ledTerms.put(member.name, inspection.epoch());
+    boolean begins = before == null || before != inspection.epoch();
     if (begins && inspection.lastIndex() < furthestApplied) {
       throw simulation.violation(
           "LeaderComplete: %s leads term %d with a log up to %d, but entry %d was applied"
-              .formatted(member.name, inspection.term(), inspection.lastIndex(), furthestApplied));
+              .formatted(member.name, inspection.epoch(), inspection.lastIndex(), furthestApplied));
     }
   }
 
   private void leaseExclusion(List<Member> members) {
     long newest = 0;
     for (Member member : members) {
-      if (member.inspect().map(Inspection::leads).orElse(false)) {
-        newest = Math.max(newest, member.inspect().orElseThrow().term());
+      if (member.inspect().map(Inspection::coordinates).orElse(false)) {
+        newest = Math.max(newest, member.inspect().orElseThrow().epoch());
       }
     }
     for (Member member : members) {
       Inspection inspection = member.inspect().orElse(null);
-      if (inspection != null && inspection.term() < newest && inspection.mayReadAlone()) {
+      if (inspection != null && inspection.epoch() < newest && inspection.mayReadAlone()) {
         throw simulation.violation(
             "LeaseExclusion: %s answers reads under term %d while term %d has a leader"
-                .formatted(member.name, inspection.term(), newest));
+                .formatted(member.name, inspection.epoch(), newest));
       }
     }
   }

@@ -50,7 +50,7 @@ final class Mischief {
 
   private Optional<Member> leader() {
     return simulation.members().stream()
-        .filter(m -> m.inspect().map(Inspection::answers).orElse(false))
+        .filter(m -> m.inspect().map(Inspection::serves).orElse(false))
         .findFirst();
   }
 

@@ -3,6 +3,7 @@ package io.sandstore.namespace;
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.sandstore.fuzz.Seeds;
+import io.sandstore.replication.BlockSink;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Create;

@@ -9,6 +9,9 @@ import io.sandstore.host.Disk;
 import io.sandstore.host.DiskFile;
 import io.sandstore.host.Host;
 import io.sandstore.host.jvm.JvmHost;
+import io.sandstore.replication.Configurations;
+import io.sandstore.replication.CorruptLogException;
+import io.sandstore.replication.StateMachine;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.HardState;
@@ -178,8 +181,8 @@ class MemberCrashTest {
         });
   }
 
-  private static CommandLog.Standing standing(Disk disk) throws IOException {
-    return start(disk, new Numbered()).standing();
+  private static RaftDriver.View standing(Disk disk) throws IOException {
+    return start(disk, new Numbered()).view();
   }
 
   /** Appends behind what there is; the next start must find it. */
@@ -209,7 +212,7 @@ class MemberCrashTest {
             },
             (disk, promised) -> {
               Numbered machine = new Numbered();
-              CommandLog.Standing found = start(disk, machine).standing();
+              RaftDriver.View found = start(disk, machine).view();
               assertThat(machine.number).isIn(promised.installed ? 15 : 0, 15);
               if (machine.number == 15 && found.term() < 9) {
                 assertThat(found.firstIndex()).isEqualTo(16);
@@ -226,7 +229,7 @@ class MemberCrashTest {
   void aLogThatContinuesTheSnapshotStays() throws IOException {
     CrashDisk disk = logOf(terms(30, 12, 2));
     takeSnapshot(disk, meta(15, 2));
-    CommandLog.Standing found = standing(disk);
+    RaftDriver.View found = standing(disk);
     assertThat(found.firstIndex()).isEqualTo(16);
     assertThat(found.lastIndex()).isEqualTo(30);
     goOn(disk);
@@ -261,7 +264,7 @@ class MemberCrashTest {
             },
             (disk, promised) -> {
               Numbered machine = new Numbered();
-              CommandLog.Standing found = start(disk, machine).standing();
+              RaftDriver.View found = start(disk, machine).view();
               assertThat(found.lastIndex()).isGreaterThanOrEqualTo(30);
               assertThat(machine.number).isIn(0, 15, 25);
               if (promised.installed) {

@@ -128,7 +128,7 @@ final class CalmCluster {
   String leader(Host host) throws InterruptedException {
     while (true) {
       for (Map.Entry<String, Node> entry : nodes.entrySet()) {
-        if (entry.getValue().inspect().map(Inspection::answers).orElse(false)) {
+        if (entry.getValue().inspect().map(Inspection::serves).orElse(false)) {
           return entry.getKey();
         }
       }

@@ -42,7 +42,10 @@ class MergeTest {
   }
 
   private long blocksOfEach() {
-    return cluster.inspections().stream().mapToLong(i -> i.store().count()).max().orElseThrow();
+    return cluster.inspections().stream()
+        .mapToLong(i -> i.blocks().health().blocks())
+        .max()
+        .orElseThrow();
   }
 
   private boolean merged(long blocks) {

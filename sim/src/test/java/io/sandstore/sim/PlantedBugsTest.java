@@ -29,7 +29,7 @@ class PlantedBugsTest {
             "    segment.end")),
     BLOCK_NOT_FORCED(
         edit(
-            "node",
+            "blocks",
             "block/BlockStore",
             "      if (durable) {\n",
             "      if (durable && id < 0) {\n")),
@@ -41,7 +41,7 @@ class PlantedBugsTest {
             "durable;")),
     BLOCK_ACKNOWLEDGED_BEFORE_THE_MAJORITY(
         edit(
-            "node",
+            "blocks",
             "block/BlockWriter",
             "int needed = holders.size() / 2 + 1;",
             "int needed = 1;")),
@@ -49,11 +49,11 @@ class PlantedBugsTest {
         edit(
             "node",
             "node/Router",
-            "return route(deadline, () -> askHere(query, deadline), forward).getAnswer();",
+            "return route(log::queries, deadline, () -> askHere(query, deadline), forward).getAnswer();",
             "return namespace.ask(query);")),
     NO_BLOCK_CHECKSUM(
         edit(
-            "node",
+            "blocks",
             "block/BlockStore",
             "        if (crc(bytes.slice(at - start, part))",
             "        if (at < 0 && crc(bytes.slice(at - start, part))")),
@@ -75,7 +75,7 @@ class PlantedBugsTest {
             "raft/LogStore",
             "    writeBlocks(segment, HEADER_BYTES);\n    disk.forceDirectory(directory);\n    segments",
             "    writeBlocks(segment, HEADER_BYTES);\n    segments")),
-    BLOCK_IN_FLIGHT_COLLECTED(edit("node", "block/Repair", "if (block < floor && ", "if (")),
+    BLOCK_IN_FLIGHT_COLLECTED(edit("blocks", "block/Repair", "if (block < floor && ", "if (")),
     SECOND_CLUSTER_FOUNDED(
         edit("node", "node/Founding", "    return lost.isEmpty();", "    return true;")),
     LOG_WITHOUT_ITS_SNAPSHOT(
@@ -100,7 +100,7 @@ class PlantedBugsTest {
             "oldest.nextBlock()")),
     APPLYING_NEEDS_ROOM(
         edit(
-            "node",
+            "blocks",
             "block/BlockStore",
             "why = \"small blocks wait for room: \" + e.getMessage();",
             "throw e;")),

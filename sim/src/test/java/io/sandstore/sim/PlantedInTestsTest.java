@@ -95,7 +95,7 @@ class PlantedInTestsTest {
             "membership.isVoter(id)")),
     SMALL_PIECES_ARE_NEVER_MERGED(
         "sim.MergeTest",
-        edit("node", "block/MergePlan", "if (window.size() < FEW) {", "if (window.size() > 0) {")),
+        edit("node", "node/MergePlan", "if (window.size() < FEW) {", "if (window.size() > 0) {")),
     A_CLOCK_IS_BELIEVED_AT_ONCE(
         "sim.ClockJumpTest",
         edit(

@@ -164,7 +164,7 @@ class SilentNodeTest {
 
   private String leader() {
     return nodes.entrySet().stream()
-        .filter(e -> e.getValue().inspect().map(Inspection::answers).orElse(false))
+        .filter(e -> e.getValue().inspect().map(Inspection::serves).orElse(false))
         .map(Map.Entry::getKey)
         .findFirst()
         .orElseThrow();

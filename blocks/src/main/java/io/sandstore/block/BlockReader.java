@@ -1,0 +1,190 @@
+package io.sandstore.block;
+
+import io.sandstore.host.BufferPool;
+import io.sandstore.host.Clock;
+import io.sandstore.host.Deadline;
+import io.sandstore.host.DiskFile;
+import io.sandstore.host.Frame;
+import io.sandstore.host.Host;
+import io.sandstore.host.Telemetry;
+import io.sandstore.replication.Catalog;
+import io.sandstore.replication.Cluster;
+import io.sandstore.rpc.Peer;
+import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.Configuration;
+import io.sandstore.wire.Errno;
+import io.sandstore.wire.Header;
+import io.sandstore.wire.Member;
+import io.sandstore.wire.ReadBlock;
+import io.sandstore.wire.ReadBlockReply;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.LongConsumer;
+import java.util.random.RandomGenerator;
+
+/**
+ * The read path of file data: from this node's disk if it has the block whole, else from another
+ * holder, so that any node answers for any block.
+ */
+public final class BlockReader {
+
+  private static final Duration HOLDER_LIMIT = Duration.ofSeconds(3);
+
+  private final Clock clock;
+  private final RandomGenerator random;
+  private final Telemetry telemetry;
+  private final Cluster cluster;
+  private final Catalog catalog;
+  private final BlockStore store;
+  private final LongConsumer onDamage;
+
+  /**
+   * @param onDamage is told of a block that is damaged or missing here though it should not be
+   */
+  public BlockReader(
+      Host host, Cluster cluster, Catalog catalog, BlockStore store, LongConsumer onDamage) {
+    this.clock = host.clock();
+    this.random = host.random();
+    this.telemetry = host.telemetry();
+    this.cluster = cluster;
+    this.catalog = catalog;
+    this.store = store;
+    this.onDamage = onDamage;
+  }
+
+  /**
+   * The asked bytes as an answer frame, to be released by the caller.
+   *
+   * @throws PosixException ENOENT if no holder has the block: the file changed since its layout was
+   *     read
+   */
+  public Frame read(ReadBlock request, Deadline deadline) throws IOException, InterruptedException {
+    long begin = clock.nanos();
+    try {
+      boolean inMemory = store.isStaged(request.getBlock());
+      if (request.getUnchecked() && !inMemory) {
+        return find(request, begin);
+      }
+      BufferPool.Lease bytes =
+          store.read(request.getBlock(), request.getOffset(), request.getLength());
+      telemetry.blockRead(inMemory ? "memory" : "disk", clock.nanos() - begin);
+      return new Frame(
+          Header.newBuilder().setReadBlockReply(ReadBlockReply.getDefaultInstance()).build(),
+          bytes.buffer(),
+          bytes.release());
+    } catch (CorruptBlockException e) {
+      onDamage.accept(request.getBlock());
+      if (request.getLocal()) {
+        throw new PosixException(Errno.EIO, String.valueOf(e.getMessage()));
+      }
+    } catch (PosixException e) {
+      if (request.getLocal() || e.errno() != Errno.ENOENT) {
+        throw e;
+      }
+    }
+    Frame answer = fetch(request.getBlock(), request.getOffset(), request.getLength(), deadline);
+    telemetry.blockRead("node", clock.nanos() - begin);
+    return answer;
+  }
+
+  /** The file's bytes go to the client as they are, past this process's memory. */
+  private Frame find(ReadBlock request, long begin) throws IOException {
+    BlockStore.Chunks chunks =
+        store.find(request.getBlock(), request.getOffset(), request.getLength());
+    ReadBlockReply.Builder reply =
+        ReadBlockReply.newBuilder()
+            .setChunkBytes(BlockStore.CHUNK_BYTES)
+            .addAllChunkCrcs(chunks.crcs());
+    return new Frame(
+        Header.newBuilder().setReadBlockReply(reply).build(),
+        Frame.NO_PAYLOAD,
+        chunks.region(),
+        () -> {
+          close(chunks.region().file());
+          telemetry.blockRead("disk", clock.nanos() - begin);
+        });
+  }
+
+  private static void close(DiskFile file) {
+    try {
+      file.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e); // it was only read
+    }
+  }
+
+  /** The asked bytes from another node. */
+  Frame fetch(long block, int offset, int length, Deadline deadline)
+      throws IOException, InterruptedException {
+    PosixException refusal = new PosixException(Errno.ENOENT, "no node has block " + block);
+    Header.Builder request =
+        Header.newBuilder()
+            .setReadBlock(
+                ReadBlock.newBuilder()
+                    .setBlock(block)
+                    .setOffset(offset)
+                    .setLength(length)
+                    .setLocal(true));
+    for (String name : others(block)) {
+      if (deadline.passed()) {
+        break;
+      }
+      try {
+        Peer peer = cluster.peer(name);
+        Deadline limit = clock.deadline(deadline.leftAtMost(HOLDER_LIMIT));
+        Frame answer = peer.call(peer.bulkLane(), request.clone(), Frame.NO_PAYLOAD, limit);
+        if (answer.payload().remaining() == length) {
+          return answer;
+        }
+        answer.close();
+      } catch (PosixException e) {
+        refusal = e.errno() == Errno.ENOENT ? refusal : e;
+      } catch (IOException e) {
+        silent(name);
+        refusal = new PosixException(Errno.EAGAIN, name + " does not answer: " + e.getMessage());
+      }
+    }
+    throw refusal;
+  }
+
+  private void silent(String name) {
+    try {
+      cluster.peer(name).failed();
+    } catch (IOException e) {
+      // It has no address any more.
+    }
+  }
+
+  private boolean isSuspect(String name) {
+    try {
+      return cluster.peer(name).isSuspect();
+    } catch (IOException e) {
+      return true;
+    }
+  }
+
+  /** The other members: holders first, otherwise at random; those that do not answer last. */
+  private List<String> others(long block) {
+    Configuration members = catalog.configuration();
+    long holders = catalog.holders(block).orElse(0);
+    List<String> first = new ArrayList<>();
+    List<String> rest = new ArrayList<>();
+    for (Member member : members.getMembersList()) {
+      if (!member.getName().equals(cluster.self())) {
+        boolean holds = (holders >>> member.getSlot() & 1) == 1;
+        (holds ? first : rest).add(member.getName());
+      }
+    }
+    if (first.size() > 1 && random.nextBoolean()) {
+      Collections.swap(first, 0, first.size() - 1);
+    }
+    first.addAll(rest);
+    first.sort(Comparator.comparing(this::isSuspect));
+    return first;
+  }
+}

@@ -1,0 +1,156 @@
+package io.sandstore.block;
+
+import io.sandstore.host.BufferPool;
+import io.sandstore.host.Deadline;
+import io.sandstore.host.Frame;
+import io.sandstore.host.Host;
+import io.sandstore.replication.BlockPlane;
+import io.sandstore.replication.BlockSink;
+import io.sandstore.replication.Catalog;
+import io.sandstore.replication.Cluster;
+import io.sandstore.replication.Configurations;
+import io.sandstore.replication.Site;
+import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.Errno;
+import io.sandstore.wire.Header;
+import io.sandstore.wire.Member;
+import io.sandstore.wire.ReadBlock;
+import io.sandstore.wire.StoreBlock;
+import io.sandstore.wire.WriteBlockReply;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/** Blocks as files on this disk and those of other members, three copies each. */
+public final class ReplicatedBlocks implements BlockPlane {
+
+  private final Host host;
+  private final long self;
+  private final Site.Settings settings;
+  private final BlockStore store;
+  private @Nullable Parts connected;
+
+  /** What there is once the rest of the node is. */
+  private record Parts(Catalog catalog, BlockWriter writer, Repair repair) {}
+
+  /** Opens the files of a node. */
+  public ReplicatedBlocks(Site site) throws IOException {
+    this.host = site.host();
+    this.self = site.memberId();
+    this.settings = site.settings();
+    this.store = new BlockStore(host, site.disk(), settings.reserveBytes());
+  }
+
+  @Override
+  public BlockSink sink() {
+    return store;
+  }
+
+  @Override
+  public void connect(Catalog catalog, Cluster cluster) {
+    Repair.Pace pace =
+        new Repair.Pace(
+            Repair.Pace.standard().look(), settings.collectEvery(), settings.scrubPause());
+    connected =
+        new Parts(
+            catalog,
+            new BlockWriter(host, cluster, catalog, store),
+            new Repair(host, cluster, self, catalog, store, pace));
+  }
+
+  private Parts parts() {
+    Parts parts = connected;
+    if (parts == null) {
+      throw new IllegalStateException("not connected yet");
+    }
+    return parts;
+  }
+
+  @Override
+  public void start() {
+    parts().repair.start();
+  }
+
+  @Override
+  public WriteBlockReply write(ByteBuffer data, Deadline deadline)
+      throws IOException, InterruptedException {
+    return parts().writer.write(data, deadline);
+  }
+
+  @Override
+  public Frame read(ReadBlock request, Deadline deadline) throws IOException, InterruptedException {
+    return parts().repair.reader().read(request, deadline);
+  }
+
+  @Override
+  public Header.Builder handle(Header request, ByteBuffer payload) throws IOException {
+    StoreBlock block = request.getStoreBlock();
+    if (block.getBlock() <= 0) {
+      throw new PosixException(Errno.EINVAL, "not a block id: " + block.getBlock());
+    }
+    store.put(block.getBlock(), payload);
+    return Header.newBuilder();
+  }
+
+  @Override
+  public String lacks() throws IOException {
+    return store.lacks();
+  }
+
+  @Override
+  public Capacity capacity() throws IOException {
+    long free = store.freeBytes();
+    return new Capacity(store.totalBytes(), free, Math.max(0, free - settings.reserveBytes()));
+  }
+
+  @Override
+  public Health health() {
+    Repair repair = parts().repair;
+    return new Health(
+        store.count(), repair.corruptFound(), repair.corruptRepaired(), repair.complete());
+  }
+
+  @Override
+  public boolean has(long block) {
+    return store.has(block);
+  }
+
+  @Override
+  public BufferPool.Lease peek(long block, int offset, int length) throws IOException {
+    return store.read(block, offset, length);
+  }
+
+  @Override
+  public Optional<String> audit() throws IOException {
+    Catalog catalog = parts().catalog;
+    Optional<Member> member = Configurations.byId(catalog.configuration(), self);
+    if (member.isEmpty()) {
+      return Optional.of("no member");
+    }
+    Set<Long> here = new TreeSet<>();
+    for (int shard = 0; shard < 256; shard++) {
+      here.addAll(store.shard(shard));
+    }
+    for (long block : catalog.blocksAfter(0, Integer.MAX_VALUE)) {
+      boolean mine = (catalog.holders(block).orElse(0) >>> member.get().getSlot() & 1) == 1;
+      if (mine && !here.remove(block)) {
+        return Optional.of("block " + block + " is missing");
+      }
+      if (mine && !store.verify(block)) {
+        return Optional.of("block " + block + " is damaged");
+      }
+    }
+    here.removeIf(block -> block >= catalog.blockFloor());
+    return here.stream().findFirst().map(block -> "block " + block + " is garbage");
+  }
+
+  @Override
+  public void close() {
+    if (connected != null) {
+      connected.repair.close();
+    }
+  }
+}

@@ -1,0 +1,199 @@
+package io.sandstore.deploy;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** Who may know whom, and what may be called where, over all that ships. */
+class ArchitectureTest {
+
+  private static final Path MODULES = Path.of("..");
+  private static JavaClasses all;
+
+  /** The last module's tests see what all the others were compiled to. */
+  @BeforeAll
+  static void read() throws IOException {
+    try (Stream<Path> modules = Files.list(MODULES)) {
+      List<Path> classes =
+          modules.map(module -> module.resolve("target/classes")).filter(Files::exists).toList();
+      all = new ClassFileImporter().importPaths(classes);
+    }
+    assertThat(all.contain("io.sandstore.chaos.Chaos")).as("the modules are compiled").isTrue();
+  }
+
+  @Test
+  void dependenciesGoOneWay() {
+    layeredArchitecture()
+        .consideringOnlyDependenciesInLayers()
+        .layer("host")
+        .definedBy("io.sandstore.host..")
+        .layer("rpc")
+        .definedBy("io.sandstore.rpc..")
+        .layer("replication")
+        .definedBy("io.sandstore.replication..")
+        .layer("raft")
+        .definedBy("io.sandstore.raft..")
+        .layer("block")
+        .definedBy("io.sandstore.block..")
+        .layer("profile")
+        .definedBy("io.sandstore.profile..")
+        .layer("namespace")
+        .definedBy("io.sandstore.namespace..")
+        .layer("config")
+        .definedBy("io.sandstore.config..")
+        .layer("node")
+        .definedBy("io.sandstore.node..")
+        .layer("client")
+        .definedBy("io.sandstore.client..")
+        .layer("programs")
+        .definedBy(
+            "io.sandstore.control..",
+            "io.sandstore.etcd..",
+            "io.sandstore.cli..",
+            "io.sandstore.sim..",
+            "io.sandstore.chaos..")
+        .whereLayer("host")
+        .mayNotAccessAnyLayer()
+        .whereLayer("rpc")
+        .mayOnlyAccessLayers("host")
+        .whereLayer("replication")
+        .mayOnlyAccessLayers("host", "rpc")
+        .whereLayer("raft")
+        .mayOnlyAccessLayers("host", "rpc", "replication")
+        .whereLayer("block")
+        .mayOnlyAccessLayers("host", "rpc", "replication")
+        .whereLayer("profile")
+        .mayOnlyAccessLayers("host", "replication", "block", "raft")
+        .whereLayer("namespace")
+        .mayOnlyAccessLayers("host", "replication")
+        .whereLayer("config")
+        .mayOnlyAccessLayers("replication")
+        .whereLayer("node")
+        .mayOnlyAccessLayers("host", "rpc", "replication", "namespace", "config")
+        .whereLayer("client")
+        .mayOnlyAccessLayers("host", "rpc")
+        .whereLayer("node")
+        .mayOnlyBeAccessedByLayers("programs")
+        .check(all);
+  }
+
+  /** What replicates the log, and where blocks lie, is the profile's choice and nobody else's. */
+  @Test
+  void onlyProfilesKnowWhatTheyAreMadeOf() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackages(
+            "io.sandstore.raft..", "io.sandstore.block..", "io.sandstore.profile..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("io.sandstore.raft..", "io.sandstore.block..", "io.sandstore.profile..")
+        .check(all);
+  }
+
+  @Test
+  void nothingInANodeKnowsItsDisk() {
+    noClasses()
+        .that()
+        .resideInAnyPackage(
+            "io.sandstore.node..",
+            "io.sandstore.replication..",
+            "io.sandstore.raft..",
+            "io.sandstore.block..",
+            "io.sandstore.namespace..")
+        .should()
+        .dependOnClassesThat()
+        .haveFullyQualifiedName("io.sandstore.host.jvm.FileDisk")
+        .check(all);
+  }
+
+  @Test
+  void timeAndRandomnessComeThroughTheHost() {
+    noClasses()
+        .that()
+        .resideInAnyPackage(
+            "io.sandstore.replication..",
+            "io.sandstore.raft..",
+            "io.sandstore.namespace..",
+            "io.sandstore.block..",
+            "io.sandstore.node..",
+            "io.sandstore.profile..",
+            "io.sandstore.client..",
+            "io.sandstore.rpc..")
+        .should()
+        .callMethod(System.class, "nanoTime")
+        .orShould()
+        .callMethod(System.class, "currentTimeMillis")
+        .orShould()
+        .callMethod(Thread.class, "sleep", long.class)
+        .orShould()
+        .callMethod(CompletableFuture.class, "get", long.class, TimeUnit.class)
+        .orShould()
+        .callMethod(CompletableFuture.class, "orTimeout", long.class, TimeUnit.class)
+        .orShould()
+        .callMethod(Semaphore.class, "tryAcquire", long.class, TimeUnit.class)
+        .orShould()
+        .callMethod(Condition.class, "await", long.class, TimeUnit.class)
+        .orShould()
+        .callMethod(LockSupport.class, "parkNanos", long.class)
+        .orShould()
+        .callMethod(Math.class, "random")
+        .orShould()
+        .callMethod(Thread.class, "ofVirtual")
+        .because("a simulation has a clock, threads and a seed of its own: use Host")
+        .check(all);
+  }
+
+  @Test
+  void theCoreOfRaftIsPure() {
+    classes()
+        .that()
+        .haveNameMatching(
+            "io\\.sandstore\\.raft\\.(RaftCore|RaftLog|Terms|Leadership|Replication|Rounds|Progress|Outbox)")
+        .should()
+        .onlyDependOnClassesThat()
+        .resideInAnyPackage(
+            "io.sandstore.raft..",
+            "io.sandstore.replication..",
+            "io.sandstore.wire..",
+            "java.lang..",
+            "java.util",
+            "java.util.function..",
+            "java.util.random..",
+            "java.util.stream..",
+            "org.jspecify..",
+            "com.google.protobuf..")
+        .check(all);
+  }
+
+  @Test
+  void namesSayWhatAThingIs() {
+    noClasses()
+        .should()
+        .haveSimpleNameEndingWith("Manager")
+        .orShould()
+        .haveSimpleNameEndingWith("Helper")
+        .orShould()
+        .haveSimpleNameEndingWith("Impl")
+        .orShould()
+        .haveSimpleNameEndingWith("Util")
+        .orShould()
+        .haveSimpleNameEndingWith("Utils")
+        .check(all);
+  }
+}

@@ -1,0 +1,88 @@
+package io.sandstore.replication;
+
+import io.sandstore.host.BufferPool;
+import io.sandstore.host.Deadline;
+import io.sandstore.host.Frame;
+import io.sandstore.wire.Header;
+import io.sandstore.wire.ReadBlock;
+import io.sandstore.wire.WriteBlockReply;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Optional;
+
+/**
+ * Keeps the bytes of files: immutable blocks, each with an id, on as many members as the profile
+ * wants. Thread-safe.
+ */
+public interface BlockPlane extends Closeable {
+
+  /** What the namespace tells of blocks: bytes that came with commands, and garbage. */
+  BlockSink sink();
+
+  /** Connects it with what says where blocks should be. Once, before anything below. */
+  void connect(Catalog catalog, Cluster cluster);
+
+  /** Begins to keep what is here as the catalog says. */
+  void start();
+
+  /**
+   * Stores a new block, durably where the profile promises it.
+   *
+   * @param data may be used until this returns and all copies ended
+   * @throws io.sandstore.rpc.PosixException ENOSPC if too many members are full, EAGAIN if too many
+   *     are away
+   */
+  WriteBlockReply write(ByteBuffer data, Deadline deadline)
+      throws IOException, InterruptedException;
+
+  /**
+   * The asked bytes as an answer frame, to be released by the caller.
+   *
+   * @throws io.sandstore.rpc.PosixException ENOENT if nobody has the block: the file changed since
+   *     its layout was read
+   */
+  Frame read(ReadBlock request, Deadline deadline) throws IOException, InterruptedException;
+
+  /** Answers a request of this plane on another node. */
+  Header.Builder handle(Header request, ByteBuffer payload)
+      throws IOException, InterruptedException;
+
+  /** What is too little here to take a command that adds something; empty: nothing. */
+  String lacks() throws IOException;
+
+  /**
+   * Room on this member.
+   *
+   * @param availableBytes for files
+   */
+  record Capacity(long totalBytes, long freeBytes, long availableBytes) {}
+
+  Capacity capacity() throws IOException;
+
+  /**
+   * How this member's blocks are.
+   *
+   * @param blocks here
+   * @param corruptFound since the start
+   * @param complete every block that should be here has been looked for since the start
+   */
+  record Health(long blocks, long corruptFound, long corruptRepaired, boolean complete) {}
+
+  Health health();
+
+  /** True if this member has a block, whatever is in it. */
+  boolean has(long block);
+
+  /**
+   * The asked bytes if they are here whole, to be released by the caller. Damage has no
+   * consequences: this is for those who watch.
+   */
+  BufferPool.Lease peek(long block, int offset, int length) throws IOException;
+
+  /**
+   * Reads everything: what is wrong with one of the blocks here, if anything is. Costs time in
+   * proportion to them.
+   */
+  Optional<String> audit() throws IOException;
+}

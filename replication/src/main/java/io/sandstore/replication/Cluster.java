@@ -1,0 +1,25 @@
+package io.sandstore.replication;
+
+import io.sandstore.host.Deadline;
+import io.sandstore.rpc.Peer;
+import io.sandstore.wire.Answer;
+import io.sandstore.wire.Command;
+import io.sandstore.wire.Outcome;
+import io.sandstore.wire.Query;
+import java.io.IOException;
+
+/** The rest of the cluster, as the block plane needs it. */
+public interface Cluster {
+
+  /** This node's name. */
+  String self();
+
+  /** The process of that name. */
+  Peer peer(String name) throws IOException;
+
+  /** Has a command applied, wherever the leader is; retries until the deadline. */
+  Outcome mutate(Command command, Deadline deadline) throws IOException, InterruptedException;
+
+  /** Has a query answered by the leader; retries until the deadline. */
+  Answer ask(Query query, Deadline deadline) throws IOException, InterruptedException;
+}
