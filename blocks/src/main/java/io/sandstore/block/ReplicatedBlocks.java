@@ -9,6 +9,7 @@ import io.sandstore.replication.BlockSink;
 import io.sandstore.replication.Catalog;
 import io.sandstore.replication.Cluster;
 import io.sandstore.replication.Configurations;
+import io.sandstore.replication.Settings;
 import io.sandstore.replication.Site;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
@@ -19,6 +20,7 @@ import io.sandstore.wire.StoreBlock;
 import io.sandstore.wire.WriteBlockReply;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -27,9 +29,33 @@ import org.jspecify.annotations.Nullable;
 /** Blocks as files on this disk and those of other members, three copies each. */
 public final class ReplicatedBlocks implements BlockPlane {
 
+  /** Disk that file data may not use, so that the log can go on when it is full. */
+  public static final Settings.Key RESERVE =
+      new Settings.Key(
+          "SANDSTORE_RESERVE_MB",
+          256,
+          Settings.Unit.MEGABYTES,
+          "disk space that file data may not use");
+
+  public static final Settings.Key SCRUB =
+      new Settings.Key(
+          "SANDSTORE_SCRUB_MS",
+          500,
+          Settings.Unit.MILLISECONDS,
+          "pause between two blocks read for damage");
+
+  public static final Settings.Key COLLECT =
+      new Settings.Key(
+          "SANDSTORE_COLLECT_S",
+          60,
+          Settings.Unit.SECONDS,
+          "time of one search of the disk for garbage");
+
+  public static final List<Settings.Key> KEYS = List.of(RESERVE, SCRUB, COLLECT);
+
   private final Host host;
   private final long self;
-  private final Site.Settings settings;
+  private final Settings settings;
   private final BlockStore store;
   private @Nullable Parts connected;
 
@@ -41,7 +67,7 @@ public final class ReplicatedBlocks implements BlockPlane {
     this.host = site.host();
     this.self = site.memberId();
     this.settings = site.settings();
-    this.store = new BlockStore(host, site.disk(), settings.reserveBytes());
+    this.store = new BlockStore(host, site.disk(), settings.bytes(RESERVE));
   }
 
   @Override
@@ -53,7 +79,7 @@ public final class ReplicatedBlocks implements BlockPlane {
   public void connect(Catalog catalog, Cluster cluster) {
     Repair.Pace pace =
         new Repair.Pace(
-            Repair.Pace.standard().look(), settings.collectEvery(), settings.scrubPause());
+            Repair.Pace.standard().look(), settings.time(COLLECT), settings.time(SCRUB));
     connected =
         new Parts(
             catalog,
@@ -103,7 +129,7 @@ public final class ReplicatedBlocks implements BlockPlane {
   @Override
   public Capacity capacity() throws IOException {
     long free = store.freeBytes();
-    return new Capacity(store.totalBytes(), free, Math.max(0, free - settings.reserveBytes()));
+    return new Capacity(store.totalBytes(), free, Math.max(0, free - settings.bytes(RESERVE)));
   }
 
   @Override

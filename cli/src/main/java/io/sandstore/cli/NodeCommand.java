@@ -59,8 +59,10 @@ final class NodeCommand implements Callable<Integer> {
       return 0;
     }
     if (variables) {
-      NodeConfig.KEYS.forEach(
-          key -> System.out.printf("%-26s %-14s %s%n", key.name(), key.standard(), key.meaning()));
+      NodeConfig.keys(NodeConfig.profile(System.getenv()))
+          .forEach(
+              key ->
+                  System.out.printf("%-26s %-14s %s%n", key.name(), key.standard(), key.meaning()));
       return 0;
     }
     NodeConfig config = NodeConfig.of(System.getenv());

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.sandstore.config.NodeConfig;
 import io.sandstore.etcd.EtcdClient;
 import io.sandstore.etcd.LeaseLostException;
+import io.sandstore.replication.Profile;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.NodeStatus;
@@ -48,7 +49,13 @@ public final class ControlPlane implements Closeable {
   record Leader(String name, long term, String address) {}
 
   /** The cluster that was founded. */
-  record Founded(String cluster, String founder, String profile, int nodes) {}
+  record Founded(String cluster, String founder, String profile, int nodes) {
+
+    /** An earlier release noted the profile's name alone. */
+    boolean isOf(String id) {
+      return id.equals(profile) || id.startsWith(profile + "@");
+    }
+  }
 
   private final NodeConfig config;
   private final String prefix;
@@ -163,7 +170,7 @@ public final class ControlPlane implements Closeable {
         new Founded(
             self.getClusterId(),
             Long.toHexString(self.getMemberId()),
-            config.profile(),
+            Profile.named(config.profile()).id(),
             Math.max(1, self.getMembersCount()));
     String key = prefix + "cluster";
     String known = etcd.putIfAbsent(key, write(ours));
@@ -194,12 +201,20 @@ public final class ControlPlane implements Closeable {
   /** {@link io.sandstore.node.Discovery#claim}. */
   String claim(String clusterId, long founder) throws IOException {
     String self = Long.toHexString(founder);
+    String profile = Profile.named(config.profile()).id();
     int nodes = config.membership().nodes();
     String key = prefix + "cluster";
-    String wanted = write(new Founded(clusterId, self, config.profile(), nodes));
+    String wanted = write(new Founded(clusterId, self, profile, nodes));
     String settled = etcd.putIfAbsent(key, wanted);
     Founded founded =
         read(settled, Founded.class).orElseThrow(() -> new IOException("not ours: " + key));
+    if (!founded.isOf(profile)) {
+      throw new PosixException(
+          Errno.MISMATCH,
+          "etcd remembers cluster %s of profile %s, and this node runs profile %s: remove %s from"
+                  .formatted(founded.cluster(), founded.profile(), profile, key)
+              + " etcd (or 'make k8s-destroy') if its data is really gone");
+    }
     if (!founded.founder().equals(self)) {
       throw new PosixException(
           Errno.MISMATCH,

@@ -426,7 +426,7 @@ class KubernetesTest {
         NODE_COMMAND,
         "  private static void run(NodeConfig config, Path data) throws Exception {\n",
         "  private static void run(NodeConfig config, Path data) throws Exception {\n"
-            + "    if (config.reserveBytes() > 0) {\n"
+            + "    if (config.buffers() > 0) {\n"
             + "      throw new IllegalStateException(\"planted by the test\");\n    }\n");
     try (Load load = new Load(endpoint, "/crash")) {
       load.awaitMore(20, MINUTES);

@@ -172,7 +172,9 @@ class ManifestsTest {
 
   private static TreeSet<String> known() {
     TreeSet<String> known = new TreeSet<>();
-    NodeConfig.KEYS.forEach(key -> known.add(key.name()));
+    for (String profile : Profile.all().keySet()) {
+      NodeConfig.keys(profile).forEach(key -> known.add(key.name()));
+    }
     return known;
   }
 

@@ -1,7 +1,9 @@
 package io.sandstore.config;
 
-import io.sandstore.replication.Site;
+import io.sandstore.replication.Profile;
+import io.sandstore.replication.Settings;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -12,10 +14,11 @@ import java.util.TreeSet;
 
 /**
  * Everything a node can be told, each by one environment variable. A variable of ours that is not
- * in {@link #KEYS} is refused rather than ignored; one that is set to nothing has its default.
+ * among the {@link #keys} is refused rather than ignored; one that is set to nothing has its
+ * default.
  *
  * @param name this node's stable name
- * @param reserveBytes kept free of file data, so that the log can go on when the disk is full
+ * @param settings of the profile
  */
 public record NodeConfig(
     String name,
@@ -24,16 +27,10 @@ public record NodeConfig(
     Operations operations,
     String dataDir,
     String profile,
-    Duration heartbeat,
-    Duration election,
-    long snapshotBytes,
-    int segmentBytes,
-    long reserveBytes,
+    Settings settings,
     Duration orphanGrace,
     Duration sessionTtl,
     Duration blockGrace,
-    Duration scrubPause,
-    Duration collectEvery,
     int buffers) {
 
   /** How nodes find each other. */
@@ -105,13 +102,15 @@ public record NodeConfig(
   public record Key(String name, String standard, String meaning) {}
 
   private static final String PREFIX = "SANDSTORE_";
+  private static final String STANDARD_PROFILE = "raft";
 
-  public static final List<Key> KEYS =
+  /** Those that every profile has. */
+  private static final List<Key> KEYS =
       List.of(
           new Key("SANDSTORE_NAME", "", "this node's name"),
           new Key("SANDSTORE_LISTEN", "0.0.0.0:9070", "address and port to listen on"),
           new Key("SANDSTORE_DATA_DIR", "", "directory of this node's files"),
-          new Key("SANDSTORE_PROFILE", "raft", "how the node is wired"),
+          new Key("SANDSTORE_PROFILE", STANDARD_PROFILE, "how the node is wired"),
           new Key("SANDSTORE_DISCOVERY", "static", "how nodes find each other: static, dns, etcd"),
           new Key("SANDSTORE_MEMBERS", "", "static: name=host:port of all nodes, by commas"),
           new Key("SANDSTORE_NODES", "3", "dns, etcd: how many nodes found a cluster"),
@@ -126,20 +125,22 @@ public record NodeConfig(
           new Key("SANDSTORE_LOG_FORMAT", "text", "text for people, json for programs"),
           new Key("SANDSTORE_METRICS", "on", "off: measure nothing, to see what measuring costs"),
           new Key("SANDSTORE_SLOW_MS", "1000", "operations that take longer are logged; 0: none"),
-          new Key("SANDSTORE_HEARTBEAT_MS", "100", "pause between a leader's heartbeats"),
-          new Key("SANDSTORE_ELECTION_MS", "700", "silence after which a leader is replaced"),
-          new Key("SANDSTORE_SNAPSHOT_MB", "64", "log written between two snapshots"),
-          new Key("SANDSTORE_SEGMENT_MB", "16", "size of one file of the log"),
-          new Key("SANDSTORE_RESERVE_MB", "256", "disk space that file data may not use"),
           new Key("SANDSTORE_ORPHAN_GRACE_S", "30", "how long an unlinked file is kept"),
           new Key("SANDSTORE_SESSION_TTL_S", "3600", "how long a silent client is remembered"),
           new Key("SANDSTORE_BLOCK_GRACE_S", "600", "how long a block may wait for its file"),
-          new Key("SANDSTORE_SCRUB_MS", "500", "pause between two blocks read for damage"),
-          new Key("SANDSTORE_COLLECT_S", "60", "time of one search of the disk for garbage"),
           new Key(
               "SANDSTORE_BUFFERS",
               "6",
               "4 MiB buffers of each kind (own, clients, peers, answers)"));
+
+  /** All variables of a node of a profile. */
+  public static List<Key> keys(String profile) {
+    List<Key> keys = new ArrayList<>(KEYS);
+    for (Settings.Key key : Profile.named(profile).keys()) {
+      keys.add(new Key(key.name(), Long.toString(key.standard()), key.meaning()));
+    }
+    return keys;
+  }
 
   private static final List<String> LOG_LEVELS = List.of("DEBUG", "INFO", "WARN", "ERROR");
 
@@ -168,9 +169,6 @@ public record NodeConfig(
             .formatted(LOG_LEVELS, operations.logLevel));
   }
 
-  /** An election that takes longer than this outlasts what clients wait for. */
-  private static final Duration ELECTION_MAX = Duration.ofSeconds(10);
-
   /** Clients say every 10 s which files they have open; two of three such words may get lost. */
   private static final Duration ORPHAN_GRACE_MIN = Duration.ofSeconds(30);
 
@@ -195,14 +193,7 @@ public record NodeConfig(
    * @throws IllegalArgumentException with a line that says what to set
    */
   private NodeConfig together() {
-    require(
-        heartbeat.multipliedBy(3).compareTo(election) <= 0,
-        "SANDSTORE_ELECTION_MS (%d) must be at least three times SANDSTORE_HEARTBEAT_MS (%d): one lost heartbeat must not cost a leader"
-            .formatted(election.toMillis(), heartbeat.toMillis()));
-    require(
-        election.compareTo(ELECTION_MAX) <= 0,
-        "SANDSTORE_ELECTION_MS must be at most %d: clients would give up before there is a leader"
-            .formatted(ELECTION_MAX.toMillis()));
+    Profile.named(profile).check(settings);
     require(
         orphanGrace.compareTo(ORPHAN_GRACE_MIN) >= 0,
         "SANDSTORE_ORPHAN_GRACE_S must be at least %d: clients say every 10 s which files are open"
@@ -216,10 +207,6 @@ public record NodeConfig(
         "SANDSTORE_BLOCK_GRACE_S must be at least %d: ids of new blocks are used for 60 s"
             .formatted(BLOCK_GRACE_MIN.toSeconds()));
     require(
-        reserveBytes >= snapshotBytes + 2L * segmentBytes,
-        "SANDSTORE_RESERVE_MB (%d) must be at least SANDSTORE_SNAPSHOT_MB (%d) and twice SANDSTORE_SEGMENT_MB (%d) together: the log goes on when the disk is full"
-            .formatted(reserveBytes >> 20, snapshotBytes >> 20, segmentBytes >> 20));
-    require(
         operations.drain.compareTo(DRAIN_MAX) <= 0,
         "SANDSTORE_DRAIN_MS must be at most %d: a pod has 30 s to stop"
             .formatted(DRAIN_MAX.toMillis()));
@@ -231,12 +218,6 @@ public record NodeConfig(
         "SANDSTORE_HTTP and SANDSTORE_LISTEN are both '%s': give each an address of its own"
             .formatted(listen));
     return this;
-  }
-
-  /** What the planes are told. */
-  public Site.Settings settings() {
-    return new Site.Settings(
-        heartbeat, election, snapshotBytes, segmentBytes, reserveBytes, scrubPause, collectEvery);
   }
 
   private static void require(boolean condition, String otherwise) {
@@ -257,7 +238,7 @@ public record NodeConfig(
   /** Every variable's value, those included that the environment does not set. */
   public static Map<String, String> values(Map<String, String> environment) {
     Map<String, String> values = new LinkedHashMap<>();
-    KEYS.forEach(key -> values.put(key.name, key.standard));
+    keys(profile(environment)).forEach(key -> values.put(key.name, key.standard));
     environment.forEach(
         (name, value) -> {
           if (values.containsKey(name)) {
@@ -272,6 +253,12 @@ public record NodeConfig(
     return values;
   }
 
+  /** The profile that an environment names. */
+  public static String profile(Map<String, String> environment) {
+    String name = environment.getOrDefault("SANDSTORE_PROFILE", "").strip();
+    return name.isEmpty() ? STANDARD_PROFILE : name;
+  }
+
   private static NodeConfig of(Reader r) {
     return new NodeConfig(
             r.text("NAME"),
@@ -280,16 +267,10 @@ public record NodeConfig(
             r.operations(),
             r.text("DATA_DIR"),
             r.text("PROFILE"),
-            Duration.ofMillis(r.number("HEARTBEAT_MS", 1)),
-            Duration.ofMillis(r.number("ELECTION_MS", 1)),
-            r.number("SNAPSHOT_MB", 1) << 20,
-            (int) r.number("SEGMENT_MB", 4, 1024) << 20,
-            r.number("RESERVE_MB", 1) << 20,
+            Settings.of(Profile.named(r.text("PROFILE")).keys(), r.values),
             Duration.ofSeconds(r.number("ORPHAN_GRACE_S", 1)),
             Duration.ofSeconds(r.number("SESSION_TTL_S", 1)),
             Duration.ofSeconds(r.number("BLOCK_GRACE_S", 1)),
-            Duration.ofMillis(r.number("SCRUB_MS", 1)),
-            Duration.ofSeconds(r.number("COLLECT_S", 1)),
             (int) r.number("BUFFERS", 2, 1024))
         .together();
   }

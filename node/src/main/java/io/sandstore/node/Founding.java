@@ -61,6 +61,9 @@ final class Founding {
   private final LogLimit wrongNames;
   private volatile String waiting = "starting";
 
+  /** Why another node will not talk to this one, as of the last probes; empty: none says so. */
+  private String refused = "";
+
   Founding(Host host, Disk disk, Discovery discovery, Peers peers, Identity identity) {
     this.host = host;
     this.clock = host.clock();
@@ -125,7 +128,8 @@ final class Founding {
     changing.lock();
     try {
       String former = belongs() ? identity.getClusterId() : identity.getFormerCluster();
-      identity = Identities.renew(disk, identity.getName(), former, host.random());
+      identity =
+          Identities.renew(disk, identity.getName(), identity.getProfile(), former, host.random());
     } finally {
       changing.unlock();
     }
@@ -174,7 +178,7 @@ final class Founding {
       int others = discovery.expected() - 1;
       ProbeReply settled =
           replies.stream().filter(r -> !r.getClusterId().isEmpty()).findFirst().orElse(null);
-      waiting = "%d of %d other nodes answer".formatted(replies.size(), others);
+      waiting = "%d of %d other nodes answer%s".formatted(replies.size(), others, refused);
       if (settled != null) {
         join(settled);
       } else if (replies.size() == others && mayFound(replies) && isFirst()) {
@@ -212,6 +216,7 @@ final class Founding {
 
   private List<ProbeReply> probeAll() throws InterruptedException {
     List<ProbeReply> replies = new ArrayList<>();
+    refused = "";
     Probe probe =
         Probe.newBuilder()
             .setName(identity().getName())
@@ -236,6 +241,9 @@ final class Founding {
                       more));
         }
       } catch (IOException e) {
+        if (e instanceof PosixException refusal && refusal.errno() == Errno.MISMATCH) {
+          refused = "; " + refusal.getMessage();
+        }
         log.debug("{} does not answer: {}", name, e.toString());
       }
     }

@@ -4,6 +4,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import io.sandstore.host.Disk;
 import io.sandstore.host.DiskFile;
 import io.sandstore.host.NoRoomException;
+import io.sandstore.replication.Profile;
 import io.sandstore.wire.Identity;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -35,7 +36,11 @@ public final class Identities {
     return disk.exists(FILE) ? Optional.of(load(disk)) : Optional.empty();
   }
 
-  static Identity loadOrCreate(Disk disk, String name, RandomGenerator random) throws IOException {
+  /** The one profile that there was when identities did not say theirs. */
+  private static final String FIRST_PROFILE = "raft";
+
+  static Identity loadOrCreate(Disk disk, String name, Profile profile, RandomGenerator random)
+      throws IOException {
     disk.delete(TEMPORARY); // of one that was never taken
     disk.forceDirectory(""); // of one that was taken, and acted by, from now on
     if (disk.exists(FILE)) {
@@ -45,33 +50,46 @@ public final class Identities {
             "the data directory belongs to node '%s', not '%s'"
                 .formatted(identity.getName(), name));
       }
-      return running(disk, identity);
+      return running(disk, identity, ofProfile(identity, profile));
     }
     if (!disk.list("raft").isEmpty() || !disk.list("blocks").isEmpty()) {
       throw new IOException(
           "the data directory has a log or blocks, but no identity: restore that file, or empty the"
               + " directory to begin as a new node");
     }
-    return renew(disk, name, "", random);
+    return renew(disk, name, profile.id(), "", random);
+  }
+
+  /** The profile that a disk is of, which must be this one: its data means nothing to another. */
+  private static String ofProfile(Identity identity, Profile profile) throws IOException {
+    String was = identity.getProfile();
+    if (!was.equals(profile.id()) && !(was.isEmpty() && profile.name().equals(FIRST_PROFILE))) {
+      throw new IOException(
+          "the data directory is of profile %s, this node would run profile %s: empty it to begin"
+                  .formatted(was.isEmpty() ? FIRST_PROFILE : was, profile.id())
+              + " anew, or set SANDSTORE_PROFILE back");
+    }
+    return profile.id();
   }
 
   /** A rollout is an event: the first start of another release says so. */
-  private static Identity running(Disk disk, Identity identity) throws IOException {
-    if (identity.getRelease().equals(Node.VERSION)) {
-      return identity;
+  private static Identity running(Disk disk, Identity before, String profile) throws IOException {
+    if (!before.getRelease().equals(Node.VERSION)) {
+      log.info(
+          "{} runs release {} now, before: {}",
+          before.getName(),
+          Node.VERSION,
+          before.getRelease().isEmpty() ? "an older one" : before.getRelease());
     }
-    log.info(
-        "{} runs release {} now, before: {}",
-        identity.getName(),
-        Node.VERSION,
-        identity.getRelease().isEmpty() ? "an older one" : identity.getRelease());
-    Identity updated = identity.toBuilder().setRelease(Node.VERSION).build();
-    try {
-      save(disk, updated);
-    } catch (NoRoomException e) {
-      log.info("the next start says so again: {}", e.getMessage());
+    Identity now = before.toBuilder().setRelease(Node.VERSION).setProfile(profile).build();
+    if (!now.equals(before)) {
+      try {
+        save(disk, now);
+      } catch (NoRoomException e) {
+        log.info("the next start says so again: {}", e.getMessage());
+      }
     }
-    return updated;
+    return now;
   }
 
   /**
@@ -79,7 +97,8 @@ public final class Identities {
    *
    * @param formerCluster whose blocks may be on the disk; empty if there are none
    */
-  static Identity renew(Disk disk, String name, String formerCluster, RandomGenerator random)
+  static Identity renew(
+      Disk disk, String name, String profile, String formerCluster, RandomGenerator random)
       throws IOException {
     long id;
     do {
@@ -89,6 +108,7 @@ public final class Identities {
         Identity.newBuilder()
             .setName(name)
             .setMemberId(id)
+            .setProfile(profile)
             .setFormerCluster(formerCluster)
             .setRelease(Node.VERSION)
             .build();

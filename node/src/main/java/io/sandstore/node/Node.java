@@ -76,7 +76,7 @@ public final class Node implements Closeable {
     this.startedAt = host.clock().nanos();
     this.peers = new Peers(host, discovery, this::hello);
     this.postman = new Postman(host, peers);
-    Identity identity = Identities.loadOrCreate(disk, config.name(), host.random());
+    Identity identity = Identities.loadOrCreate(disk, config.name(), profile, host.random());
     this.founding = new Founding(host, disk, discovery, peers, identity);
     this.status = new StatusReport(this, host, peers);
     this.server = new RpcServer(host, config.listen(), new Requests(this, host));
@@ -86,6 +86,7 @@ public final class Node implements Closeable {
     return Hello.newBuilder()
         .setFrom(config.name())
         .setClusterId(founding.identity().getClusterId())
+        .setProfile(profile.id())
         .build();
   }
 
@@ -156,6 +157,10 @@ public final class Node implements Closeable {
 
   Clock clock() {
     return host.clock();
+  }
+
+  Profile profile() {
+    return profile;
   }
 
   NodeConfig config() {

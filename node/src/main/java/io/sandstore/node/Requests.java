@@ -56,6 +56,13 @@ final class Requests implements RpcServer.Handler {
   @Override
   public HelloReply hello(Hello hello) throws PosixException {
     Identity identity = node.founding().identity();
+    String profile = node.profile().id();
+    if (!hello.getProfile().isEmpty() && !hello.getProfile().equals(profile)) {
+      throw new PosixException(
+          Errno.MISMATCH,
+          "%s runs profile %s, %s profile %s: the nodes of a cluster run one"
+              .formatted(identity.getName(), profile, hello.getFrom(), hello.getProfile()));
+    }
     boolean known = !hello.getClusterId().isEmpty() && !identity.getClusterId().isEmpty();
     if (known && !hello.getClusterId().equals(identity.getClusterId())) {
       throw new PosixException(

@@ -51,7 +51,7 @@ class NodeConfigTest {
             "SANDSTORE_ELECTION_MS", "777",
             "SANDSTORE_RESERVE_MB", "300",
             "SANDSTORE_BLOCK_GRACE_S", "120");
-    for (NodeConfig.Key key : NodeConfig.KEYS) {
+    for (NodeConfig.Key key : NodeConfig.keys("raft")) {
       Map<String, String> environment = new HashMap<>(byDns);
       if (key.name().equals("SANDSTORE_MEMBERS")) {
         environment = new HashMap<>(BASE);

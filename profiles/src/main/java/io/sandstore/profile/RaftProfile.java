@@ -10,10 +10,14 @@ import io.sandstore.replication.BlockPlane;
 import io.sandstore.replication.CommandLog;
 import io.sandstore.replication.CorruptLogException;
 import io.sandstore.replication.Profile;
+import io.sandstore.replication.Settings;
 import io.sandstore.replication.Site;
 import io.sandstore.replication.StateMachine;
 import io.sandstore.wire.Identity;
 import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.random.RandomGenerator;
 
@@ -23,12 +27,84 @@ import java.util.random.RandomGenerator;
  */
 public final class RaftProfile implements Profile {
 
+  public static final Settings.Key HEARTBEAT =
+      new Settings.Key(
+          "SANDSTORE_HEARTBEAT_MS",
+          100,
+          Settings.Unit.MILLISECONDS,
+          "pause between a leader's heartbeats");
+
+  public static final Settings.Key ELECTION =
+      new Settings.Key(
+          "SANDSTORE_ELECTION_MS",
+          700,
+          Settings.Unit.MILLISECONDS,
+          "silence after which a leader is replaced");
+
+  public static final Settings.Key SNAPSHOT =
+      new Settings.Key(
+          "SANDSTORE_SNAPSHOT_MB",
+          64,
+          Settings.Unit.MEGABYTES,
+          "log written between two snapshots");
+
+  public static final Settings.Key SEGMENT =
+      new Settings.Key(
+          "SANDSTORE_SEGMENT_MB",
+          16,
+          4,
+          1024,
+          Settings.Unit.MEGABYTES,
+          "size of one file of the log");
+
+  /** An election that takes longer than this outlasts what clients wait for. */
+  private static final Duration ELECTION_MAX = Duration.ofSeconds(10);
+
   /** How much slower another member's clock may run: what a lease allows for. */
   private static final int CLOCK_DRIFT_PERCENT = 10;
 
   @Override
   public String name() {
     return "raft";
+  }
+
+  @Override
+  public String form() {
+    return "log of Raft in segments; blocks in files of their own, three copies by members' slots";
+  }
+
+  @Override
+  public List<Settings.Key> keys() {
+    List<Settings.Key> keys = new ArrayList<>(List.of(HEARTBEAT, ELECTION, SNAPSHOT, SEGMENT));
+    keys.addAll(ReplicatedBlocks.KEYS);
+    return keys;
+  }
+
+  @Override
+  public void check(Settings settings) {
+    Duration election = settings.time(ELECTION);
+    Duration heartbeat = settings.time(HEARTBEAT);
+    require(
+        heartbeat.multipliedBy(3).compareTo(election) <= 0,
+        "SANDSTORE_ELECTION_MS (%d) must be at least three times SANDSTORE_HEARTBEAT_MS (%d): one lost heartbeat must not cost a leader"
+            .formatted(election.toMillis(), heartbeat.toMillis()));
+    require(
+        election.compareTo(ELECTION_MAX) <= 0,
+        "SANDSTORE_ELECTION_MS must be at most %d: clients would give up before there is a leader"
+            .formatted(ELECTION_MAX.toMillis()));
+    long reserve = settings.bytes(ReplicatedBlocks.RESERVE);
+    long snapshot = settings.bytes(SNAPSHOT);
+    long segment = settings.bytes(SEGMENT);
+    require(
+        reserve >= snapshot + 2 * segment,
+        "SANDSTORE_RESERVE_MB (%d) must be at least SANDSTORE_SNAPSHOT_MB (%d) and twice SANDSTORE_SEGMENT_MB (%d) together: the log goes on when the disk is full"
+            .formatted(reserve >> 20, snapshot >> 20, segment >> 20));
+  }
+
+  private static void require(boolean condition, String otherwise) {
+    if (!condition) {
+      throw new IllegalArgumentException(otherwise);
+    }
   }
 
   @Override
@@ -41,12 +117,12 @@ public final class RaftProfile implements Profile {
     if (site.identity().getLogBegun() && !RaftDriver.hasLog(site.disk())) {
       throw new CorruptLogException("the log is gone");
     }
-    Site.Settings settings = site.settings();
+    Settings settings = site.settings();
     return new RaftDriver(
         site.host(),
         site.disk(),
-        new Timing(settings.heartbeat(), settings.election(), CLOCK_DRIFT_PERCENT),
-        new RaftDriver.Sizes(settings.segmentBytes(), settings.snapshotBytes()),
+        new Timing(settings.time(HEARTBEAT), settings.time(ELECTION), CLOCK_DRIFT_PERCENT),
+        new RaftDriver.Sizes(Math.toIntExact(settings.bytes(SEGMENT)), settings.bytes(SNAPSHOT)),
         site.memberId(),
         site.identity().getFounders(),
         machine,

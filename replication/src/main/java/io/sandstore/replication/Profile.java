@@ -3,6 +3,11 @@ package io.sandstore.replication;
 import io.sandstore.host.Disk;
 import io.sandstore.wire.Identity;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.ServiceLoader;
@@ -18,6 +23,33 @@ public interface Profile {
 
   /** By which it is asked for. */
   String name();
+
+  /**
+   * The choices that data and messages depend on, in words that change when they do: nodes that do
+   * not agree on them keep out of each other's clusters and disks.
+   */
+  String form();
+
+  /** The name, and a digest of {@link #form}: what disks and clusters remember. */
+  default String id() {
+    try {
+      byte[] digest =
+          MessageDigest.getInstance("SHA-256").digest(form().getBytes(StandardCharsets.UTF_8));
+      return name() + "@" + HexFormat.of().formatHex(digest, 0, 4);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every JDK has SHA-256", e);
+    }
+  }
+
+  /** What an operator can tell it. */
+  List<Settings.Key> keys();
+
+  /**
+   * Refuses settings that are in order by themselves but not together.
+   *
+   * @throws IllegalArgumentException with a line that says what to set
+   */
+  void check(Settings settings);
 
   /** Opens what keeps a node's blocks. Nothing runs yet. */
   BlockPlane blocks(Site site) throws IOException;

@@ -1,10 +1,13 @@
 package io.sandstore.sim;
 
+import io.sandstore.block.ReplicatedBlocks;
 import io.sandstore.client.ClientConfig;
 import io.sandstore.client.OpenFlag;
 import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.config.NodeConfig;
+import io.sandstore.profile.RaftProfile;
+import io.sandstore.replication.Settings;
 import io.sandstore.rpc.PosixException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -117,16 +120,15 @@ public final class Simulation {
         NodeConfig.Operations.none(),
         "/",
         "raft",
-        Duration.ofMillis(100),
-        Duration.ofMillis(700),
-        scenario.snapshotBytes(),
-        SEGMENT_BYTES,
-        1 << 20,
+        Settings.of(new RaftProfile().keys(), Map.of())
+            .with(RaftProfile.SNAPSHOT, scenario.snapshotBytes())
+            .with(RaftProfile.SEGMENT, SEGMENT_BYTES)
+            .with(ReplicatedBlocks.RESERVE, 1 << 20)
+            .with(ReplicatedBlocks.SCRUB, Duration.ofMillis(200))
+            .with(ReplicatedBlocks.COLLECT, Duration.ofSeconds(10)),
         Duration.ofSeconds(5),
         Duration.ofSeconds(600),
         BLOCK_GRACE,
-        Duration.ofMillis(200),
-        Duration.ofSeconds(10),
         8);
   }
 

@@ -2,19 +2,24 @@ package io.sandstore.sim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sandstore.block.ReplicatedBlocks;
 import io.sandstore.client.ClientConfig;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.config.NodeConfig;
 import io.sandstore.node.Inspection;
 import io.sandstore.node.Node;
+import io.sandstore.profile.RaftProfile;
+import io.sandstore.replication.Settings;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,13 +33,20 @@ final class SimCluster {
   final Map<String, SimDisk> disks = new LinkedHashMap<>();
   final SandstoreClient client;
   private final long seed;
+  private final UnaryOperator<String> profiles;
   private final SimNetwork network;
   private final SimProcess clientProcess;
   private final Map<String, SimProcess> processes = new LinkedHashMap<>();
   private final Map<String, Node> nodes = new LinkedHashMap<>();
 
   SimCluster(long seed) {
+    this(seed, name -> "raft");
+  }
+
+  /** Nodes of a profile each. */
+  SimCluster(long seed, UnaryOperator<String> profiles) {
     this.seed = seed;
+    this.profiles = profiles;
     this.world = new World(seed);
     this.network = new SimNetwork(world);
     for (String name : NAMES) {
@@ -57,24 +69,23 @@ final class SimCluster {
     return addresses;
   }
 
-  private static NodeConfig config(String name) {
+  private NodeConfig config(String name) {
     return new NodeConfig(
         name,
         name + ":9070",
         NodeConfig.Membership.of(members()),
         NodeConfig.Operations.none(),
         "/",
-        "raft",
-        Duration.ofMillis(100),
-        Duration.ofMillis(700),
-        32 << 10,
-        64 << 10,
-        1 << 20,
+        profiles.apply(name),
+        Settings.of(new RaftProfile().keys(), Map.of())
+            .with(RaftProfile.SNAPSHOT, 32 << 10)
+            .with(RaftProfile.SEGMENT, 64 << 10)
+            .with(ReplicatedBlocks.RESERVE, 1 << 20)
+            .with(ReplicatedBlocks.SCRUB, Duration.ofMillis(200))
+            .with(ReplicatedBlocks.COLLECT, Duration.ofSeconds(10)),
         Duration.ofSeconds(5),
         Duration.ofSeconds(600),
         Duration.ofSeconds(60),
-        Duration.ofMillis(200),
-        Duration.ofSeconds(10),
         8);
   }
 
@@ -103,6 +114,15 @@ final class SimCluster {
       disks.get(name).loseUnforced();
     }
     boot(name);
+  }
+
+  Node node(String name) {
+    return Objects.requireNonNull(nodes.get(name));
+  }
+
+  /** Why a node's process ended itself; empty if it did not. */
+  String haltedBy(String name) {
+    return Objects.requireNonNull(processes.get(name)).haltedBy();
   }
 
   /** What runs, of the nodes that are in the cluster. */
