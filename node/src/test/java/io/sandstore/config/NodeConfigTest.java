@@ -52,6 +52,9 @@ class NodeConfigTest {
             "SANDSTORE_RESERVE_MB", "300",
             "SANDSTORE_BLOCK_GRACE_S", "120");
     for (NodeConfig.Key key : NodeConfig.keys("raft")) {
+      if (key.name().equals("SANDSTORE_PROFILE")) {
+        continue; // there is no other one here
+      }
       Map<String, String> environment = new HashMap<>(byDns);
       if (key.name().equals("SANDSTORE_MEMBERS")) {
         environment = new HashMap<>(BASE);
@@ -64,6 +67,13 @@ class NodeConfigTest {
           .as("%s changes something", key.name())
           .isNotIn(NodeConfig.of(byDns), NodeConfig.of(BASE));
     }
+  }
+
+  @Test
+  void aProfileThatNobodyProvidesIsRefusedByName() {
+    assertThatThrownBy(() -> with("SANDSTORE_PROFILE", "rafd"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("no profile 'rafd'; there are [raft]");
   }
 
   @Test
