@@ -19,6 +19,7 @@ COPY profiles profiles
 COPY node node
 COPY control control
 COPY cli cli
+COPY extensions extensions
 COPY sim/pom.xml sim/pom.xml
 COPY chaos/pom.xml chaos/pom.xml
 COPY deploy/pom.xml deploy/pom.xml
@@ -32,12 +33,14 @@ RUN jlink --output /opt/jre --strip-java-debug-attributes --no-header-files --no
     --add-modules java.base,java.logging,java.management,java.naming,java.net.http,java.xml,jdk.httpserver,jdk.management,jdk.unsupported,jdk.jcmd,jdk.jfr \
     && /opt/jre/bin/java -XX:+UseCompactObjectHeaders -XX:+UseG1GC -Xshare:dump
 COPY --from=build /src/cli/target/lib /opt/sandstore
+COPY --from=build /src/extensions /opt/sandstore/extensions
 ARG PROFILE
 # The archive of loaded classes halves the start. Before it: is the profile's name known? The JVM that
 # writes it, at its end, can crash (seen: SIGSEGV in LambdaProxyClassDictionary of 25.0.3): tried again.
 RUN export SANDSTORE_PROFILE=$PROFILE; \
     check() { /opt/jre/bin/java "$@" -XX:+UseSerialGC -XX:+UseCompactObjectHeaders \
-      -jar /opt/sandstore/sandstore-cli-0.1.0.jar node --check-profile "$PROFILE"; }; \
+      --enable-native-access=ALL-UNNAMED -cp "/opt/sandstore/sandstore-cli-0.1.0.jar:/opt/sandstore/extensions/*" \
+      io.sandstore.cli.Main node --check-profile "$PROFILE"; }; \
     check && for try in 1 2 3; do \
       rm -f /opt/sandstore/sandstore.jsa; \
       check -XX:ArchiveClassesAtExit=/opt/sandstore/sandstore.jsa && break; \
@@ -59,5 +62,6 @@ ENTRYPOINT ["/opt/jre/bin/java", "-Xmx364m", "-XX:MaxNewSize=32m", "-XX:MaxDirec
   "-XX:SharedArchiveFile=/opt/sandstore/sandstore.jsa", "-Xlog:disable", \
   "-Xlog:all=error:stderr", "-XX:-UsePerfData", "-Djdk.virtualThreadScheduler.parallelism=8", \
   "-Dsun.net.inetaddr.ttl=5", "-Dsun.net.inetaddr.negative.ttl=0", \
-  "-jar", "/opt/sandstore/sandstore-cli-0.1.0.jar"]
+  "--enable-native-access=ALL-UNNAMED", \
+  "-cp", "/opt/sandstore/sandstore-cli-0.1.0.jar:/opt/sandstore/extensions/*", "io.sandstore.cli.Main"]
 CMD ["node"]

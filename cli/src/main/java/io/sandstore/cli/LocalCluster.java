@@ -138,12 +138,9 @@ public final class LocalCluster {
       Path archive = packaged.get().resolveSibling("../sandstore.jsa");
       command.add("-XX:SharedArchiveFile=" + archive);
       command.add("-Xlog:disable");
-      command.addAll(List.of("-jar", packaged.get().toString()));
-    } else {
-      command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-cp", classPath));
-      command.add(Main.class.getName());
     }
-    command.add("node");
+    command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-cp", classPath));
+    command.addAll(List.of(Main.class.getName(), "node"));
     return command;
   }
 

@@ -3,28 +3,37 @@ package io.sandstore.sim;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.sandstore.client.DirectoryPage;
+import io.sandstore.client.OpenFlag;
+import io.sandstore.client.SandFile;
+import io.sandstore.client.SandstoreClient;
 import io.sandstore.replication.Profile;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
 /** One profile a cluster, one a disk; whatever else there is is refused by name. */
 class ProfilesTest {
 
+  private static final Set<OpenFlag> CREATE = Set.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT);
   private static final Duration A_WHILE = Duration.ofSeconds(30);
 
   @Test
   void profilesAreFoundByName() {
-    assertThat(Profile.all()).containsOnlyKeys("other", "raft");
+    assertThat(Profile.all()).containsOnlyKeys("other", "raft", "toy");
     assertThatThrownBy(() -> Profile.named("rafd"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("no profile 'rafd'; there are [other, raft]");
+        .hasMessage("no profile 'rafd'; there are [other, raft, toy]");
   }
 
   @Test
   void nodesOfTwoProfilesFoundNothing() throws IOException {
-    SimCluster cluster = new SimCluster(1, name -> name.equals("n-2") ? "other" : "raft");
+    SimCluster cluster = new SimCluster(1, SimCluster.NAMES, name -> name.equals("n-2") ? "other" : "raft");
     cluster.world.run(A_WHILE.toNanos(), () -> false);
     assertThat(cluster.inspections()).isEmpty();
     assertThat(cluster.node("n-0").status().ofThis().getNotReadyList().toString())
@@ -34,7 +43,7 @@ class ProfilesTest {
   @Test
   void aNodeOfAnotherProfileStaysOutOfACluster() throws IOException {
     AtomicReference<String> profile = new AtomicReference<>("raft");
-    SimCluster cluster = new SimCluster(2, name -> name.equals("n-2") ? profile.get() : "raft");
+    SimCluster cluster = new SimCluster(2, SimCluster.NAMES, name -> name.equals("n-2") ? profile.get() : "raft");
     cluster.awaitWhole();
     profile.set("other");
     cluster.disks.get("n-2").wipe();
@@ -48,7 +57,7 @@ class ProfilesTest {
   @Test
   void aDiskOfAnotherProfileIsRefused() {
     AtomicReference<String> profile = new AtomicReference<>("raft");
-    SimCluster cluster = new SimCluster(3, name -> name.equals("n-1") ? profile.get() : "raft");
+    SimCluster cluster = new SimCluster(3, SimCluster.NAMES, name -> name.equals("n-1") ? profile.get() : "raft");
     cluster.awaitWhole();
     profile.set("other");
     cluster.restart("n-1", false);
@@ -57,6 +66,36 @@ class ProfilesTest {
         .contains("the data directory is of profile raft@", "this node would run profile other@");
     profile.set("raft");
     cluster.restart("n-1", false);
+    cluster.awaitWhole();
+  }
+
+  /** What somebody else wrote, of other parts: one node that keeps everything in memory. */
+  @Test
+  void aProfileOfOtherPartsServesFiles() {
+    SimCluster cluster = new SimCluster(4, List.of("n-0"), name -> "toy");
+    SandstoreClient client = cluster.client;
+    byte[] bytes = new byte[200_000];
+    new Random(4).nextBytes(bytes);
+    cluster.inClient(
+        () -> {
+          client.mkdir("/d", 0755);
+          for (String name : List.of("large", "small")) {
+            try (SandFile file = client.open("/d/" + name, CREATE, 0644)) {
+              file.write(ByteBuffer.wrap(bytes, 0, name.equals("small") ? 10 : bytes.length));
+            }
+          }
+          client.rename("/d/small", "/d/tiny");
+          ByteBuffer read = ByteBuffer.allocate(bytes.length);
+          try (SandFile file = client.open("/d/large", Set.of(OpenFlag.O_RDONLY), 0)) {
+            while (read.hasRemaining() && file.read(read) > 0) {
+              // Until all is there.
+            }
+          }
+          assertThat(read.array()).isEqualTo(bytes);
+          assertThat(client.readdir("/d").stream().map(DirectoryPage.Entry::name))
+              .containsExactly("large", "tiny");
+          client.unlink("/d/large");
+        });
     cluster.awaitWhole();
   }
 }

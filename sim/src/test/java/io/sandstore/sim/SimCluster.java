@@ -9,6 +9,7 @@ import io.sandstore.config.NodeConfig;
 import io.sandstore.node.Inspection;
 import io.sandstore.node.Node;
 import io.sandstore.profile.RaftProfile;
+import io.sandstore.replication.Profile;
 import io.sandstore.replication.Settings;
 import java.io.IOException;
 import java.time.Duration;
@@ -33,6 +34,7 @@ final class SimCluster {
   final Map<String, SimDisk> disks = new LinkedHashMap<>();
   final SandstoreClient client;
   private final long seed;
+  private final List<String> names;
   private final UnaryOperator<String> profiles;
   private final SimNetwork network;
   private final SimProcess clientProcess;
@@ -40,16 +42,17 @@ final class SimCluster {
   private final Map<String, Node> nodes = new LinkedHashMap<>();
 
   SimCluster(long seed) {
-    this(seed, name -> "raft");
+    this(seed, NAMES, name -> "raft");
   }
 
   /** Nodes of a profile each. */
-  SimCluster(long seed, UnaryOperator<String> profiles) {
+  SimCluster(long seed, List<String> names, UnaryOperator<String> profiles) {
     this.seed = seed;
+    this.names = names;
     this.profiles = profiles;
     this.world = new World(seed);
     this.network = new SimNetwork(world);
-    for (String name : NAMES) {
+    for (String name : names) {
       disks.put(name, new SimDisk(new Random(seed)));
       boot(name);
     }
@@ -63,9 +66,9 @@ final class SimCluster {
                 .withInlineBytes(4 << 10));
   }
 
-  private static Map<String, String> members() {
+  private Map<String, String> members() {
     Map<String, String> addresses = new LinkedHashMap<>();
-    NAMES.forEach(name -> addresses.put(name, name + ":9070"));
+    names.forEach(name -> addresses.put(name, name + ":9070"));
     return addresses;
   }
 
@@ -77,16 +80,23 @@ final class SimCluster {
         NodeConfig.Operations.none(),
         "/",
         profiles.apply(name),
-        Settings.of(new RaftProfile().keys(), Map.of())
-            .with(RaftProfile.SNAPSHOT, 32 << 10)
-            .with(RaftProfile.SEGMENT, 64 << 10)
-            .with(ReplicatedBlocks.RESERVE, 1 << 20)
-            .with(ReplicatedBlocks.SCRUB, Duration.ofMillis(200))
-            .with(ReplicatedBlocks.COLLECT, Duration.ofSeconds(10)),
+        settings(Profile.named(profiles.apply(name))),
         Duration.ofSeconds(5),
         Duration.ofSeconds(600),
         Duration.ofSeconds(60),
         8);
+  }
+
+  private static Settings settings(Profile profile) {
+    Settings settings = Settings.of(profile.keys(), Map.of());
+    return profile.keys().contains(RaftProfile.SNAPSHOT)
+        ? settings
+            .with(RaftProfile.SNAPSHOT, 32 << 10)
+            .with(RaftProfile.SEGMENT, 64 << 10)
+            .with(ReplicatedBlocks.RESERVE, 1 << 20)
+            .with(ReplicatedBlocks.SCRUB, Duration.ofMillis(200))
+            .with(ReplicatedBlocks.COLLECT, Duration.ofSeconds(10))
+        : settings;
   }
 
   private void boot(String name) {
@@ -136,7 +146,7 @@ final class SimCluster {
   boolean whole() {
     nobodyHalted();
     List<Inspection> all = inspections();
-    return all.size() == NAMES.size()
+    return all.size() == names.size()
         && all.stream().allMatch(i -> i.ready() && i.blocksAreAsReferenced());
   }
 
