@@ -27,7 +27,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Sixteen clients in four groups. A group works on one directory for some hundred operations, all
  * four of it at the same names, then the history of the directory is judged and the next one
- * begins. In the end everything ever written is read once more and judged again.
+ * begins. Everything is read once more and judged again: in the end, or before it is removed, for
+ * only so many bytes are kept, or a long run would measure how long it takes to fill a new disk.
  */
 final class Load implements AutoCloseable {
 
@@ -49,6 +50,9 @@ final class Load implements AutoCloseable {
 
   private static final int RATE_BYTES = 256 << 10;
 
+  /** Files that wait for the end. */
+  private static final long WAITING_BYTES_MAX = 256 << 20;
+
   private record File(Partition<?> partition, int bytes) {}
 
   private final long seed;
@@ -57,8 +61,9 @@ final class Load implements AutoCloseable {
   private final List<SandstoreClient> pinned = new ArrayList<>();
   private final List<Thread> threads = new ArrayList<>();
   private final ConcurrentLinkedQueue<File> all = new ConcurrentLinkedQueue<>();
+  private final AtomicLong waitingBytes = new AtomicLong();
 
-  /** What was read again in the end. */
+  /** What was read again. */
   private final ConcurrentLinkedQueue<File> kept = new ConcurrentLinkedQueue<>();
 
   private final ConcurrentLinkedQueue<Long> waitingForWrite = new ConcurrentLinkedQueue<>();
@@ -235,6 +240,7 @@ final class Load implements AutoCloseable {
           record(hands, file.partition, kind, "", "", set ? values : null, file.bytes);
         });
     files.forEach(file -> retire(reader(group), file));
+    makeRoom(group);
   }
 
   private void appends(int group, int round) throws IOException {
@@ -366,8 +372,34 @@ final class Load implements AutoCloseable {
   private void retire(Client client, File file) {
     lookAgain(client, file);
     all.add(file);
+    waitingBytes.addAndGet(file.bytes);
     partitions.incrementAndGet();
     judge(file, "");
+  }
+
+  /** Reads the oldest once more, judges and removes them. */
+  private void makeRoom(int group) {
+    while (running && waitingBytes.get() > WAITING_BYTES_MAX) {
+      File oldest = all.poll();
+      if (oldest == null) {
+        return;
+      }
+      again(reader(group), oldest, " before it is removed");
+      try {
+        if (oldest.bytes > 0) {
+          stores.get(group * GROUP).unlink(oldest.partition.path());
+        }
+      } catch (IOException e) {
+        // It may stay: nobody looks at it any more.
+      }
+    }
+  }
+
+  private void again(Client client, File file, String when) {
+    waitingBytes.addAndGet(-file.bytes);
+    lookAgain(client, file);
+    judge(file, when);
+    kept.add(file);
   }
 
   private void judge(File file, String when) {
@@ -399,9 +431,7 @@ final class Load implements AutoCloseable {
               .start(
                   () -> {
                     for (File file = next(); file != null; file = next()) {
-                      lookAgain(client, file);
-                      judge(file, " in the end");
-                      kept.add(file);
+                      again(client, file, " in the end");
                     }
                   }));
     }

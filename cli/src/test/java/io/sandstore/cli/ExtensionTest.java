@@ -25,7 +25,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** A profile in a jar that somebody else compiled works when it is dropped beside ours. */
 class ExtensionTest {
 
-  private static final Path SOURCE = Path.of("../sim/src/test/java/org/example/toy/ToyProfile.java");
+  private static final Path SOURCE =
+      Path.of("../sim/src/test/java/org/example/toy/ToyProfile.java");
   private static final String CLASS_PATH = System.getProperty("java.class.path");
 
   @TempDir Path directory;

@@ -32,7 +32,7 @@ final class World {
   private long steps;
   private long fingerprint = 17;
   private volatile @Nullable Thread runner;
-  private volatile boolean disturbed;
+  private volatile String disturbedBy = "";
 
   World(long seed) {
     this.random = new Random(seed);
@@ -66,7 +66,8 @@ final class World {
   void enqueue(Runnable continuation) {
     Thread mine = runner;
     if (mine != null && Thread.currentThread() != mine && !Thread.currentThread().isVirtual()) {
-      disturbed = true; // the JDK's own thread for those that wait for a monitor
+      disturbedBy =
+          Thread.currentThread().getName(); // the JDK's own, for those that wait for a monitor
       return;
     }
     // Now and then somebody overtakes: races show themselves only if both orders happen.
@@ -82,9 +83,10 @@ final class World {
     runner = Thread.currentThread();
     long end = nowNanos + limitNanos;
     while (!until.getAsBoolean()) {
-      if (disturbed) {
+      if (!disturbedBy.isEmpty()) {
         throw new IllegalStateException(
-            "a thread holds a monitor while it waits, and another wants it: the order of what"
+            disturbedBy
+                + " took part: a thread holds a monitor while it waits, and another wants it: the order of what"
                 + " follows is the JDK's; hold a lock of java.util.concurrent instead");
       }
       Runnable next = ready.pollFirst();

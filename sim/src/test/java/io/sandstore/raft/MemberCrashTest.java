@@ -8,6 +8,7 @@ import io.sandstore.crash.CrashPoints;
 import io.sandstore.host.Disk;
 import io.sandstore.host.DiskFile;
 import io.sandstore.host.Host;
+import io.sandstore.host.jvm.FileDisk;
 import io.sandstore.host.jvm.JvmHost;
 import io.sandstore.replication.Configurations;
 import io.sandstore.replication.CorruptLogException;
@@ -23,10 +24,14 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -325,5 +330,29 @@ class MemberCrashTest {
     assertThatThrownBy(() -> standing(disk))
         .isInstanceOf(CorruptLogException.class)
         .hasMessageContaining("input/output error");
+  }
+
+  /** Its log says nothing of what is committed, its snapshot nothing of where terms began. */
+  @Test
+  void aMemberAsAnEarlierReleaseLeftItStarts(@TempDir Path directory) throws IOException {
+    Path fixture = Path.of("src/test/resources/formats/member-v1");
+    for (Path file : files(fixture)) {
+      Path copy = directory.resolve(fixture.relativize(file).toString());
+      Files.createDirectories(copy.getParent());
+      Files.copy(file, copy);
+    }
+    Numbered machine = new Numbered();
+    RaftDriver.View found = start(new FileDisk(directory), machine).view();
+    assertThat(machine.number).isEqualTo(15);
+    assertThat(found.term()).isEqualTo(2);
+    assertThat(found.firstIndex()).isEqualTo(16);
+    assertThat(found.lastIndex()).isEqualTo(30);
+    assertThat(found.commitIndex()).isEqualTo(15);
+  }
+
+  private static List<Path> files(Path directory) throws IOException {
+    try (Stream<Path> all = Files.walk(directory)) {
+      return all.filter(Files::isRegularFile).toList();
+    }
   }
 }

@@ -33,7 +33,8 @@ class ProfilesTest {
 
   @Test
   void nodesOfTwoProfilesFoundNothing() throws IOException {
-    SimCluster cluster = new SimCluster(1, SimCluster.NAMES, name -> name.equals("n-2") ? "other" : "raft");
+    SimCluster cluster =
+        new SimCluster(1, SimCluster.NAMES, name -> name.equals("n-2") ? "other" : "raft");
     cluster.world.run(A_WHILE.toNanos(), () -> false);
     assertThat(cluster.inspections()).isEmpty();
     assertThat(cluster.node("n-0").status().ofThis().getNotReadyList().toString())
@@ -43,7 +44,8 @@ class ProfilesTest {
   @Test
   void aNodeOfAnotherProfileStaysOutOfACluster() throws IOException {
     AtomicReference<String> profile = new AtomicReference<>("raft");
-    SimCluster cluster = new SimCluster(2, SimCluster.NAMES, name -> name.equals("n-2") ? profile.get() : "raft");
+    SimCluster cluster =
+        new SimCluster(2, SimCluster.NAMES, name -> name.equals("n-2") ? profile.get() : "raft");
     cluster.awaitWhole();
     profile.set("other");
     cluster.disks.get("n-2").wipe();
@@ -57,7 +59,8 @@ class ProfilesTest {
   @Test
   void aDiskOfAnotherProfileIsRefused() {
     AtomicReference<String> profile = new AtomicReference<>("raft");
-    SimCluster cluster = new SimCluster(3, SimCluster.NAMES, name -> name.equals("n-1") ? profile.get() : "raft");
+    SimCluster cluster =
+        new SimCluster(3, SimCluster.NAMES, name -> name.equals("n-1") ? profile.get() : "raft");
     cluster.awaitWhole();
     profile.set("other");
     cluster.restart("n-1", false);

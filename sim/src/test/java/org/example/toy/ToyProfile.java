@@ -258,8 +258,7 @@ public final class ToyProfile implements Profile {
         throw new IllegalStateException("not connected yet");
       }
       AllocateBlocks one = AllocateBlocks.newBuilder().setCount(1).build();
-      Outcome id =
-          whole.mutate(Command.newBuilder().setAllocateBlocks(one).build(), deadline);
+      Outcome id = whole.mutate(Command.newBuilder().setAllocateBlocks(one).build(), deadline);
       byte[] copy = new byte[data.remaining()];
       data.duplicate().get(copy);
       blocks.put(id.getValue(), copy);
