@@ -76,7 +76,10 @@ still_locked
 require_running
 require_all_steady "$POD_TIMEOUT"
 see_settled_set
-if [ "$new" = "$set_image" ] && [ "$set_current" = "$set_update" ]; then
+# After a rollback that was interrupted the StatefulSet is right, and pods are not.
+see_pods
+choose_next
+if [ "$new" = "$set_image" ] && [ "$set_current" = "$set_update" ] && [ -z "$next" ]; then
   partition 0
   say "the pods run this very image: nothing to do"
   state=updated
@@ -86,7 +89,7 @@ fi
 step "rolling out $new"
 # Nothing is replaced yet: a partition left over from an earlier halt, or none, would decide else.
 hold
-if [ "$set_current" = "$set_update" ]; then
+if [ "$set_current" = "$set_update" ] && [ "$new" != "$set_image" ]; then
   # What a rollback brings back. While a rollout is half-way it stays what it was before that began.
   change annotate statefulset sandstore --overwrite "sandstore.io/previous-image=$set_image" >"$scratch/annotated"
 fi
