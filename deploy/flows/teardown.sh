@@ -113,6 +113,7 @@ destroy() {
   fi
   [ -z "$class_stays" ] || say "$class_stays"
   # Seen to be gone one after the other: somebody may have made one again meanwhile.
+  there=${there#$'\n'}
   [ -z "$there" ] || die "something of Sand Store is there again:" "$there" \
     "somebody made it while this flow was at work. Then run 'make k8s-destroy' again."
   say "left: $pods_left pods, $services_left services, $claims_left claims, $volumes_left volumes of Sand Store"

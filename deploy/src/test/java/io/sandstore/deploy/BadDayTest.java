@@ -151,6 +151,15 @@ class BadDayTest {
   }
 
   @Test
+  void nodesThatCouldNotBeAskedAreNotSaidToHaveNoLeader() throws Exception {
+    deployed();
+    here.broken.add("sandstore");
+    assertThat(in(here.flow("update"), "refused").output())
+        .contains("cannot be asked at 192.0.2.7:30080", "Connect timed out", "ENDPOINT=")
+        .doesNotContain("know no leader");
+  }
+
+  @Test
   void anUpdateThatIsCutOffSaysWhatItHasReplaced() throws Exception {
     deployed();
     here.pushed = 2;
@@ -224,7 +233,7 @@ class BadDayTest {
           }
         };
     here.pushed = 2;
-    Result result = in(here.flow("update"), "refused");
+    Result result = in(here.flow("update", "POD_TIMEOUT=20"), "refused");
     assertThat(result.output()).contains("sandstore-0").contains("could cost the quorum");
     assertThat(replaced()).isEmpty();
   }
@@ -240,7 +249,7 @@ class BadDayTest {
           }
         };
     here.pushed = 2;
-    Result result = in(here.flow("update"), "halted");
+    Result result = in(here.flow("update", "POD_TIMEOUT=20"), "halted");
     assertThat(result.output()).contains("sandstore-2 is not replaced, because sandstore-1");
     assertThat(replaced()).isEmpty();
     assertThat(SimulatedCluster.partition(cluster.get("statefulset", "sandstore").orElseThrow()))
@@ -257,7 +266,7 @@ class BadDayTest {
           }
         };
     here.pushed = 2;
-    Result result = in(here.flow("update"), "halted");
+    Result result = in(here.flow("update", "POD_TIMEOUT=20"), "halted");
     assertThat(result.output()).contains("because sandstore-1 is not Ready");
     assertThat(replaced()).isEmpty();
   }
@@ -272,7 +281,7 @@ class BadDayTest {
             cluster.away("sandstore-2", 3_600_000);
           }
         };
-    assertThat(in(here.flow("update"), "failed").output())
+    assertThat(in(here.flow("update", "POD_TIMEOUT=20"), "failed").output())
         .contains("all pods are replaced, but sandstore-2")
         .doesNotContain("all pods run");
   }
@@ -291,7 +300,7 @@ class BadDayTest {
             cluster.away("sandstore-0", 3_000);
           }
         };
-    in(here.flow("update"), "halted");
+    in(here.flow("update", "POD_TIMEOUT=40"), "halted");
     assertThat(replaced()).containsExactly("replacing sandstore-2");
   }
 
@@ -307,7 +316,7 @@ class BadDayTest {
             cluster.away("sandstore-2", 3_600_000);
           }
         };
-    in(here.flow("update"), "halted");
+    in(here.flow("update", "POD_TIMEOUT=30"), "halted");
     assertThat(replaced()).hasSize(2);
   }
 
@@ -350,7 +359,7 @@ class BadDayTest {
     cluster.away("sandstore-1", 3_600_000);
     cluster.advance(20_000);
     List<String> before = replaced();
-    Result result = in(here.flow("rollback"), "halted");
+    Result result = in(here.flow("rollback", "POD_TIMEOUT=20"), "halted");
     assertThat(result.output()).contains("sandstore-2 is not replaced, because sandstore-1");
     assertThat(replaced()).isEqualTo(before);
     // Mended, it goes on.
@@ -593,7 +602,7 @@ class BadDayTest {
   void whatBelongsToOthersIsNotTouchedAndNotWaitedFor() throws Exception {
     deployed();
     Foreign foreign = new Foreign(cluster);
-    Result result = in(here.flow("destroy"), "destroyed");
+    Result result = in(here.flow("destroy", "DESTROY_TIMEOUT=20"), "destroyed");
     foreign.assertUntouched();
     assertThat(result.output())
         .contains("left: 0 pods, 0 services, 0 claims, 0 volumes")
@@ -607,9 +616,9 @@ class BadDayTest {
     deployed();
     new Foreign(cluster);
     cluster.volumesGo = false;
-    Result result = in(here.flow("destroy"), "failed");
+    Result result = in(here.flow("destroy", "DESTROY_TIMEOUT=20"), "failed");
     assertThat(result.output())
-        .contains("nothing more went for 300 s", "persistentvolume/pvc-uid-")
+        .contains("nothing more went for 20 s", "persistentvolume/pvc-uid-")
         .doesNotContain("persistentvolume/shop-volume");
   }
 
@@ -665,7 +674,7 @@ class BadDayTest {
         .filter(key -> !List.of("node", "persistentvolume").contains(key.kind()))
         .map(key -> key.kind().replace("persistentvolumeclaim", "pvc") + "/" + key.name())
         .forEach(name -> assertThat(refused).contains(name));
-    in(here.flow("destroy"), "destroyed");
+    in(here.flow("destroy", "DESTROY_TIMEOUT=20"), "destroyed");
     assertThat(cluster.objects).isEqualTo(theirs);
   }
 
@@ -867,7 +876,7 @@ class BadDayTest {
             cluster.refused.put("pod", "exceeded quota: small, requested: pods=1, limited: pods=1");
           }
         };
-    Result result = in(here.flow("deploy"), "failed");
+    Result result = in(here.flow("deploy", "DEPLOY_TIMEOUT=20"), "failed");
     assertThat(result.output())
         .contains("sandstore-0 was not created", "exceeded quota: small")
         .doesNotContain("SSD");
@@ -884,13 +893,13 @@ class BadDayTest {
             cluster.refused.put("pod", "exceeded quota: small");
           }
         };
-    Result result = in(here.flow("update"), "halted");
+    Result result = in(here.flow("update", "POD_TIMEOUT=20"), "halted");
     assertThat(result.output())
         .containsSubsequence(
             "sandstore-2: replacing",
             "sandstore-2 is not created: create Pod sandstore-2",
             "exceeded quota: small",
-            "the rollout is halted: sandstore-2 is not ready after 120 s, because it is not");
+            "the rollout is halted: sandstore-2 is not ready after 20 s, because it is not");
     assertThat(replaced()).hasSize(1);
   }
 
@@ -916,11 +925,11 @@ class BadDayTest {
             cluster.podsFit = false;
           }
         };
-    Result result = in(here.flow("deploy"), "failed");
+    Result result = in(here.flow("deploy", "DEPLOY_TIMEOUT=20"), "failed");
     assertThat(result.output())
         .containsSubsequence(
             "sandstore-0 is Pending: 0/1 nodes are available: 1 Insufficient memory",
-            "only 0 of 3 nodes are ready after 180 s",
+            "only 0 of 3 nodes are ready after 20 s",
             "SSD has room");
   }
 
@@ -937,12 +946,12 @@ class BadDayTest {
             cluster.event("data-sandstore-0", "ProvisioningFailed", "no space left on the disk");
           }
         };
-    Result result = in(here.flow("deploy"), "failed");
+    Result result = in(here.flow("deploy", "DEPLOY_TIMEOUT=20"), "failed");
     assertThat(result.output())
         .containsSubsequence(
             "sandstore-0 is Pending: pod has unbound",
             "its claim data-sandstore-0 is Pending: ProvisioningFailed: no space left",
-            "only 0 of 3 nodes are ready after 180 s");
+            "only 0 of 3 nodes are ready after 20 s");
   }
 
   /** Events live for an hour: what was said of an earlier StatefulSet is not said of this one. */
@@ -975,7 +984,7 @@ class BadDayTest {
             cluster.images.put(StandIns.image(1), Image.UNPULLABLE);
           }
         };
-    Result result = in(here.flow("deploy"), "failed");
+    Result result = in(here.flow("deploy", "DEPLOY_TIMEOUT=20"), "failed");
     assertThat(result.output()).contains("its image cannot be pulled", "manifest unknown");
     assertThat(cluster.now() - applied[0]).isLessThan(10_000);
   }
@@ -1036,6 +1045,8 @@ class BadDayTest {
     updateBy("ann@mac:7");
     assertThat(in(here.flow("destroy"), "refused").output())
         .contains("k8s-update, by ann@mac:7, since 2026-11-25T03:00", "TAKE_OVER=ann@mac:7");
+    assertThat(here.flow("status").output())
+        .contains("at work    k8s-update, by ann@mac:7, since 2026-11-25T03:00");
     Process taken =
         here.start(List.of("bash", "deploy/flows/destroy.sh"), Map.of("TAKE_OVER", "ann@mac:7"));
     in(StandIns.finish(taken), "destroyed");
