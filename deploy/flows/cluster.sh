@@ -204,10 +204,10 @@ await_steady() {
 find_foreign() {
   local kind names
   foreign=''
-  for kind in statefulset service configmap serviceaccount role rolebinding pvc; do
+  for kind in statefulset service configmap serviceaccount role rolebinding storageclass pvc pod; do
     ask names get "$kind" -l "!$MARK" -o "jsonpath={range .items[*]}$kind/{.metadata.name}|{.metadata.labels.app}{\"\\n\"}{end}"
     foreign=$foreign$(printf '%s\n' "$names" | awk -F'|' -v label="${1:-no}" '
-      $2 == label || $1 ~ /\/(sandstore|sandstore-config|sandstore-headless|sandstore-client|etcd-cluster|data-sandstore-[0-9]+|data-etcd-cluster-0)$/ { print $1 ";" }')
+      $2 == label || $1 ~ /\/(sandstore|sandstore-config|sandstore-headless|sandstore-client|sandstore-local-ssd|sandstore-pull|sandstore-[0-9]+|etcd-cluster|etcd-cluster-0|data-sandstore-[0-9]+|data-etcd-cluster-0)$/ { print $1 ";" }')
   done
   foreign=$(printf '%s' "$foreign" | tr -d '\n' | tr ';' '\n')
 }

@@ -1,9 +1,10 @@
 # What Kubernetes knows about trouble, in a person's words. Sourced.
 # shellcheck shell=bash
 
-# events OBJECT: what was said of it, oldest first: 'reason: message' a line.
+# find_events NAME [UID]: what was said of it, oldest first: 'reason: message' a line. Events outlive what they
+# are of: with UID they are not those of an earlier object of this name.
 find_events() {
-  ask events get events --field-selector="involvedObject.name=$1" --sort-by=.lastTimestamp \
+  ask events get events --field-selector="involvedObject.name=$1${2:+,involvedObject.uid=$2}" --sort-by=.lastTimestamp \
     -o 'jsonpath={range .items[*]}{.reason}: {.message}{"\n"}{end}'
 }
 
@@ -14,7 +15,7 @@ last_event() { # REASON: the last of the events that have it
 # Sets trouble to why a StatefulSet does not get its pods, and hopeless where waiting does not help.
 # One sentence for each kind of cause; empty while all may still be well.
 find_trouble() { # STATEFULSET REPLICAS
-  local set=$1 replicas=$2 i pod name phase scheduled waiting words said all
+  local set=$1 replicas=$2 i pod name phase scheduled waiting words said all uid
   trouble='' hopeless=''
   ask all get pods -l "$OURS" -o 'jsonpath={range .items[*]}{.metadata.name}|{.status.phase}|{.status.conditions[?(@.type=="PodScheduled")].message}|{.status.containerStatuses[*].state.waiting.reason}|{.status.containerStatuses[*].state.waiting.message}{"\n"}{end}'
   for ((i = 0; i < replicas; i++)); do
@@ -36,7 +37,8 @@ find_trouble() { # STATEFULSET REPLICAS
       fi
     done <<<"$all"
     if [ -z "$said" ]; then
-      find_events "$set"
+      ask uid get statefulset "$set" --ignore-not-found -o 'jsonpath={.metadata.uid}'
+      find_events "$set" "${uid:-none}"
       words=$(last_event FailedCreate)
       if [ -n "$words" ]; then trouble_line "$pod was not created: ${words#*: }" && hopeless=yes; fi
       break # the others are not there for the same reason
@@ -44,12 +46,23 @@ find_trouble() { # STATEFULSET REPLICAS
   done
 }
 
+# Sets failed to the last that was said of a pod that the StatefulSet sandstore could not make, with its time:
+# where it is another than before, it is of now. Empty while there is none.
+find_failed_create() {
+  local uid
+  ask uid get statefulset sandstore --ignore-not-found -o 'jsonpath={.metadata.uid}'
+  ask failed get events --field-selector="involvedObject.uid=${uid:-none},reason=FailedCreate" --sort-by=.lastTimestamp \
+    -o 'jsonpath={range .items[*]}{.lastTimestamp} {.count}|{.message}{"\n"}{end}'
+  failed=${failed##*$'\n'}
+}
+
 trouble_line() { trouble=$trouble${trouble:+$'\n'}$1; }
 
 claim_trouble() { # POD
-  local phase words
-  ask phase get pvc "data-$1" --ignore-not-found -o 'jsonpath={.status.phase}'
-  find_events "data-$1"
+  local claim phase uid words
+  ask claim get pvc "data-$1" --ignore-not-found -o 'jsonpath={.status.phase}|{.metadata.uid}'
+  IFS='|' read -r phase uid <<<"$claim"
+  find_events "data-$1" "${uid:-none}"
   words=$(printf '%s\n' "$events" | tail -1)
   trouble_line "its claim data-$1 is ${phase:-not there}: ${words:-no event yet; is there a provisioner (rancher.io/local-path)?}"
 }
@@ -70,6 +83,7 @@ explain() {
   local c='.status.containerStatuses[*]' seen
   local reason code signal finished message restarts waiting limit status_reason status_message
   ask seen get pod "$1" --ignore-not-found -o "jsonpath={$c.lastState.terminated.reason}|{$c.lastState.terminated.exitCode}|{$c.lastState.terminated.signal}|{$c.lastState.terminated.finishedAt}|{$c.lastState.terminated.message}|{$c.restartCount}|{$c.state.waiting.reason}|{.spec.containers[*].resources.limits.memory}|{.status.reason}|{.status.message}"
+  [ -n "$seen" ] || { say "$1: there is no such pod now" && return 0; }
   IFS='|' read -r reason code signal finished message restarts waiting limit status_reason status_message <<<"${seen//$'\n'/ }"
   say "$1: ${restarts:-0} restarts, memory limit ${limit:-none}${waiting:+, now $waiting}${status_reason:+, $status_reason: $status_message}"
   [ -n "$reason$code" ] || { say "no container of it has ended since it was created" && return 0; }
@@ -84,31 +98,39 @@ explain() {
   esac
 }
 
-# last_words POD: the log of its dead container. Between two crashes the kubelet names one for some seconds
-# that is gone already, and kubectl says so on standard output, with exit code 0.
-last_words() {
-  local attempt words
+# find_last_words POD: sets words to the log of its dead container. False with 1 where there is none, in the
+# API server's words, and with 2 where nobody could be asked: a container's own node may be what is away, and
+# that is no end of the flow. Between two crashes the kubelet names a container for some seconds that is gone
+# already, and kubectl says so on standard output, with exit code 0.
+find_last_words() {
+  local attempt
   for attempt in 1 2 3 4 5 6 7 8 9 10; do
-    words=$(kube logs "$1" --previous 2>&1) || return 1
-    case $words in
-    'unable to retrieve container logs'*) [ "$attempt" = 10 ] || sleep 1 ;;
-    *) printf '%s' "$words" && return 0 ;;
-    esac
+    if words=$(kube logs "$1" --previous 2>"$scratch/words"); then
+      case $words in 'unable to retrieve container logs'*) ;; *) return 0 ;; esac
+    else
+      refusal=$(cat "$scratch/words")
+      words=$refusal
+      ! definite || return 1
+    fi
+    [ "$attempt" = 10 ] || sleep 1
   done
-  return 1
+  return 2
 }
 
 # post_mortem POD: how it ended, what it said, what was said of it.
 post_mortem() {
-  local words=''
+  local words='' found=0
   explain "$1"
   step "its last words"
-  if words=$(last_words "$1"); then
-    say "${words:-(it said nothing)}"
-  else
-    say "the dead container's log is not there: ${words:-it is gone}"
+  find_last_words "$1" || found=$?
+  case $found in
+  0) say "${words:-(it said nothing)}" ;;
+  1) say "the dead container's log is not there: $words" ;;
+  *) say "what it said is not known, because its log cannot be had: $words" ;;
+  esac
+  if [ "$found" != 0 ]; then
     step "the words of the one that is there now"
-    kube logs "$1" --tail=50 2>&1 || true
+    kube logs "$1" --tail=50 2>&1 || say "(they cannot be had, see above)"
   fi
   find_events "$1"
   step "events"

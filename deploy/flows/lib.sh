@@ -95,9 +95,16 @@ image_tag() { printf '%s/sandstore-node:%s-latest' "${REGISTRY_URL%/}" "$PROFILE
 find_pushed_image() {
   local tag answer digest
   tag=$(image_tag)
-  answer=$(docker buildx imagetools inspect "$tag" 2>&1) || answer="words: $answer"
+  # A registry that is away says nothing of its images, and one that refuses may have none to show.
+  answer=$(docker buildx imagetools inspect "$tag" 2>&1) || {
+    case $answer in
+    *'not found'* | *'manifest unknown'*) ;;
+    *) die "the registry does not say what $tag is" "$answer" \
+      "if it was never pushed, run: make k8s-build PROFILE=$PROFILE REGISTRY_URL=$REGISTRY_URL" ;;
+    esac
+  }
   digest=$(printf '%s\n' "$answer" | sed -n 's/^Digest: *\(sha256:[0-9a-f]*\).*/\1/p')
-  [ -n "$digest" ] || die "the registry shows no image $tag" "${answer#words: }" \
+  [ -n "$digest" ] || die "the registry has no image $tag" "$answer" \
     "run: make k8s-build PROFILE=$PROFILE REGISTRY_URL=$REGISTRY_URL"
   image=${tag%:*}@${digest%%$'\n'*}
 }

@@ -23,7 +23,9 @@ YAML
     see_lock
     # The answer to our own creation may have been lost.
     if [ "$lock_holder" = "$mine" ]; then break; fi
-    [ -n "$lock_holder" ] || continue
+    [ -n "$lock_name" ] || continue # released meanwhile
+    [ -n "$lock_holder" ] || die "the Lease $LEASE has no holder, so that no flow made it" \
+      "if nobody needs it: $kube_words delete lease $LEASE"
     may_take_over || die "another flow is at work: $lock_flow, by $lock_holder, since $lock_since" \
       "wait until it ends. If it is gone (its computer was switched off), take its place:" \
       "TAKE_OVER=$lock_holder make $1"
@@ -36,8 +38,8 @@ YAML
 
 see_lock() {
   local lease
-  ask lease get lease $LEASE --ignore-not-found -o 'jsonpath={.spec.holderIdentity}|{.metadata.annotations.sandstore\.io/flow}|{.spec.acquireTime}'
-  IFS='|' read -r lock_holder lock_flow lock_since <<<"$lease"
+  ask lease get lease $LEASE --ignore-not-found -o 'jsonpath={.metadata.name}|{.spec.holderIdentity}|{.metadata.annotations.sandstore\.io/flow}|{.spec.acquireTime}'
+  IFS='|' read -r lock_name lock_holder lock_flow lock_since <<<"$lease"
 }
 
 # Somebody says so; or the holder ran on this computer and does so no more (it was killed).

@@ -8,7 +8,13 @@ source "$flows/cluster.sh"
 : "${FOLLOW:=1}"
 
 require_context
-trap 'code=$?; kill $(jobs -p) 2>/dev/null || true; ended "$code"' EXIT
+# A follower is a group of processes of its own (set -m, below): so kubectl ends as well, which would wait for
+# its pod's next line.
+end_followers() {
+  local follower
+  for follower in $(jobs -p); do kill -- "-$follower" 2>/dev/null || true; done
+}
+trap 'code=$?; end_followers; ended "$code"' EXIT
 trap 'exit 0' INT TERM HUP
 
 if [ "$FOLLOW" = 0 ]; then
@@ -19,6 +25,19 @@ if [ "$FOLLOW" = 0 ]; then
   done
   exit 0
 fi
+
+# A reader that has gone is a broken pipe's only when somebody writes, and quiet pods write for hours. But a
+# pipe whose other end is closed passes for one that can be read: select(2) says so, which 'read -t 0' asks
+# from bash 4 on; the bash 3.2 of macOS lets perl ask. Without either, the next line shows it.
+reader_is_gone() {
+  [ ! -e "$scratch/closed" ] || return 0
+  [ -p /dev/stdout ] || return 1
+  if [ "${BASH_VERSINFO[0]}" -ge 4 ]; then
+    read -r -t 0 -u 1 2>/dev/null
+  else
+    perl -e 'vec($pipe, 1, 1) = 1; exit 1 - select($pipe, undef, undef, 0)' 2>/dev/null
+  fi
+}
 
 # Prints a pod's lines, without their times, which are kept for the next stream: the last in $2.
 # Where nobody reads any more it leaves a word, because a closed pipe is no error of the pod's.
@@ -50,7 +69,8 @@ follow() { # POD LIFE
 
 tail=$TAIL
 lost=
-while [ ! -e "$scratch/closed" ]; do
+trap '' PIPE # a failed write is noticed where it fails
+until reader_is_gone; do
   # One follower for each life of each container. A look that fails is repeated by the next.
   if seen=$(kube get pods -l "$OURS,component=node" -o 'jsonpath={range .items[*]}{.metadata.name}|{.metadata.uid}|{.status.containerStatuses[*].restartCount}|{.status.containerStatuses[*].state.running.startedAt}{"\n"}{end}' 2>"$scratch/words"); then
     lost=
@@ -62,7 +82,9 @@ while [ ! -e "$scratch/closed" ]; do
         rm -f "$scratch/$life.ended"
       fi
       : >"$scratch/$life"
+      set -m
       follow "$pod" "$life" &
+      set +m
     done <<<"$seen"
     tail=-1
   elif [ -z "$lost" ]; then

@@ -74,7 +74,9 @@ for ((round = 1; round <= ROUNDS; round++)); do
   step "round $round of $ROUNDS: Kubernetes, through the NodePort"
   "$flows/deploy.sh" >"$out/k8s.log" 2>&1 || die "the deploy failed" "see: $out/k8s.log"
   measure kubernetes "$target" "$PHASES"
-  read -r pod leader < <(kube get pods -l app=sandstore,component=node,sandstore.io/entry=true -o 'jsonpath={.items[0].metadata.name} {.items[0].status.podIP}{"\n"}')
+  ask entries get pods -l "$OURS,component=node,sandstore.io/entry=true" -o 'jsonpath={range .items[*]}{.metadata.name} {.status.podIP}{"\n"}{end}'
+  # shellcheck disable=SC2154 # ask has set it
+  read -r pod leader <<<"$entries"
   if [ -n "$leader" ]; then
     step "round $round of $ROUNDS: the same pods, without the NodePort"
     measure pod-address "$leader:9070" "$LAYERS"

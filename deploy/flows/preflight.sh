@@ -81,7 +81,8 @@ require_quota() {
   [ -n "$quotas" ] || return 0
   ask pods get pods -l "$OURS" -o 'jsonpath={range .items[*]}pod|{.spec.containers[*].resources.requests.cpu}|{.spec.containers[*].resources.requests.memory}|{.spec.containers[*].resources.limits.cpu}|{.spec.containers[*].resources.limits.memory}{"\n"}{end}'
   ask claims get pvc -l "$OURS" -o 'jsonpath={range .items[*]}claim|{.spec.resources.requests.storage}{"\n"}{end}'
-  short=$({ printf '%s\n' "$pods" "$claims" && cat "$rendered"/statefulset-*.yaml && printf 'quota|%s\n' "$quotas" | sed 's/^\([^q]\)/quota|\1/'; } | awk '
+  find_ours "$kinds"
+  short=$({ printf '%s\n' "$pods" "$claims" && printf '%s\n' "$ours" | sed 's/^/object|/' && cat "$rendered"/*.yaml && printf 'quota|%s\n' "$quotas" | sed 's/^\([^q]\)/quota|\1/'; } | awk '
     function quantity(text,  number, unit) {
       number = text + 0
       unit = text
@@ -89,9 +90,13 @@ require_quota() {
       return number * (unit in factor ? factor[unit] : 1)
     }
     function add(sum, cpu, memory, limit_cpu, limit_memory) {
-      sum["pods"]++
+      sum["pods"]++; sum["count/pods"]++
       sum["requests.cpu"] += quantity(cpu); sum["requests.memory"] += quantity(memory)
       sum["limits.cpu"] += quantity(limit_cpu); sum["limits.memory"] += quantity(limit_memory)
+    }
+    function object(sum, kind, group) { # service, .apps
+      sum["count/" kind "s" group]++
+      if (kind == "service" || kind == "configmap") sum[kind "s"]++
     }
     function value(line, key) { # of {key: value, ...}
       if (!match(line, key ": *\"?[0-9.]+[A-Za-z]*")) return 0
@@ -103,9 +108,14 @@ require_quota() {
       factor["Ki"] = 1024; factor["Mi"] = 1024 ^ 2; factor["Gi"] = 1024 ^ 3; factor["Ti"] = 1024 ^ 4
     }
     /^pod\|/ { split($0, p, "|"); add(goes, p[2], p[3], p[4], p[5]) }
-    /^claim\|/ { split($0, p, "|"); goes["persistentvolumeclaims"]++; goes["requests.storage"] += quantity(p[2]) }
+    /^claim\|/ { split($0, p, "|"); goes["persistentvolumeclaims"]++; goes["count/persistentvolumeclaims"]++; goes["requests.storage"] += quantity(p[2]) }
+    /^object\|service\/sandstore-client$/ { goes["services.nodeports"]++ }
+    /^object\|[a-z]/ { split(substr($0, 8), p, "/"); group = p[1]; sub(/^[a-z]*/, "", group); object(goes, substr(p[1], 1, length(p[1]) - length(group)), group) }
+    /^apiVersion:/ { group = $2 ~ /\// ? "." $2 : ""; sub(/\/.*/, "", group) }
+    /^kind:/ { object(comes, tolower($2), group) }
+    /nodePort: *[0-9]/ { comes["services.nodeports"]++ }
     /^  replicas:/ { replicas = $2 }
-    /^ *requests: .*storage/ { comes["persistentvolumeclaims"] += replicas; comes["requests.storage"] += replicas * quantity(value($0, "storage")); next }
+    /^ *requests: .*storage/ { comes["persistentvolumeclaims"] += replicas; comes["count/persistentvolumeclaims"] += replicas; comes["requests.storage"] += replicas * quantity(value($0, "storage")); next }
     /^ *requests:/ { cpu = value($0, "cpu"); memory = value($0, "memory") }
     /^ *limits:/ { for (i = 0; i < replicas; i++) add(comes, cpu, memory, value($0, "cpu"), value($0, "memory")) }
     /^quota\|/ {
@@ -116,6 +126,7 @@ require_quota() {
       for (i = 1; i <= n; i++) {
         split(pairs[i], pair, ":"); key = pair[1]
         if (key == "cpu" || key == "memory") key = "requests." key
+        if (!(key in comes)) continue
         if (used[pair[1]] - goes[key] + comes[key] > quantity(pair[2]) + 1e-6)
           printf "ResourceQuota %s: %s is at most %s; %g are used by others, Sand Store needs %g\n", q[2], pair[1], pair[2], used[pair[1]] - goes[key], comes[key]
       }
@@ -192,9 +203,10 @@ YAML
 
 end_pull() {
   local seen=pod
-  call delete pod sandstore-pull --ignore-not-found --wait=false || die "the cluster refuses to delete pod/sandstore-pull" "$refusal"
+  call delete pods -l "$OURS,component=pull" --ignore-not-found --wait=false ||
+    die "the cluster refuses to delete pod/sandstore-pull" "$refusal"
   while [ -n "$seen" ]; do
-    ask seen get pod sandstore-pull --ignore-not-found -o name
+    ask seen get pods -l "$OURS,component=pull" -o name
     [ -z "$seen" ] || sleep 1
   done
 }

@@ -1,6 +1,7 @@
 # What update and rollback share: one pod at a time, and never one while another is missing. Sourced.
 # shellcheck shell=bash
 : "${POD_TIMEOUT:=120}"
+rolled=   # the pods that this flow has replaced
 
 # Sets set_... to what the StatefulSet says. set_name is empty where there is none.
 see_set() {
@@ -94,9 +95,12 @@ replace() {
     await_steady "$POD_TIMEOUT" $(others_of "$pod") ||
       stop_here "$pod is not replaced, because $missing: another one less could cost the quorum"
   fi
+  find_failed_create
+  failed_before=$failed
   still_locked
   doing="replacing $pod"
   say "   $pod: replacing"
+  known="${rolled:+replaced and in the quorum: $rolled; }$pod was told to be replaced"
   if [ "$set_update" != "$set_current" ]; then
     partition "${pod##*-}" # the controller does it
   elif [ -n "$pod_uid" ] && [ -z "$pod_deleted" ]; then
@@ -108,19 +112,31 @@ replace() {
 }
 
 await_new() {
-  local pod=$1 deadline=$(($(now) + POD_TIMEOUT)) trouble
+  local pod=$1 deadline=$(($(now) + POD_TIMEOUT)) trouble not_made=''
   while :; do
     see_pods
     look "$pod"
+    if [ -z "$pod_uid" ]; then
+      # Said when it is known; a quota may be raised and a webhook come back meanwhile.
+      find_failed_create
+      if [ "$failed" != "$failed_before" ] && [ "${failed#*|}" != "$not_made" ]; then
+        not_made=${failed#*|}
+        say "   $pod is not created: $not_made"
+      fi
+    else
+      not_made=''
+    fi
     if [ "$pod_revision" = "$set_update" ] && [ -z "$pod_deleted" ]; then
       trouble=$(pod_trouble)
       [ -z "$trouble" ] || broken "$pod" "does not start: $trouble"
       if pod_is_ready && says_ready "$pod"; then
         say "   $pod: ready, in the quorum"
+        rolled=${rolled:+$rolled, }$pod
+        known="replaced and in the quorum: $rolled"
         return 0
       fi
     fi
-    [ "$(now)" -lt "$deadline" ] || broken "$pod" "is not ready after $POD_TIMEOUT s"
+    [ "$(now)" -lt "$deadline" ] || broken "$pod" "is not ready after $POD_TIMEOUT s${not_made:+, because it is not created: $not_made}"
     sleep 1
   done
 }

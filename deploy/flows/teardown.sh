@@ -18,10 +18,11 @@ find_volumes() {
     ($5 in ours) || (!($5 in alive) && $4 ~ /^data-(sandstore-[0-9]+|etcd-cluster-0)$/) { print "persistentvolume/" $1 }')
 }
 
-find_left() { # pods, claims, volumes or services: sets left
+find_left() { # pods, claims, volumes, services or other objects: sets left
   case $1 in
   volumes) find_volumes && left=$volumes ;;
   claims) find_ours pvc && left=$ours ;;
+  'other objects') find_ours "$kinds" && left=$ours ;;
   *) find_ours "$1" && left=$ours ;;
   esac
 }
@@ -70,7 +71,7 @@ destroy_storage_class() {
 
 # Removes every trace of Sand Store, data included, and proves it.
 destroy() {
-  local before kind what pods_left services_left claims_left volumes_left
+  local before kind what there pods_left services_left claims_left volumes_left
   doing="looking at what there is"
   before='' class_stays='' known="at the beginning"
   for kind in statefulset service configmap serviceaccount role rolebinding storageclass pvc pods; do
@@ -94,16 +95,16 @@ destroy() {
   # A StatefulSet leaves its claims: deleting them is what wipes the disk.
   still_locked
   change delete pvc -l "$OURS" --ignore-not-found --wait=false
-  for what in claims volumes services; do await_gone $what; done
+  for what in claims volumes services 'other objects'; do await_gone "$what"; done
   destroy_storage_class
 
   step "receipt"
   doing="counting what is left"
-  find_left pods && pods_left=$(count "$left")
+  find_left pods && pods_left=$(count "$left") there=$left
+  find_left claims && claims_left=$(count "$left") there=$there${left:+$'\n'}$left
+  find_left volumes && volumes_left=$(count "$left") there=$there${left:+$'\n'}$left
   find_left services && services_left=$(count "$left")
-  find_left claims && claims_left=$(count "$left")
-  find_left volumes && volumes_left=$(count "$left")
-  find_ours "$kinds"
+  find_left 'other objects' && there=$there${left:+$'\n'}$left
   if [ -n "$before" ]; then
     say "deleted:"
     printf '%s\n' "$before" | awk -v stays="$class_stays" '$0 != "" && !(stays != "" && /^storageclass/) { print "   " $0 }'
@@ -111,8 +112,10 @@ destroy() {
     say "deleted: nothing, there was nothing"
   fi
   [ -z "$class_stays" ] || say "$class_stays"
-  left=$ours
-  [ -z "$ours" ] || stuck
+  # Seen to be gone one after the other: somebody may have made one again meanwhile.
+  there=${there#$'\n'}
+  [ -z "$there" ] || die "something of Sand Store is there again:" "$there" \
+    "somebody made it while this flow was at work. Then run 'make k8s-destroy' again."
   say "left: $pods_left pods, $services_left services, $claims_left claims, $volumes_left volumes of Sand Store"
   known="nothing of Sand Store is there"
 }

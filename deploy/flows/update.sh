@@ -51,6 +51,19 @@ require_all_steady() {
     die "$missing: replacing another pod could cost the quorum" "see: make k8s-status; after a halted rollout: make k8s-rollback"
 }
 
+# That nobody could be asked says nothing of a leader.
+require_leader() {
+  local words code=0
+  words=$(bin/sandstore status --target "$target" --timeout 10 2>&1 >/dev/null) || code=$?
+  [ "$code" != 0 ] || return 0
+  case $code-$words in
+  *'sandstore: '*) ;;
+  3-*) die "the nodes know no leader" "asked at $target; see: make k8s-status" ;;
+  esac
+  die "the nodes cannot be asked at $target" "$words" \
+    "if the address is wrong from here, set ENDPOINT=host:port; see also: make k8s-status"
+}
+
 require_profile
 require_registry k8s-update
 require_docker
@@ -64,7 +77,7 @@ ask running get configmap sandstore-config --ignore-not-found -o 'jsonpath={.dat
 require_same_configuration
 require_all_steady 20
 find_endpoint
-bin/sandstore status --target "$target" --timeout 10 >/dev/null || die "the nodes know no leader" "asked at $target; see: make k8s-status"
+require_leader
 
 doing="building"
 "$flows/build.sh" || { state=refused && exit 1; }
@@ -76,7 +89,10 @@ still_locked
 require_running
 require_all_steady "$POD_TIMEOUT"
 see_settled_set
-if [ "$new" = "$set_image" ] && [ "$set_current" = "$set_update" ]; then
+# After a rollback that was interrupted the StatefulSet is right, and pods are not.
+see_pods
+choose_next
+if [ "$new" = "$set_image" ] && [ "$set_current" = "$set_update" ] && [ -z "$next" ]; then
   partition 0
   say "the pods run this very image: nothing to do"
   state=updated
@@ -86,7 +102,7 @@ fi
 step "rolling out $new"
 # Nothing is replaced yet: a partition left over from an earlier halt, or none, would decide else.
 hold
-if [ "$set_current" = "$set_update" ]; then
+if [ "$set_current" = "$set_update" ] && [ "$new" != "$set_image" ]; then
   # What a rollback brings back. While a rollout is half-way it stays what it was before that began.
   change annotate statefulset sandstore --overwrite "sandstore.io/previous-image=$set_image" >"$scratch/annotated"
 fi

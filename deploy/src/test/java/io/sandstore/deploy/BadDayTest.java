@@ -10,13 +10,17 @@ import io.sandstore.deploy.SimulatedCluster.Image;
 import io.sandstore.deploy.StandIns.Fate;
 import io.sandstore.deploy.StandIns.Result;
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -95,13 +99,116 @@ class BadDayTest {
   }
 
   @Test
+  void volumesThatNobodyCouldListAreNotNone() throws Exception {
+    deployed();
+    cluster.wipingMs = 60_000;
+    long[] claimsGone = {Long.MAX_VALUE};
+    here.fates =
+        (number, call) -> {
+          if (call.contains("delete pvc")) {
+            claimsGone[0] = cluster.now();
+          }
+          boolean away = cluster.now() >= claimsGone[0] && cluster.now() < claimsGone[0] + 20_000;
+          return away && call.contains("get pv ") ? Fate.LOST : Fate.ANSWERED;
+        };
+    Result result = here.flow("destroy");
+    assertThat(cluster.all("persistentvolume")).as(result.output()).isEmpty();
+    in(result, "destroyed");
+  }
+
+  @Test
+  void aDeployNeverStartsOnADiskThatIsNotWiped() throws Exception {
+    deployed();
+    outage("delete pvc", 8_000);
+    List<String> before =
+        cluster.all("persistentvolume").map(v -> text(".metadata.name", v)).toList();
+    List<String> unwiped = new ArrayList<>();
+    here.before =
+        call -> {
+          if (call.contains(" apply ")) {
+            cluster
+                .all("persistentvolume")
+                .map(v -> text(".metadata.name", v))
+                .filter(before::contains)
+                .forEach(unwiped::add);
+          }
+        };
+    in(here.flow("deploy"), "deployed");
+    assertThat(before).hasSize(4);
+    assertThat(unwiped).as("volumes of before while the new one is made").isEmpty();
+  }
+
+  @Test
   void aClusterThatStaysAwayEndsTheFlowWithWhatIsKnown() throws Exception {
     deployed();
     outage("delete pods", Long.MAX_VALUE);
+    long began = cluster.now();
     Result result = in(here.flow("destroy"), "unknown");
     assertThat(result.output())
         .contains("does not answer", "known: ", "was refused")
         .doesNotContain("left:");
+    assertThat(cluster.now() - began).isBetween(60_000L, 90_000L);
+  }
+
+  @Test
+  void nodesThatCouldNotBeAskedAreNotSaidToHaveNoLeader() throws Exception {
+    deployed();
+    here.broken.add("sandstore");
+    assertThat(in(here.flow("update"), "refused").output())
+        .contains("cannot be asked at 192.0.2.7:30080", "Connect timed out", "ENDPOINT=")
+        .doesNotContain("know no leader");
+  }
+
+  @Test
+  void anUpdateThatIsCutOffSaysWhatItHasReplaced() throws Exception {
+    deployed();
+    here.pushed = 2;
+    outage("\"partition\":1", Long.MAX_VALUE);
+    Result result = in(here.flow("update"), "unknown");
+    assertThat(result.output())
+        .contains("known: replaced and in the quorum: sandstore-2; sandstore-1 was told to be");
+  }
+
+  /** What calls kubectl itself must have said why, here, that a call that fails is no answer. */
+  @Test
+  void thereIsOneWayToTheCluster() throws Exception {
+    Map<String, Integer> ways =
+        Map.of(
+            "cluster.sh", 5, // call, and who looks at every failure: context, answers, readyz
+            "lock.sh", 2, // the lock is given back on the way out: best effort
+            "explain.sh", 2, // logs: that they cannot be had is said
+            "deploy.sh", 1, // a table for people
+            "logs.sh", 3); // repeated; what fails is said
+    Pattern call =
+        Pattern.compile(
+            "(?m)^(?!\\s*#).*?(^\\s*|[$][(]|if |&& |then |[{] |! |[|] )kube(ctl)? [-\"a-z]");
+    try (var flows = Files.list(here.repository.resolve("deploy/flows"))) {
+      for (Path flow : flows.filter(f -> f.toString().endsWith(".sh")).toList()) {
+        String name = flow.getFileName().toString();
+        assertThat(call.matcher(Files.readString(flow)).results().map(r -> r.group()))
+            .as(name)
+            .hasSize(ways.getOrDefault(name, 0));
+      }
+    }
+  }
+
+  @Test
+  void whatComesBackMeanwhileIsInTheReceipt() throws Exception {
+    deployed();
+    here.before =
+        call -> {
+          if (call.contains("get service")
+              && cluster.get("service", "sandstore-client").isEmpty()) {
+            Map<String, Object> again =
+                object("metadata", object("labels", object("app", "sandstore")));
+            map(map(again, "metadata"), "labels").put("sandstore.io/instance", "again");
+            cluster.put("persistentvolumeclaim", "default", "data-sandstore-0", again);
+          }
+        };
+    Result result = in(here.flow("destroy"), "failed");
+    assertThat(result.output())
+        .contains("there again", "persistentvolumeclaim/data-sandstore-0")
+        .doesNotContain("left: ");
   }
 
   @Test
@@ -126,7 +233,7 @@ class BadDayTest {
           }
         };
     here.pushed = 2;
-    Result result = in(here.flow("update"), "refused");
+    Result result = in(here.flow("update", "POD_TIMEOUT=20"), "refused");
     assertThat(result.output()).contains("sandstore-0").contains("could cost the quorum");
     assertThat(replaced()).isEmpty();
   }
@@ -142,11 +249,41 @@ class BadDayTest {
           }
         };
     here.pushed = 2;
-    Result result = in(here.flow("update"), "halted");
+    Result result = in(here.flow("update", "POD_TIMEOUT=20"), "halted");
     assertThat(result.output()).contains("sandstore-2 is not replaced, because sandstore-1");
     assertThat(replaced()).isEmpty();
     assertThat(SimulatedCluster.partition(cluster.get("statefulset", "sandstore").orElseThrow()))
         .isEqualTo(3);
+  }
+
+  @Test
+  void theNodesAloneAreNotBelievedEither() throws Exception {
+    deployed();
+    here.before =
+        call -> {
+          if (call.contains("set image")) {
+            cluster.doubted.add("sandstore-1");
+          }
+        };
+    here.pushed = 2;
+    Result result = in(here.flow("update", "POD_TIMEOUT=20"), "halted");
+    assertThat(result.output()).contains("because sandstore-1 is not Ready");
+    assertThat(replaced()).isEmpty();
+  }
+
+  @Test
+  void anUpdateIsDoneWhenAllAreInTheQuorum() throws Exception {
+    deployed();
+    here.pushed = 2;
+    here.before =
+        call -> {
+          if (replaced().size() == 3 && cluster.saysReady("sandstore-0")) {
+            cluster.away("sandstore-2", 3_600_000);
+          }
+        };
+    assertThat(in(here.flow("update", "POD_TIMEOUT=20"), "failed").output())
+        .contains("all pods are replaced, but sandstore-2")
+        .doesNotContain("all pods run");
   }
 
   @Test
@@ -163,7 +300,7 @@ class BadDayTest {
             cluster.away("sandstore-0", 3_000);
           }
         };
-    in(here.flow("update"), "halted");
+    in(here.flow("update", "POD_TIMEOUT=40"), "halted");
     assertThat(replaced()).containsExactly("replacing sandstore-2");
   }
 
@@ -173,17 +310,13 @@ class BadDayTest {
     here.pushed = 2;
     here.before =
         call -> {
-          if (replaced().contains("replacing sandstore-1") && call.contains("\"partition\":0")) {
-            assertThat(cluster.saysReady("sandstore-1") && cluster.saysReady("sandstore-2"))
-                .isTrue();
-          }
           if (replaced().size() == 2
               && cluster.saysReady("sandstore-1")
               && cluster.saysReady("sandstore-2")) {
             cluster.away("sandstore-2", 3_600_000);
           }
         };
-    in(here.flow("update"), "halted");
+    in(here.flow("update", "POD_TIMEOUT=30"), "halted");
     assertThat(replaced()).hasSize(2);
   }
 
@@ -226,12 +359,35 @@ class BadDayTest {
     cluster.away("sandstore-1", 3_600_000);
     cluster.advance(20_000);
     List<String> before = replaced();
-    Result result = in(here.flow("rollback"), "halted");
+    Result result = in(here.flow("rollback", "POD_TIMEOUT=20"), "halted");
     assertThat(result.output()).contains("sandstore-2 is not replaced, because sandstore-1");
     assertThat(replaced()).isEqualTo(before);
     // Mended, it goes on.
     cluster.away("sandstore-1", 0);
     in(here.flow("rollback"), "rolled-back");
+    assertThat(here.images()).containsOnly(StandIns.image(1));
+  }
+
+  /** Then the StatefulSet says the old image, and a pod has the new one. */
+  @Test
+  void anInterruptedRollbackIsNotTakenForADoneUpdate() throws Exception {
+    deployed();
+    interruptedUpdate(1);
+    cluster.advance(20_000);
+    Process rollback = here.startFlow("rollback");
+    boolean[] undone = {false};
+    here.before =
+        call -> {
+          if (undone[0]) {
+            here.signal(rollback, "INT");
+          }
+          undone[0] |= call.contains("rollout undo");
+        };
+    in(StandIns.finish(rollback), "interrupted");
+    here.before = call -> {};
+    here.pushed = 1;
+    Result result = in(here.flow("update"), "updated");
+    assertThat(result.output()).doesNotContain("nothing to do");
     assertThat(here.images()).containsOnly(StandIns.image(1));
   }
 
@@ -242,11 +398,17 @@ class BadDayTest {
     here.pushed = 2;
     Result halted = in(here.flow("update"), "halted");
     assertThat(halted.output()).contains("2 of the 2 other pods are Ready", "make k8s-rollback");
+    long[] absent = {0};
     here.before =
         call -> {
           if (call.contains("rollout undo")) {
             cluster.objects.remove(
                 new SimulatedCluster.Key("pod", SimulatedCluster.NAMESPACE, "sandstore-2"));
+            cluster.refused.put("pod", "not now");
+            absent[0] = cluster.now();
+          }
+          if (cluster.now() - absent[0] > 10_000) {
+            cluster.refused.clear();
           }
         };
     in(here.flow("rollback"), "rolled-back");
@@ -359,11 +521,70 @@ class BadDayTest {
     refusedBeforeAnythingIsDeleted("quota leaves no room", "requests.memory is at most 2Gi");
   }
 
+  /** Ours are there, so that the API server's own words say nothing of what comes after them. */
+  @Test
+  void aQuotaOfObjectsIsReckonedWithToo() throws Exception {
+    deployed();
+    Map<String, Object> hard =
+        object(
+            "services", "4",
+            "services.nodeports", "1",
+            "count/statefulsets.apps", "2",
+            "count/pods", "4",
+            "secrets", "1");
+    Map<String, Object> used =
+        object(
+            "services", "4",
+            "services.nodeports", "1",
+            "count/statefulsets.apps", "2",
+            "count/pods", "4",
+            "secrets", "3");
+    cluster.put(
+        "resourcequota", "default", "few", object("status", object("hard", hard, "used", used)));
+    in(here.flow("deploy"), "deployed");
+    hard.put("services", "3");
+    refusedBeforeAnythingIsDeleted(
+        "services is at most 3; 1 are used by others, Sand Store needs 3");
+    hard.put("services", "4");
+    hard.put("count/statefulsets.apps", "1");
+    refusedBeforeAnythingIsDeleted("statefulsets.apps is at most 1; 0 are used by others");
+  }
+
   @Test
   void whatAdmissionSaysOfPodsIsFoundBeforeAnythingIsDeleted() throws Exception {
     deployed();
     cluster.refused.put("pod", "maximum memory usage per Container is 500Mi, but limit is 640Mi");
     refusedBeforeAnythingIsDeleted("would not take a pod", "maximum memory usage");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "configmap",
+        "storageclass",
+        "serviceaccount",
+        "role",
+        "rolebinding",
+        "service",
+        "statefulset",
+        "persistentvolumeclaim"
+      })
+  void whatTheApiServerWouldNotTakeIsFoundBeforeAnythingIsDeleted(String kind) throws Exception {
+    deployed();
+    cluster.refused.put(kind, "a policy of this cluster");
+    refusedBeforeAnythingIsDeleted("the cluster would not take", "a policy of this cluster");
+  }
+
+  @Test
+  void composeHasTheSameParser() throws Exception {
+    Files.writeString(
+        here.repository.resolve("deploy/profiles/raft.env"),
+        "SANDSTORE_PROFILE=raft\nexport SANDSTORE_SLOW_MS=5\n");
+    Result result =
+        StandIns.finish(here.start(List.of("bash", "deploy/flows/compose-up.sh"), Map.of()));
+    assertThat(result.code()).isNotZero();
+    assertThat(result.output()).contains("lines that nobody would understand", "raft.env, line 2");
+    assertThat(here.calls).noneMatch(call -> call.contains(" up "));
   }
 
   @Test
@@ -381,7 +602,7 @@ class BadDayTest {
   void whatBelongsToOthersIsNotTouchedAndNotWaitedFor() throws Exception {
     deployed();
     Foreign foreign = new Foreign(cluster);
-    Result result = in(here.flow("destroy"), "destroyed");
+    Result result = in(here.flow("destroy", "DESTROY_TIMEOUT=20"), "destroyed");
     foreign.assertUntouched();
     assertThat(result.output())
         .contains("left: 0 pods, 0 services, 0 claims, 0 volumes")
@@ -395,9 +616,9 @@ class BadDayTest {
     deployed();
     new Foreign(cluster);
     cluster.volumesGo = false;
-    Result result = in(here.flow("destroy"), "failed");
+    Result result = in(here.flow("destroy", "DESTROY_TIMEOUT=20"), "failed");
     assertThat(result.output())
-        .contains("nothing more went for 300 s", "persistentvolume/pvc-uid-")
+        .contains("nothing more went for 20 s", "persistentvolume/pvc-uid-")
         .doesNotContain("persistentvolume/shop-volume");
   }
 
@@ -410,6 +631,51 @@ class BadDayTest {
     refusedBeforeAnythingIsDeleted("statefulset/etcd-cluster", "no deploy made");
     in(here.flow("destroy"), "destroyed");
     assertThat(cluster.get("statefulset", "etcd-cluster")).contains(before);
+  }
+
+  /** Whatever has one of our names, and no mark: nobody knows whose it is. */
+  @Test
+  void whatHasOurNamesOnlyIsInTheWayAndStays() throws Exception {
+    Map<SimulatedCluster.Key, Map<String, Object>> theirs = new TreeMap<>();
+    for (String object :
+        List.of(
+            "statefulset/sandstore",
+            "statefulset/etcd-cluster",
+            "service/sandstore-headless",
+            "service/sandstore-client",
+            "service/etcd-cluster",
+            "configmap/sandstore-config",
+            "serviceaccount/sandstore",
+            "role/sandstore",
+            "rolebinding/sandstore",
+            "persistentvolumeclaim/data-sandstore-1",
+            "persistentvolumeclaim/data-etcd-cluster-0",
+            "pod/sandstore-2",
+            "pod/sandstore-pull",
+            "storageclass/sandstore-local-ssd")) {
+      String kind = object.replaceFirst("/.*", "");
+      String namespace = kind.equals("storageclass") ? "" : "default";
+      String name = object.replaceFirst(".*/", "");
+      Map<String, Object> made =
+          cluster.put(
+              kind,
+              namespace,
+              name,
+              object("spec", object("storageClassName", "sandstore-local-ssd")));
+      if (kind.equals("persistentvolumeclaim")) {
+        cluster.bind(made);
+      }
+    }
+    cluster.advance(5_000);
+    cluster.objects.forEach((key, object) -> theirs.put(key, SimulatedCluster.copy(object)));
+    String refused =
+        refusedBeforeAnythingIsDeleted("objects with the names of Sand Store").output();
+    theirs.keySet().stream()
+        .filter(key -> !List.of("node", "persistentvolume").contains(key.kind()))
+        .map(key -> key.kind().replace("persistentvolumeclaim", "pvc") + "/" + key.name())
+        .forEach(name -> assertThat(refused).contains(name));
+    in(here.flow("destroy", "DESTROY_TIMEOUT=20"), "destroyed");
+    assertThat(cluster.objects).isEqualTo(theirs);
   }
 
   @Test
@@ -474,20 +740,67 @@ class BadDayTest {
     Process logs =
         here.start(
             List.of("bash", "-c", "set -o pipefail; deploy/flows/logs.sh | head -1"), Map.of());
-    write("sandstore-0", "2026-11-25T03:00:00.1Z one");
-    // Long lines for as long as somebody takes them.
-    Shell.await(
-        "the flow ends",
-        LIMIT,
-        () -> {
-          if (logs.isAlive()) {
-            write("sandstore-0", "2026-11-25T03:00:00." + System.nanoTime() + "Z another");
-          }
-          return !logs.isAlive();
-        });
-    assertThat(logs.exitValue()).isZero();
-    assertThat(new String(logs.getInputStream().readAllBytes(), UTF_8))
-        .isEqualTo("[sandstore-0] one\n");
+    try {
+      write("sandstore-0", "2026-11-25T03:00:00.1Z one");
+      // Long lines for as long as somebody takes them.
+      Shell.await(
+          "the flow ends",
+          LIMIT,
+          () -> {
+            try {
+              write("sandstore-0", "2026-11-25T03:00:00." + System.nanoTime() + "Z another");
+            } catch (IOException e) {
+              // This follower has ended, which is not yet the flow's end.
+            }
+            return !logs.isAlive();
+          });
+      assertThat(logs.exitValue()).isZero();
+      assertThat(new String(logs.getInputStream().readAllBytes(), UTF_8))
+          .isEqualTo("[sandstore-0] one\n");
+    } finally {
+      here.signal(logs, "KILL");
+    }
+  }
+
+  /** Quiet pods write no line that would show it. */
+  @Test
+  void logsEndAtOnceWhenTheReaderIsGone() throws Exception {
+    deployed();
+    here.realMillisPerSecond = 20;
+    Process logs =
+        here.start(
+            List.of("bash", "-c", "set -o pipefail; deploy/flows/logs.sh | head -1"), Map.of());
+    try {
+      Shell.await("three followers", LIMIT, () -> here.followed.size() == 3);
+      List<ProcessHandle> all = logs.descendants().toList();
+      write("sandstore-0", "2026-11-25T03:00:00.1Z one");
+      assertThat(logs.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS)).as("the flow ends").isTrue();
+      assertThat(logs.exitValue()).isZero();
+      Shell.await("its followers end", LIMIT, () -> all.stream().noneMatch(ProcessHandle::isAlive));
+    } finally {
+      here.signal(logs, "KILL");
+    }
+  }
+
+  /** A reader that is slow, and a file, are no closed pipe. */
+  @ParameterizedTest
+  @ValueSource(strings = {"| (cat; sleep 0) >read", ">read"})
+  void logsGoOnAsLongAsSomebodyReads(String reader) throws Exception {
+    deployed();
+    here.realMillisPerSecond = 20;
+    Process logs = here.start(List.of("bash", "-c", "deploy/flows/logs.sh " + reader), Map.of());
+    try {
+      write("sandstore-0", "2026-11-25T03:00:00.1Z one");
+      int looks = here.kubectlCalls().size();
+      Shell.await("ten more looks", LIMIT, () -> here.kubectlCalls().size() > looks + 10);
+      write("sandstore-0", "2026-11-25T03:00:00.2Z two");
+      Path read = here.repository.resolve("read");
+      Shell.await("the second line", LIMIT, () -> Files.readString(read).contains("] two"));
+      assertThat(logs.isAlive()).isTrue();
+    } finally {
+      here.signal(logs, "TERM");
+      assertThat(logs.waitFor(20, TimeUnit.SECONDS)).isTrue();
+    }
   }
 
   // --- 7. Crashes ---
@@ -540,6 +853,17 @@ class BadDayTest {
     assertThat(result.output()).contains("last words").doesNotContain("unable to retrieve");
   }
 
+  @Test
+  void lastWordsThatNobodyCouldBeAskedForAreNotCalledGone() throws Exception {
+    deployed();
+    cluster.ended("sandstore-1", "Error", 1);
+    here.fates = (number, call) -> call.contains("--previous") ? Fate.LOST : Fate.ANSWERED;
+    Result result = here.flow("logs-crash");
+    assertThat(result.output())
+        .contains("exit code 1", "what it said is not known", "was refused", "a line of a log")
+        .doesNotContain("is not there");
+  }
+
   // --- 8. Pending, not created ---
 
   @Test
@@ -552,11 +876,45 @@ class BadDayTest {
             cluster.refused.put("pod", "exceeded quota: small, requested: pods=1, limited: pods=1");
           }
         };
-    Result result = in(here.flow("deploy"), "failed");
+    Result result = in(here.flow("deploy", "DEPLOY_TIMEOUT=20"), "failed");
     assertThat(result.output())
         .contains("sandstore-0 was not created", "exceeded quota: small")
         .doesNotContain("SSD");
     assertThat(cluster.now() - applied[0]).isLessThan(10_000);
+  }
+
+  @Test
+  void anUpdateSaysWhyAPodIsNotMade() throws Exception {
+    deployed();
+    here.pushed = 2;
+    here.before =
+        call -> {
+          if (call.contains("set image")) {
+            cluster.refused.put("pod", "exceeded quota: small");
+          }
+        };
+    Result result = in(here.flow("update", "POD_TIMEOUT=20"), "halted");
+    assertThat(result.output())
+        .containsSubsequence(
+            "sandstore-2: replacing",
+            "sandstore-2 is not created: create Pod sandstore-2",
+            "exceeded quota: small",
+            "the rollout is halted: sandstore-2 is not ready after 20 s, because it is not");
+    assertThat(replaced()).hasSize(1);
+  }
+
+  @Test
+  void anUpdateDoesNotRepeatWhatWasSaidOfAnEarlierDay() throws Exception {
+    deployed();
+    here.pushed = 2;
+    cluster.event("sandstore", "FailedCreate", "exceeded quota: yesterday");
+    here.before =
+        call -> {
+          if (replaced().size() == 1 && cluster.controllersSleepUntil == 0) {
+            cluster.controllersSleepUntil = cluster.now() + 8_000;
+          }
+        };
+    assertThat(in(here.flow("update"), "updated").output()).doesNotContain("yesterday");
   }
 
   @Test
@@ -567,24 +925,68 @@ class BadDayTest {
             cluster.podsFit = false;
           }
         };
-    Result result = in(here.flow("deploy"), "failed");
+    Result result = in(here.flow("deploy", "DEPLOY_TIMEOUT=20"), "failed");
     assertThat(result.output())
         .containsSubsequence(
             "sandstore-0 is Pending: 0/1 nodes are available: 1 Insufficient memory",
-            "only 0 of 3 nodes are ready after 180 s",
+            "only 0 of 3 nodes are ready after 20 s",
             "SSD has room");
   }
 
   @Test
-  void anImageThatCannotBePulledIsNotWaitedFor() throws Exception {
+  void aVolumeThatIsNotBoundIsExplainedWhenItIsKnown() throws Exception {
     here.before =
         call -> {
           if (call.contains("statefulset-sandstore") && call.contains("apply")) {
+            cluster.podsFit = false;
+            cluster.unfit =
+                "pod has unbound immediate PersistentVolumeClaims: persistentvolumeclaim";
+          }
+          if (cluster.get("persistentvolumeclaim", "data-sandstore-0").isPresent()) {
+            cluster.event("data-sandstore-0", "ProvisioningFailed", "no space left on the disk");
+          }
+        };
+    Result result = in(here.flow("deploy", "DEPLOY_TIMEOUT=20"), "failed");
+    assertThat(result.output())
+        .containsSubsequence(
+            "sandstore-0 is Pending: pod has unbound",
+            "its claim data-sandstore-0 is Pending: ProvisioningFailed: no space left",
+            "only 0 of 3 nodes are ready after 20 s");
+  }
+
+  /** Events live for an hour: what was said of an earlier StatefulSet is not said of this one. */
+  @Test
+  void anEarlierDeploysQuotaIsNotThisOnes() throws Exception {
+    boolean[] full = {true};
+    here.before =
+        call -> {
+          if (call.contains("apply -f") && call.contains("statefulset-sandstore")) {
+            if (full[0]) {
+              cluster.refused.put("pod", "exceeded quota: small");
+            } else {
+              cluster.controllersSleepUntil = cluster.now() + 3_000;
+            }
+          }
+        };
+    in(here.flow("deploy"), "failed");
+    cluster.refused.clear();
+    full[0] = false;
+    assertThat(in(here.flow("deploy"), "deployed").output()).doesNotContain("exceeded quota");
+  }
+
+  @Test
+  void anImageThatCannotBePulledIsNotWaitedFor() throws Exception {
+    long[] applied = {0};
+    here.before =
+        call -> {
+          if (call.contains("statefulset-sandstore") && call.contains("apply")) {
+            applied[0] = cluster.now();
             cluster.images.put(StandIns.image(1), Image.UNPULLABLE);
           }
         };
-    Result result = in(here.flow("deploy"), "failed");
+    Result result = in(here.flow("deploy", "DEPLOY_TIMEOUT=20"), "failed");
     assertThat(result.output()).contains("its image cannot be pulled", "manifest unknown");
+    assertThat(cluster.now() - applied[0]).isLessThan(10_000);
   }
 
   // --- 9. Two at once ---
@@ -618,12 +1020,33 @@ class BadDayTest {
     cluster.put("lease", "default", "sandstore-flow", lease);
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"deploy", "destroy", "update", "rollback"})
+  void whileAFlowIsAtWorkNoOtherChangesAnything(String flow) throws Exception {
+    deployed();
+    here.pushed = 2;
+    updateBy("ann@mac:7");
+    assertThat(in(here.flow(flow), "refused").output())
+        .contains("another flow is at work: k8s-update, by ann@mac:7");
+    assertThat(cluster.history).isEmpty();
+  }
+
+  @Test
+  void aLockThatNobodyHoldsIsNamedAndNotWaitedFor() throws Exception {
+    deployed();
+    updateBy("");
+    assertThat(in(here.flow("destroy"), "refused").output())
+        .contains("has no holder", "delete lease sandstore-flow");
+  }
+
   @Test
   void aLockOfAnotherComputerIsTakenOverOnlyWhenSomebodySaysSo() throws Exception {
     deployed();
     updateBy("ann@mac:7");
     assertThat(in(here.flow("destroy"), "refused").output())
         .contains("k8s-update, by ann@mac:7, since 2026-11-25T03:00", "TAKE_OVER=ann@mac:7");
+    assertThat(here.flow("status").output())
+        .contains("at work    k8s-update, by ann@mac:7, since 2026-11-25T03:00");
     Process taken =
         here.start(List.of("bash", "deploy/flows/destroy.sh"), Map.of("TAKE_OVER", "ann@mac:7"));
     in(StandIns.finish(taken), "destroyed");

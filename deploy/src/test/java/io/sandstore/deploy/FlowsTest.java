@@ -207,7 +207,9 @@ class FlowsTest {
   @Test
   void deployAsksBeforehandWhatItNeeds() throws Exception {
     here.broken.add("docker buildx");
-    refused(run("deploy", Map.of()), "run: make k8s-build");
+    Result denied = run("deploy", Map.of());
+    refused(denied, "run: make k8s-build");
+    assertThat(denied.output()).contains("does not say what", "denied").doesNotContain("no image");
     here.broken.clear();
     SimulatedCluster.map(
             SimulatedCluster.map(here.cluster.all("node").findAny().orElseThrow(), "metadata"),

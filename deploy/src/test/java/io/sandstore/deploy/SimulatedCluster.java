@@ -3,10 +3,12 @@ package io.sandstore.deploy;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
@@ -70,7 +72,20 @@ final class SimulatedCluster {
   final Map<String, String> refused = new HashMap<>();
 
   boolean volumesGo = true;
+
+  /** How long a volume is wiped. */
+  long wipingMs = 3_000;
+
   boolean podsFit = true;
+
+  /** What the scheduler says where they do not. */
+  String unfit = "0/1 nodes are available: 1 Insufficient memory.";
+
+  /** Pods that Kubernetes calls not Ready, whatever they say themselves. */
+  final Set<String> doubted = new HashSet<>();
+
+  /** Until then the controllers do nothing, as when the control plane is busy. */
+  long controllersSleepUntil;
 
   private final Map<String, Process> processes = new HashMap<>();
   private final Map<String, Map<String, Object>> templates = new HashMap<>();
@@ -169,19 +184,28 @@ final class SimulatedCluster {
     }
   }
 
+  /** Something is said of an object, and outlives it. */
   void event(String object, String reason, String message) {
-    String name = object + "." + reason;
+    Map<String, Object> of =
+        Stream.of("pod", "statefulset", "persistentvolumeclaim")
+            .flatMap(kind -> get(kind, object).stream())
+            .findFirst()
+            .orElse(object("metadata", object("uid", "gone")));
+    String uid = text(".metadata.uid", of);
+    String name = object + "." + reason + "." + uid;
     put(
         "event",
         NAMESPACE,
         name,
         object(
             "involvedObject",
-            object("name", object),
+            object("name", object, "uid", uid),
             "reason",
             reason,
             "message",
             message,
+            "lastTimestamp",
+            String.valueOf(now),
             "type",
             "Warning"));
   }
@@ -195,7 +219,9 @@ final class SimulatedCluster {
   void advance(long millis) {
     for (long end = now + millis; now < end; ) {
       now = Math.min(end, now + STEP_MS);
-      all("statefulset").toList().forEach(this::reconcile);
+      if (now >= controllersSleepUntil) {
+        all("statefulset").toList().forEach(this::reconcile);
+      }
       runPods();
       runVolumes();
     }
@@ -282,20 +308,14 @@ final class SimulatedCluster {
   private void describe(Map<String, Object> pod, boolean ready, boolean seenUnready) {
     Map<String, Object> status = map(pod, "status");
     boolean was = text(".status.conditions[?(@.type==\"Ready\")].status", pod).equals("True");
-    String condition = ready || (was && !seenUnready) ? "True" : "False";
+    boolean believed = !doubted.contains(text(".metadata.name", pod));
+    String condition = believed && (ready || (was && !seenUnready)) ? "True" : "False";
     List<Object> conditions = new ArrayList<>();
     conditions.add(object("type", "Ready", "status", condition));
     status.put("conditions", conditions);
     if (!podsFit) {
       status.put("phase", "Pending");
-      conditions.add(
-          object(
-              "type",
-              "PodScheduled",
-              "status",
-              "False",
-              "message",
-              "0/1 nodes are available: 1 Insufficient memory."));
+      conditions.add(object("type", "PodScheduled", "status", "False", "message", unfit));
       return;
     }
     List<Object> containers = new ArrayList<>();
@@ -474,7 +494,7 @@ final class SimulatedCluster {
           objects.remove(new Key("persistentvolumeclaim", namespace, name));
           all("persistentvolume")
               .filter(v -> text(".spec.claimRef.uid", v).equals(text(".metadata.uid", claim)))
-              .forEach(v -> map(v, "status").put("goneAt", now + 3_000));
+              .forEach(v -> map(v, "status").put("goneAt", now + wipingMs));
         }
       } else if (used && podsFit && text(".status.phase", claim).equals("Pending")) {
         bind(claim);

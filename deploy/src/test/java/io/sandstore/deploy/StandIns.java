@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -23,6 +24,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -55,6 +57,20 @@ final class StandIns implements AutoCloseable {
       return lines.getFirst().substring("state: ".length());
     }
   }
+
+  /** A fault in a flow: this text, which its file has once, becomes the other. */
+  record Edit(String file, String find, String replacement) {
+
+    private void apply(Path flows) throws IOException {
+      Path path = flows.resolve(file);
+      String before = Files.readString(path);
+      assertThat(before.split(Pattern.quote(find), -1)).as("places in " + file).hasSize(2);
+      Files.writeString(path, before.replace(find, replacement));
+    }
+  }
+
+  /** What is planted in every checkout that a test makes, see {@link PlantedInFlowsTest}. */
+  static final ScopedValue<List<Edit>> PLANTED = ScopedValue.newInstance();
 
   private static final Path STAND_IN = ManifestsTest.ROOT.resolve("deploy/src/test/bin/stand-in");
   private static final String UNREACHABLE =
@@ -100,6 +116,9 @@ final class StandIns implements AutoCloseable {
         }
       }
     }
+    for (Edit edit : PLANTED.orElse(List.of())) {
+      edit.apply(repository.resolve("deploy/flows"));
+    }
     Files.copy(ManifestsTest.ROOT.resolve("Makefile"), repository.resolve("Makefile"));
     Files.createDirectories(repository.resolve("bin"));
     Files.copy(ManifestsTest.ROOT.resolve("bin/find-jdk"), repository.resolve("bin/find-jdk"));
@@ -133,17 +152,24 @@ final class StandIns implements AutoCloseable {
     return finish(start(command, Map.of("FOLLOW", "0", "POD", "sandstore-1")));
   }
 
-  /** Runs a flow's script itself, which is much faster than make. */
-  Result flow(String name) throws Exception {
-    return finish(startFlow(name));
+  /**
+   * Runs a flow's script itself, which is much faster than make.
+   *
+   * @param settings as {@code POD_TIMEOUT=20}: a long wait is many calls
+   */
+  Result flow(String name, String... settings) throws Exception {
+    return finish(startFlow(name, settings));
   }
 
-  Process startFlow(String name) throws IOException {
+  Process startFlow(String name, String... settings) throws IOException {
+    Map<String, String> more = new HashMap<>(Map.of("POD", "sandstore-1"));
+    for (String setting : settings) {
+      more.put(setting.replaceFirst("=.*", ""), setting.replaceFirst(".*=", ""));
+    }
     // Ctrl-C must come through also where these tests run in the background of a script, which
     // ignores it.
     return start(
-        List.of("env", "--default-signal=INT", "bash", "deploy/flows/" + name + ".sh"),
-        Map.of("POD", "sandstore-1"));
+        List.of("env", "--default-signal=INT", "bash", "deploy/flows/" + name + ".sh"), more);
   }
 
   Process start(List<String> command, Map<String, String> more) throws IOException {
@@ -344,8 +370,11 @@ final class StandIns implements AutoCloseable {
 
   private Answer sandstore(List<String> arguments) {
     String verb = arguments.getFirst();
+    if (broken.contains("sandstore")) {
+      return new Answer(3, "", "sandstore: cannot reach 192.0.2.7:30080: Connect timed out\n");
+    }
     boolean leads = cluster.quorum() && !broken.contains("sandstore " + verb);
-    return leads ? Answer.of("NODE ADDRESS ROLE READY\n") : new Answer(3, "", "no leader\n");
+    return new Answer(leads ? 0 : 3, "NODE ADDRESS ROLE READY\n", "");
   }
 
   private Answer kubectl(Path directory, List<String> arguments, String call) {
