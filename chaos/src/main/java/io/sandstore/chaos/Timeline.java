@@ -1,5 +1,6 @@
 package io.sandstore.chaos;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
@@ -18,7 +19,25 @@ final class Timeline {
       List.of(
           "#b3261e", "#e08a1e", "#2a6fdb", "#3a8f4d", "#7a4fb5", "#00838f", "#ad1457", "#6d4c41");
 
+  /** More would be a picture of megabytes. */
+  private static final int COLUMNS_MAX = 1500;
+
   private Timeline() {}
+
+  /** The means of so many seconds each, rounded up: a single unknown outcome is seen. */
+  private static List<int[]> means(List<int[]> perSecond, int step) {
+    List<int[]> means = new ArrayList<>();
+    for (int from = 0; from < perSecond.size(); from += step) {
+      int[] sum = new int[2];
+      int to = Math.min(from + step, perSecond.size());
+      for (int[] counts : perSecond.subList(from, to)) {
+        sum[0] += counts[0];
+        sum[1] += counts[1];
+      }
+      means.add(new int[] {sum[0] / (to - from), (sum[1] + to - from - 1) / (to - from)});
+    }
+    return means;
+  }
 
   static String svg(String title, List<Happened> faults, List<int[]> perSecond) {
     int seconds = Math.max(1, perSecond.size());
@@ -51,25 +70,28 @@ final class Timeline {
         bar(out, h, y, h.begin, h.end, scale, colour, 1);
       }
     }
-    int most = Math.max(1, perSecond.stream().mapToInt(p -> p[0]).max().orElse(1));
+    int step = 1 + seconds / COLUMNS_MAX;
+    List<int[]> columns = means(perSecond, step);
+    int most = Math.max(1, columns.stream().mapToInt(p -> p[0]).max().orElse(1));
     add(out, "<text x='6' y='%d'>%d/s</text>", graph + 10, most);
-    for (int s = 0; s < perSecond.size(); s++) {
-      int[] counts = perSecond.get(s);
+    for (int column = 0; column < columns.size(); column++) {
+      int[] counts = columns.get(column);
+      double x = LEFT + column * step * scale;
       double height = (double) GRAPH * counts[0] / most;
       add(
           out,
           "<rect x='%.1f' y='%.1f' width='%.2f' height='%.1f' fill='#2a6fdb'/>",
-          LEFT + s * scale,
+          x,
           graph + GRAPH - height,
-          Math.max(0.4, scale * 0.9),
+          Math.max(0.4, step * scale * 0.9),
           height);
       if (counts[1] > 0) {
         add(
             out,
             "<rect x='%.1f' y='%d' width='%.2f' height='8' fill='#b3261e'/>",
-            LEFT + s * scale,
+            x,
             graph + GRAPH + 2,
-            Math.max(0.8, scale));
+            Math.max(0.8, step * scale));
       }
     }
     for (int s = 0; s <= seconds; s += Math.max(10, seconds / 15 / 10 * 10)) {

@@ -39,12 +39,6 @@ class PlantedBugsTest {
             "raft/RaftCore",
             "membership.quorumValue(id -> id == self ? durable : replication.match(id));",
             "durable;")),
-    BLOCK_ACKNOWLEDGED_BEFORE_THE_MAJORITY(
-        edit(
-            "blocks",
-            "block/BlockWriter",
-            "int needed = holders.size() / 2 + 1;",
-            "int needed = 1;")),
     STALE_LOCAL_READ(
         edit(
             "node",
@@ -85,12 +79,6 @@ class PlantedBugsTest {
             "raft/Recovery",
             "if (beginsBehind > base.getIndex()) {",
             "if (beginsBehind < 0) {")),
-    FOUND_TAIL_NOT_FORCED(
-        edit(
-            "raft",
-            "raft/LogStore",
-            "      forceLastFrame(segments.lastEntry().getValue());",
-            "      // as it is found")),
     SLOW_WRITER_FORGOTTEN(
         edit("client", "client/SandstoreClient", "if (file.hasShipped()) {", "if (closed) {"),
         edit(

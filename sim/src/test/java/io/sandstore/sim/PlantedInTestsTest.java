@@ -34,6 +34,20 @@ class PlantedInTestsTest {
                     old.force();
                   }
                   disk.rename(""")),
+    WHAT_A_START_FINDS_IN_THE_LOG_IS_NOT_FORCED(
+        "raft.LogCrashTest",
+        edit(
+            "raft",
+            "raft/LogStore",
+            "      forceLastFrame(segments.lastEntry().getValue());",
+            "      // as it is found")),
+    A_BLOCK_IS_ACKNOWLEDGED_BY_ONE_HOLDER(
+        "sim.BlockWriteTest",
+        edit(
+            "blocks",
+            "block/BlockWriter",
+            "int needed = holders.size() / 2 + 1;",
+            "int needed = 1;")),
     A_STREAM_OF_A_SNAPSHOT_BEFORE_THE_LAST_ONE_ENDED(
         "raft.SnapshotStreamTest",
         edit(
@@ -54,9 +68,9 @@ class PlantedInTestsTest {
         "raft.RaftDriverAloneTest",
         edit(
             "raft",
-            "raft/RaftDriver",
-            "      keepWhatOnlyTheLogHas(meta);\n",
-            "      clock.nanos();\n")),
+            "raft/RaftCore",
+            "    commitTo(snapshot.sharedWith(log));",
+            "    snapshot.sharedWith(log);")),
     A_LEASE_WHILE_AN_OFFER_OF_LEADERSHIP_IS_ON_ITS_WAY(
         "raft.LeaseTest",
         edit("raft", "raft/Rounds", "if (!offers.isEmpty()) {", "if (round < 0) {")),
