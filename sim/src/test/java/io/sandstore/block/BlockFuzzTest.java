@@ -23,7 +23,7 @@ class BlockFuzzTest {
   @TempDir Path directory;
 
   static Stream<Arguments> blocks() throws IOException {
-    return Seeds.mutated(Seeds.fixture("node", "block-v1"));
+    return Seeds.mutated(Seeds.fixture("blocks", "block-v1"));
   }
 
   @FuzzTest
