@@ -71,30 +71,31 @@ public record Settings(Map<String, Long> values) {
     return new Settings(values);
   }
 
-  /** The same with another value, of any size, for a key that counts bytes. */
-  public Settings with(Key key, long bytes) {
+  /** The same with another value, of any size, for a key of that name that counts bytes. */
+  public Settings with(String name, long bytes) {
+    value(name);
     Map<String, Long> changed = new TreeMap<>(values);
-    changed.put(key.name, bytes);
+    changed.put(name, bytes);
     return new Settings(changed);
   }
 
   /** The same with another time. */
-  public Settings with(Key key, Duration time) {
-    return with(key, time.toNanos());
+  public Settings with(String name, Duration time) {
+    return with(name, time.toNanos());
   }
 
   public long bytes(Key key) {
-    return value(key);
+    return value(key.name);
   }
 
   public Duration time(Key key) {
-    return Duration.ofNanos(value(key));
+    return Duration.ofNanos(value(key.name));
   }
 
-  private long value(Key key) {
-    Long value = values.get(key.name);
+  private long value(String name) {
+    Long value = values.get(name);
     if (value == null) {
-      throw new IllegalStateException(key.name + " is none of this profile's keys");
+      throw new IllegalStateException(name + " is none of this profile's keys");
     }
     return value;
   }

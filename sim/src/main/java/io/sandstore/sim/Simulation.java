@@ -1,12 +1,11 @@
 package io.sandstore.sim;
 
-import io.sandstore.block.ReplicatedBlocks;
 import io.sandstore.client.ClientConfig;
 import io.sandstore.client.OpenFlag;
 import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.config.NodeConfig;
-import io.sandstore.profile.RaftProfile;
+import io.sandstore.replication.Profile;
 import io.sandstore.replication.Settings;
 import io.sandstore.rpc.PosixException;
 import java.io.IOException;
@@ -35,6 +34,7 @@ public final class Simulation {
 
   private static final long MILLI = 1_000_000;
   private static final int CLIENTS = 3;
+  private static final String PROFILE = "raft";
   private static final int SEGMENT_BYTES = 64 << 10;
   private static final int CLIENT_BLOCK_BYTES = 64 << 10;
   private static final Duration CLIENT_TIMEOUT = Duration.ofSeconds(8);
@@ -119,13 +119,13 @@ public final class Simulation {
         NodeConfig.Membership.of(addresses),
         NodeConfig.Operations.none(),
         "/",
-        "raft",
-        Settings.of(new RaftProfile().keys(), Map.of())
-            .with(RaftProfile.SNAPSHOT, scenario.snapshotBytes())
-            .with(RaftProfile.SEGMENT, SEGMENT_BYTES)
-            .with(ReplicatedBlocks.RESERVE, 1 << 20)
-            .with(ReplicatedBlocks.SCRUB, Duration.ofMillis(200))
-            .with(ReplicatedBlocks.COLLECT, Duration.ofSeconds(10)),
+        PROFILE,
+        Settings.of(Profile.named(PROFILE).keys(), Map.of())
+            .with("SANDSTORE_SNAPSHOT_MB", scenario.snapshotBytes())
+            .with("SANDSTORE_SEGMENT_MB", SEGMENT_BYTES)
+            .with("SANDSTORE_RESERVE_MB", 1 << 20)
+            .with("SANDSTORE_SCRUB_MS", Duration.ofMillis(200))
+            .with("SANDSTORE_COLLECT_S", Duration.ofSeconds(10)),
         Duration.ofSeconds(5),
         Duration.ofSeconds(600),
         BLOCK_GRACE,

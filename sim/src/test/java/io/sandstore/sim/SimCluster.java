@@ -91,11 +91,11 @@ final class SimCluster {
     Settings settings = Settings.of(profile.keys(), Map.of());
     return profile.keys().contains(RaftProfile.SNAPSHOT)
         ? settings
-            .with(RaftProfile.SNAPSHOT, 32 << 10)
-            .with(RaftProfile.SEGMENT, 64 << 10)
-            .with(ReplicatedBlocks.RESERVE, 1 << 20)
-            .with(ReplicatedBlocks.SCRUB, Duration.ofMillis(200))
-            .with(ReplicatedBlocks.COLLECT, Duration.ofSeconds(10))
+            .with(RaftProfile.SNAPSHOT.name(), 32 << 10)
+            .with(RaftProfile.SEGMENT.name(), 64 << 10)
+            .with(ReplicatedBlocks.RESERVE.name(), 1 << 20)
+            .with(ReplicatedBlocks.SCRUB.name(), Duration.ofMillis(200))
+            .with(ReplicatedBlocks.COLLECT.name(), Duration.ofSeconds(10))
         : settings;
   }
 
