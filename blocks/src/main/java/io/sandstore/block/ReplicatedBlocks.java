@@ -12,6 +12,7 @@ import io.sandstore.replication.Configurations;
 import io.sandstore.replication.Settings;
 import io.sandstore.replication.Site;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.Done;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Header;
 import io.sandstore.wire.Member;
@@ -118,7 +119,7 @@ public final class ReplicatedBlocks implements BlockPlane {
       throw new PosixException(Errno.EINVAL, "not a block id: " + block.getBlock());
     }
     store.put(block.getBlock(), payload);
-    return Header.newBuilder();
+    return Header.newBuilder().setDone(Done.getDefaultInstance());
   }
 
   @Override

@@ -215,6 +215,20 @@ class ControlPlaneTest {
     }
   }
 
+  @Test
+  void aClusterIsOfOneProfile() throws Exception {
+    String record = "{\"cluster\":\"c1\",\"founder\":\"7\",\"profile\":\"%s\",\"nodes\":3}";
+    try (ControlPlane plane = new ControlPlane(config("n-0"), Optional::empty)) {
+      client.put("/sandstore/v1/cluster", record.formatted("flash@00000000"), 0);
+      assertThatThrownBy(() -> plane.claim("c2", 7))
+          .isInstanceOf(PosixException.class)
+          .hasMessageContaining("cluster c1 of profile flash@00000000")
+          .hasMessageContaining("this node runs profile raft@");
+      client.put("/sandstore/v1/cluster", record.formatted("raft"), 0);
+      assertThat(plane.claim("c2", 7)).as("as an earlier release noted it").isEqualTo("c1");
+    }
+  }
+
   private static void await(Callable<Boolean> condition) throws Exception {
     long end = System.nanoTime() + LIMIT.toNanos();
     while (!condition.call()) {

@@ -29,15 +29,15 @@ public final class Identities {
   private static final int HEADER_BYTES = 16;
   private static final int BYTES_MAX = 1 << 20;
 
+  /** The one profile that there was when identities did not say theirs. */
+  private static final String FIRST_PROFILE = "raft";
+
   private Identities() {}
 
   /** Who a disk belongs to; empty if it has no identity. */
   public static Optional<Identity> read(Disk disk) throws IOException {
     return disk.exists(FILE) ? Optional.of(load(disk)) : Optional.empty();
   }
-
-  /** The one profile that there was when identities did not say theirs. */
-  private static final String FIRST_PROFILE = "raft";
 
   static Identity loadOrCreate(Disk disk, String name, Profile profile, RandomGenerator random)
       throws IOException {

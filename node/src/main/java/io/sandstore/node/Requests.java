@@ -172,10 +172,7 @@ final class Requests implements RpcServer.Handler {
               request.getStatusRequest().getAll()
                   ? Header.newBuilder().setClusterStatus(node.status().ofAll(deadline))
                   : Header.newBuilder().setNodeStatus(node.status().ofThis()));
-      case STORE_BLOCK -> {
-        serving().blocks().handle(request, checked(payload));
-        yield frame(done());
-      }
+      case STORE_BLOCK -> frame(serving().blocks().handle(request, checked(payload)));
       case SNAPSHOT_CHUNK -> frame(serving().log().handle(request, payload));
       case PROBE -> frame(Header.newBuilder().setProbeReply(node.founding().probe()));
       case ADOPT -> {

@@ -269,6 +269,7 @@ public final class RaftDriver implements CommandLog {
         machine.configure(base.getConfiguration());
         machine.restore(reader);
       }
+      snapshots.removeOlder(); // only now it is known that the newest can be read
     }
     this.reserve = new LogReserve(host, disk, sizes.segmentBytes());
     Recovery recovery = new Recovery(base, (from, to, max) -> store().read(from, to, max));
@@ -608,16 +609,17 @@ public final class RaftDriver implements CommandLog {
     SnapshotReceiver.Received received = receiver.accept(chunk, bytes);
     if (received.whole().isPresent()) {
       SnapshotMeta meta = received.whole().get();
-      prepareInstall(meta);
-      inbox.put(new Task("install", at -> install(chunk.getFrom(), chunk.getTerm(), meta, at)));
+      long kept = prepareInstall(meta);
+      inbox.put(
+          new Task("install", at -> install(chunk.getFrom(), chunk.getTerm(), meta, kept, at)));
     }
     return received.next();
   }
 
-  private void prepareInstall(SnapshotMeta meta) throws IOException, InterruptedException {
+  private long prepareInstall(SnapshotMeta meta) throws IOException, InterruptedException {
     installing.set(true);
     try {
-      keepWhatOnlyTheLogHas(meta);
+      return keepWhatOnlyTheLogHas(meta);
     } catch (IOException | InterruptedException e) {
       receiver.discard(meta.getIndex());
       throw e;
@@ -629,17 +631,21 @@ public final class RaftDriver implements CommandLog {
   /**
    * This member may have acknowledged entries that the snapshot covers, and be one of the few that
    * have the blocks which came with them. They leave the log for the disk before it is dropped.
+   *
+   * @return the last entry of which that is true
    */
-  private void keepWhatOnlyTheLogHas(SnapshotMeta meta) throws IOException, InterruptedException {
+  private long keepWhatOnlyTheLogHas(SnapshotMeta meta) throws IOException, InterruptedException {
     CompletableFuture<Long> committed = new CompletableFuture<>();
     Terms terms = new Terms(meta);
     inbox.put(new Task("a snapshot's terms", at -> committed.complete(core.commitAsIn(terms))));
     Deadline deadline = clock.deadline(INSTALL_LIMIT);
-    applier.await(await(committed, deadline), deadline);
+    long kept = await(committed, deadline);
+    applier.await(kept, deadline);
     Deadline room = clock.deadline(ROOM_LIMIT);
     while (!forced(room.passed())) {
       clock.sleep(ROOM_PAUSE);
     }
+    return kept;
   }
 
   /**
@@ -662,9 +668,15 @@ public final class RaftDriver implements CommandLog {
     }
   }
 
-  private void install(long from, long term, SnapshotMeta meta, long at) throws IOException {
+  private void install(long from, long term, SnapshotMeta meta, long kept, long at)
+      throws IOException {
     while (core.hasReady(true)) {
       carryOut(core.ready(true));
+    }
+    if (core.commit() > kept && core.commit() < meta.getIndex()) {
+      // Of what came meanwhile nothing is durable yet: the log may do, or the snapshot comes again.
+      receiver.discard(meta.getIndex());
+      return;
     }
     RaftCore.Install outcome =
         core.install(from, term, meta.getIndex(), meta.getTerm(), meta.getConfiguration(), at);

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Optional;
 import java.util.zip.CRC32C;
 
@@ -44,13 +45,9 @@ final class SnapshotStore {
 
   Optional<Stored> newest() throws IOException {
     return disk.list(DIRECTORY).stream()
-        .filter(name -> name.startsWith("snapshot-") && !name.endsWith(".tmp"))
+        .filter(SnapshotStore::isSnapshot)
         .reduce((a, b) -> b)
-        .map(
-            name ->
-                new Stored(
-                    DIRECTORY + "/" + name,
-                    Long.parseUnsignedLong(name.substring("snapshot-".length()), 16)));
+        .map(name -> new Stored(DIRECTORY + "/" + name, index(name)));
   }
 
   /** Removes what a process that ended was writing or receiving; nothing may be under way. */
@@ -70,14 +67,38 @@ final class SnapshotStore {
   void publish(String temporary, long index) throws IOException {
     disk.rename(temporary, "%s/snapshot-%016x".formatted(DIRECTORY, index));
     disk.forceDirectory(DIRECTORY);
-    for (String name : disk.list(DIRECTORY)) {
-      if (name.startsWith("snapshot-")
-          && !name.endsWith(".tmp")
-          && Long.parseUnsignedLong(name.substring("snapshot-".length()), 16) < index) {
-        disk.delete(DIRECTORY + "/" + name);
-      }
+    remove(before(index));
+  }
+
+  /** Removes those before the newest: who published it may have ended before that. */
+  void removeOlder() throws IOException {
+    List<String> older = before(newest().map(Stored::index).orElse(0L));
+    if (!older.isEmpty()) {
+      disk.forceDirectory(DIRECTORY); // the newest's name may not be durable either
+      remove(older);
+    }
+  }
+
+  private List<String> before(long index) throws IOException {
+    return disk.list(DIRECTORY).stream()
+        .filter(SnapshotStore::isSnapshot)
+        .filter(name -> index(name) < index)
+        .toList();
+  }
+
+  private void remove(List<String> names) throws IOException {
+    for (String name : names) {
+      disk.delete(DIRECTORY + "/" + name);
     }
     disk.forceDirectory(DIRECTORY); // or a power loss brings all of them back, time and again
+  }
+
+  private static boolean isSnapshot(String name) {
+    return name.startsWith("snapshot-") && !name.endsWith(".tmp");
+  }
+
+  private static long index(String name) {
+    return Long.parseUnsignedLong(name.substring("snapshot-".length()), 16);
   }
 
   /** Removes what was not finished: on a full disk it takes room from others. */

@@ -94,6 +94,9 @@ class RaftDriverAloneTest {
     final List<String> asked = Collections.synchronizedList(new ArrayList<>());
     volatile boolean full;
 
+    /** Happens once, while it is made durable. */
+    volatile Runnable meanwhile = () -> {};
+
     @Override
     public List<Outcome> apply(long index, Batch batch) {
       asked.add("apply " + index);
@@ -103,6 +106,9 @@ class RaftDriverAloneTest {
     @Override
     public void force() throws NoRoomException {
       asked.add("force");
+      Runnable once = meanwhile;
+      meanwhile = () -> {};
+      once.run();
       if (full) {
         full = false;
         throw new NoRoomException("full");
@@ -249,12 +255,8 @@ class RaftDriverAloneTest {
     return TermStart.newBuilder().setIndex(index).setTerm(term).build();
   }
 
-  private List<String> askedUntilRestored() throws Exception {
-    Deadline deadline = clock.deadline(Duration.ofSeconds(20));
-    while (!machine.asked.contains("restore")) {
-      assertThat(deadline.passed()).isFalse();
-      clock.sleep(Duration.ofMillis(5));
-    }
+  private List<String> askedUntilRestored() {
+    awaitAsked("restore");
     return List.copyOf(machine.asked);
   }
 
@@ -280,6 +282,39 @@ class RaftDriverAloneTest {
   void aSnapshotOfAReleaseBeforeIsInstalledToo() throws Exception {
     installBehindAcknowledgedEntries();
     assertThat(askedUntilRestored()).containsExactly("force", "restore");
+  }
+
+  /** A later leader's entries came while the earlier ones were made durable. */
+  @Test
+  void whatWasAppliedMeanwhileIsKeptToo() throws Exception {
+    machine.meanwhile =
+        () -> {
+          Batch batch = Batch.newBuilder().addCommands(CommandLogContract.add(1)).build();
+          Entry entry = new Entry(3, 7, Entry.Kind.COMMANDS, batch.toByteArray());
+          driver.receive(new Message.Append(2, 1, 3, 6, 2, List.of(entry), 7, 1, 7), "b");
+          awaitAsked("apply 7");
+        };
+    TermStart[] terms = {start(1, 1), start(4, 2), start(7, 3)};
+    installBehindAcknowledgedEntries(terms);
+    assertThatThrownBy(() -> driver.readBarrier(clock.deadline(Duration.ofSeconds(20))))
+        .as("answered behind the first snapshot")
+        .isInstanceOf(PosixException.class);
+    install(3, 50, terms);
+    assertThat(askedUntilRestored())
+        .endsWith("apply 6", "force", "apply 7", "force", "restore")
+        .containsOnlyOnce("restore");
+  }
+
+  private void awaitAsked(String what) {
+    Deadline deadline = clock.deadline(Duration.ofSeconds(20));
+    try {
+      while (!machine.asked.contains(what)) {
+        assertThat(deadline.passed()).as(what).isFalse();
+        clock.sleep(Duration.ofMillis(5));
+      }
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   @Test

@@ -272,6 +272,10 @@ class MemberCrashTest {
               RaftDriver.View found = start(disk, machine).view();
               assertThat(found.lastIndex()).isGreaterThanOrEqualTo(30);
               assertThat(machine.number).isIn(0, 15, 25);
+              assertThat(disk.list("raft"))
+                  .as("snapshots that a start leaves")
+                  .filteredOn(name -> name.startsWith("snapshot-"))
+                  .hasSizeLessThanOrEqualTo(1);
               if (promised.installed) {
                 assertThat(machine.number).isEqualTo(25);
               }

@@ -31,6 +31,12 @@ class ProfilesTest {
         .hasMessage("no profile 'rafd'; there are [other, raft, toy]");
   }
 
+  /** Other words would keep every disk that there is out of its own cluster. */
+  @Test
+  void whatDisksRememberOfAProfileStays() {
+    assertThat(Profile.named("raft").id()).isEqualTo("raft@aa9fb6cb");
+  }
+
   @Test
   void nodesOfTwoProfilesFoundNothing() throws IOException {
     SimCluster cluster =
