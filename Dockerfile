@@ -18,6 +18,8 @@ COPY client client
 COPY profiles profiles
 COPY node node
 COPY control control
+COPY bench bench
+COPY testkit testkit
 COPY cli cli
 COPY extensions extensions
 COPY sim/pom.xml sim/pom.xml

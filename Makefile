@@ -51,7 +51,7 @@ soak: build ## a steady load on three nodes of 512 MiB: what they hold must stay
 	@bin/soak --minutes $(or $(MINUTES),100) $(if $(SEED),--seed $(SEED))
 
 compare: build ## Sand Store against etcd and HDFS on this machine, in turns: ROUNDS=3, PEERS=...
-	@$(MVN) -q -Pcompare -pl bench/compare -am -DskipTests -Dspotless.check.skip package > target/build.log 2>&1 || { tail -30 target/build.log; exit 1; }
+	@$(MVN) -q -Pcompare -pl compare -am -DskipTests -Dspotless.check.skip package > target/build.log 2>&1 || { tail -30 target/build.log; exit 1; }
 	@bin/compare $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PEERS),--peers $(PEERS))
 
 format: | jdk tools ## format all sources

@@ -29,7 +29,7 @@ public interface Link extends Closeable {
   }
 
   /** Tells the link that its other end is a node: its payloads are accounted for apart. */
-  void markPeer();
+  void markNode();
 
   @Override
   void close();

@@ -10,7 +10,7 @@ import java.util.function.IntSupplier;
 public interface Telemetry {
 
   /** What clients experience at this process, over the last seconds. */
-  record Load(double operationsPerSecond, double p50Millis, double p99Millis) {}
+  record Rates(double operationsPerSecond, double p50Millis, double p99Millis) {}
 
   /** A change of state, as it was logged. */
   record Event(long timeMs, String text) {}
@@ -62,7 +62,7 @@ public interface Telemetry {
   /** Something was dropped or refused because a queue was full. */
   void rejected(String queue);
 
-  Load load();
+  Rates rates();
 
   /** The latest changes of state, oldest first. */
   List<Event> events();
@@ -98,8 +98,8 @@ public interface Telemetry {
         public void rejected(String queue) {}
 
         @Override
-        public Load load() {
-          return new Load(0, 0, 0);
+        public Rates rates() {
+          return new Rates(0, 0, 0);
         }
 
         @Override

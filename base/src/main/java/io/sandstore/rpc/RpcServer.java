@@ -33,9 +33,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A link that does not say who it is within {@link #GREETING_LIMIT}, that stops in the middle of
  * a frame for {@link #FRAME_LIMIT}, or that says nothing for {@link #IDLE_LIMIT} is closed: callers
- * that want to keep one ask something now and then ({@link Peer#KEEP_ALIVE}). Places are limited by
- * kind ({@link Admission}); a client that has not spoken for {@link #YIELD_AFTER} makes room for
- * another.
+ * that want to keep one ask something now and then ({@link RpcClient#KEEP_ALIVE}). Places are
+ * limited by kind ({@link Admission}); a client that has not spoken for {@link #YIELD_AFTER} makes
+ * room for another.
  */
 public final class RpcServer implements Closeable {
 
@@ -243,7 +243,7 @@ public final class RpcServer implements Closeable {
       Kind kind = kind(hello);
       admit(guest, kind);
       if (kind == Kind.NODE) {
-        link.markPeer();
+        link.markNode();
       }
       link.send(Frame.of(Header.newBuilder().setHelloReply(reply).build()));
       guest.heardAt = host.clock().nanos();

@@ -160,13 +160,13 @@ class ConnectionsTest {
     return socket;
   }
 
-  private Peer peer(Hello hello) {
-    Peer peer = new Peer(machine, address, () -> hello);
+  private RpcClient peer(Hello hello) {
+    RpcClient peer = new RpcClient(machine, address, () -> hello);
     open.add(peer);
     return peer;
   }
 
-  private void ping(Peer peer) throws Exception {
+  private void ping(RpcClient peer) throws Exception {
     Header.Builder ping = Header.newBuilder().setPing(Ping.getDefaultInstance());
     peer.call(ping, machine.clock().deadline(Duration.ofSeconds(30))).close();
   }
@@ -203,7 +203,7 @@ class ConnectionsTest {
     int pushedOut = 0;
     // As long as they are still being taken in, they may push out who comes among them: it comes
     // again, as clients do. Connections that stayed would refuse it for ever.
-    Peer peer = peer(Hello.getDefaultInstance());
+    RpcClient peer = peer(Hello.getDefaultInstance());
     while (true) {
       try {
         ping(peer);
@@ -219,7 +219,7 @@ class ConnectionsTest {
   @Test
   void whoSaysNothingForLongIsSentAwayAndMayComeAgain() throws Exception {
     serve(1024);
-    Peer peer = peer(Hello.getDefaultInstance());
+    RpcClient peer = peer(Hello.getDefaultInstance());
     ping(peer);
     Link idle = machine.network().dial(address, Duration.ofSeconds(5));
     open.add(idle);
@@ -227,7 +227,7 @@ class ConnectionsTest {
     assertThat(idle.receive().header().hasHelloReply()).isTrue();
     clock.leap(RpcServer.IDLE_LIMIT);
     assertThat(idle.receive()).isNull();
-    while (peer.isOpen(Peer.CONTROL)) {
+    while (peer.isOpen(RpcClient.CONTROL)) {
       Thread.onSpinWait();
     }
     ping(peer);
@@ -236,8 +236,8 @@ class ConnectionsTest {
   @Test
   void whoWantsToKeepAConnectionAsksNowAndThen() throws Exception {
     serve(1024);
-    Peer peer =
-        new Peer(
+    RpcClient peer =
+        new RpcClient(
             new Host(
                 clock,
                 machine.random(),
@@ -253,11 +253,11 @@ class ConnectionsTest {
     ping(peer);
     pings.drainPermits();
     for (int i = 0; i < 5; i++) {
-      clock.awaitSleeper(Peer.KEEP_ALIVE);
-      clock.leap(Peer.KEEP_ALIVE);
+      clock.awaitSleeper(RpcClient.KEEP_ALIVE);
+      clock.leap(RpcClient.KEEP_ALIVE);
       pings.acquire();
     }
-    assertThat(peer.isOpen(Peer.CONTROL)).isTrue();
+    assertThat(peer.isOpen(RpcClient.CONTROL)).isTrue();
   }
 
   @Test

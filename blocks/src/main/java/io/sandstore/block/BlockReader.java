@@ -9,8 +9,8 @@ import io.sandstore.host.Host;
 import io.sandstore.host.Telemetry;
 import io.sandstore.replication.Catalog;
 import io.sandstore.replication.Cluster;
-import io.sandstore.rpc.Peer;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.RpcClient;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Header;
@@ -135,7 +135,7 @@ public final class BlockReader {
         break;
       }
       try {
-        Peer peer = cluster.peer(name);
+        RpcClient peer = cluster.peer(name);
         Deadline limit = clock.deadline(deadline.leftAtMost(HOLDER_LIMIT));
         Frame answer = peer.call(peer.bulkLane(), request.clone(), Frame.NO_PAYLOAD, limit);
         if (answer.payload().remaining() == length) {

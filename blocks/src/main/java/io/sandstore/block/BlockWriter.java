@@ -5,8 +5,8 @@ import io.sandstore.host.Deadline;
 import io.sandstore.host.Host;
 import io.sandstore.replication.Catalog;
 import io.sandstore.replication.Cluster;
-import io.sandstore.rpc.Peer;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.RpcClient;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Header;
 import io.sandstore.wire.Member;
@@ -104,7 +104,7 @@ public final class BlockWriter {
       } else {
         Header.Builder request =
             Header.newBuilder().setStoreBlock(StoreBlock.newBuilder().setBlock(id));
-        Peer peer = cluster.peer(name);
+        RpcClient peer = cluster.peer(name);
         peer.call(peer.bulkLane(), request, data.duplicate(), clock.deadline(STORE_LIMIT)).close();
       }
       copy.stored.complete(true);

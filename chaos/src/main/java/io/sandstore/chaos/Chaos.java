@@ -76,7 +76,7 @@ public final class Chaos implements Callable<Integer> {
         SandstoreClient operator = lab.client(Duration.ofSeconds(5))) {
       Runtime.getRuntime().addShutdownHook(new Thread(lab::close)); // Ctrl-C leaves nothing
       lab.awaitHealthy(operator, RECOVERY_LIMIT);
-      try (Load load = new Load(lab, seed)) {
+      try (ClientLoad load = new ClientLoad(lab, seed)) {
         beginNanos = load.beginNanos();
         load.start();
         System.out.printf("seed %d; %s%n", seed, lab.seeds());
@@ -91,7 +91,7 @@ public final class Chaos implements Callable<Integer> {
     }
   }
 
-  private void hurt(Lab lab, Load load, SandstoreClient operator, Random random)
+  private void hurt(Lab lab, ClientLoad load, SandstoreClient operator, Random random)
       throws InterruptedException {
     List<Fault> deck = new ArrayList<>();
     while (seconds() < minutes * 60 && happened.size() < faultsMax && load.violations.isEmpty()) {
@@ -105,7 +105,7 @@ public final class Chaos implements Callable<Integer> {
       Fault fault = deck.removeLast();
       double begin = seconds();
       try {
-        Lab.Machine leader = lab.awaitHealthy(operator, RECOVERY_LIMIT);
+        Lab.LabNode leader = lab.awaitHealthy(operator, RECOVERY_LIMIT);
         List<Integer> hurt =
             fault.happen(new Fault.Scene(lab, load, leader, random)).stream()
                 .map(m -> m.number)
@@ -139,7 +139,7 @@ public final class Chaos implements Callable<Integer> {
     return (System.nanoTime() - beginNanos) / 1e9;
   }
 
-  private int report(Lab lab, Load load) throws IOException {
+  private int report(Lab lab, ClientLoad load) throws IOException {
     Map<Fault, Integer> counts = new EnumMap<>(Fault.class);
     happened.forEach(h -> counts.merge(h.fault(), 1, Integer::sum));
     List<Double> gaps = load.gapsSeconds.stream().sorted().toList();
@@ -178,7 +178,7 @@ public final class Chaos implements Callable<Integer> {
                     verdict.get("verdict")),
             happened,
             load.perSecond));
-    for (Lab.Machine machine : lab.machines) {
+    for (Lab.LabNode machine : lab.machines) {
       Files.copy(
           machine.log(),
           out.resolve(machine.name + ".log"),

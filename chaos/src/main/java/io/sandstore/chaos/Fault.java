@@ -43,18 +43,18 @@ enum Fault {
   CLOCK_JUMP;
 
   /** Where a fault happens: the leader is one of the machines. */
-  record Scene(Lab lab, Load load, Lab.Machine leader, Random random) {
+  record Scene(Lab lab, ClientLoad load, Lab.LabNode leader, Random random) {
 
-    Lab.Machine any() {
+    Lab.LabNode any() {
       return lab.machines.get(random.nextInt(lab.machines.size()));
     }
 
-    Lab.Machine follower() {
-      List<Lab.Machine> followers = others(leader);
+    Lab.LabNode follower() {
+      List<Lab.LabNode> followers = others(leader);
       return followers.get(random.nextInt(followers.size()));
     }
 
-    List<Lab.Machine> others(Lab.Machine machine) {
+    List<Lab.LabNode> others(Lab.LabNode machine) {
       return lab.machines.stream().filter(m -> m != machine).toList();
     }
 
@@ -85,10 +85,10 @@ enum Fault {
    *
    * @return the machines it happened to; none if there was nothing to damage yet
    */
-  List<Lab.Machine> happen(Scene scene) throws IOException, InterruptedException {
+  List<Lab.LabNode> happen(Scene scene) throws IOException, InterruptedException {
     Lab lab = scene.lab;
-    Lab.Machine any = scene.any();
-    Lab.Machine leader = scene.leader;
+    Lab.LabNode any = scene.any();
+    Lab.LabNode leader = scene.leader;
     switch (this) {
       case KILL_LEADER -> {
         scene.load.measureGap();
@@ -118,7 +118,7 @@ enum Fault {
         return haltBetweenSteps(scene, lab.machines);
       }
       case PARTITION -> {
-        for (Lab.Machine other : scene.others(any)) {
+        for (Lab.LabNode other : scene.others(any)) {
           any.rule("INPUT -s " + other.address + " -j DROP");
           any.rule("OUTPUT -d " + other.address + " -j DROP");
         }
@@ -126,14 +126,14 @@ enum Fault {
         any.heal();
       }
       case PARTITION_ONE_WAY -> {
-        for (Lab.Machine other : scene.others(any)) {
+        for (Lab.LabNode other : scene.others(any)) {
           any.rule("INPUT -s " + other.address + " -j DROP");
         }
         scene.hold(1000, 5000);
         any.heal();
       }
       case PARTITION_PAIR -> {
-        Lab.Machine follower = scene.follower();
+        Lab.LabNode follower = scene.follower();
         leader.rule("INPUT -s " + follower.address + " -j DROP");
         leader.rule("OUTPUT -d " + follower.address + " -j DROP");
         scene.hold(1000, 5000);
@@ -148,8 +148,8 @@ enum Fault {
       }
       case POWER_LOSS_ONE -> any.losePower();
       case POWER_LOSS_ALL -> {
-        lab.machines.forEach(Lab.Machine::kill);
-        for (Lab.Machine machine : lab.machines) {
+        lab.machines.forEach(Lab.LabNode::kill);
+        for (Lab.LabNode machine : lab.machines) {
           machine.losePower();
         }
         return lab.machines;
@@ -176,13 +176,13 @@ enum Fault {
         tearTail(newest(any.data().resolve("raft"), "log-"));
       }
       case CORRUPT_LOG -> {
-        Lab.Machine follower = scene.follower();
+        Lab.LabNode follower = scene.follower();
         follower.kill();
         flip(newest(follower.data().resolve("raft"), "log-"), 200); // whole records follow
         return List.of(follower);
       }
       case CORRUPT_SNAPSHOT -> {
-        Lab.Machine follower = scene.follower();
+        Lab.LabNode follower = scene.follower();
         follower.kill();
         List<Path> snapshots = files(follower.data().resolve("raft"), "snapshot-");
         if (snapshots.isEmpty()) {
@@ -203,7 +203,7 @@ enum Fault {
         }
       }
       case WIPE -> {
-        Lab.Machine follower = scene.follower();
+        Lab.LabNode follower = scene.follower();
         follower.wipe();
         return List.of(follower);
       }
@@ -219,7 +219,7 @@ enum Fault {
   }
 
   /** A machine that gets a quarter of its time. */
-  private static void slow(Scene scene, Lab.Machine machine)
+  private static void slow(Scene scene, Lab.LabNode machine)
       throws IOException, InterruptedException {
     int rounds = scene.random.nextInt(20, 60);
     for (int i = 0; i < rounds && machine.runs(); i++) {
@@ -234,7 +234,7 @@ enum Fault {
    * A machine that says nothing any more, not even that it is gone. After some seconds the others
    * must work about as fast as before: bytes that are right, but late, are not enough.
    */
-  private static void silence(Scene scene, Lab.Machine machine)
+  private static void silence(Scene scene, Lab.LabNode machine)
       throws IOException, InterruptedException {
     double before = scene.load.rateAlone(RATE_TIME);
     boolean stopped = scene.random.nextBoolean();
@@ -263,9 +263,9 @@ enum Fault {
    * Each of the machines ends itself at some step of the next change of its log's files. Where so
    * many have that no change can come any more, the rest is killed: a loss of power meets all.
    */
-  private static List<Lab.Machine> haltBetweenSteps(Scene scene, List<Lab.Machine> machines)
+  private static List<Lab.LabNode> haltBetweenSteps(Scene scene, List<Lab.LabNode> machines)
       throws IOException, InterruptedException {
-    for (Lab.Machine machine : machines) {
+    for (Lab.LabNode machine : machines) {
       Files.writeString(machine.haltOrder(), Integer.toString(1 + scene.random.nextInt(STEPS_MAX)));
     }
     long end = System.nanoTime() + CHANGE_LIMIT.toNanos();
@@ -274,19 +274,19 @@ enum Fault {
         press(client);
       }
     }
-    for (Lab.Machine machine : machines) {
+    for (Lab.LabNode machine : machines) {
       Files.deleteIfExists(machine.haltOrder());
     }
-    List<Lab.Machine> running = running(machines);
+    List<Lab.LabNode> running = running(machines);
     if (running.size() == machines.size()) {
       return List.of();
     }
-    running.forEach(Lab.Machine::kill);
+    running.forEach(Lab.LabNode::kill);
     return machines;
   }
 
-  private static List<Lab.Machine> running(List<Lab.Machine> machines) {
-    return machines.stream().filter(Lab.Machine::runs).toList();
+  private static List<Lab.LabNode> running(List<Lab.LabNode> machines) {
+    return machines.stream().filter(Lab.LabNode::runs).toList();
   }
 
   private static void press(SandstoreClient client) throws InterruptedException {
@@ -298,7 +298,7 @@ enum Fault {
     }
   }
 
-  private static void pause(Scene scene, Lab.Machine machine)
+  private static void pause(Scene scene, Lab.LabNode machine)
       throws IOException, InterruptedException {
     machine.signal("STOP");
     try {
@@ -309,7 +309,7 @@ enum Fault {
   }
 
   /** The next forces of the process fail, until it has ended itself. */
-  private static void failForce(Scene scene, Lab.Machine machine)
+  private static void failForce(Scene scene, Lab.LabNode machine)
       throws IOException, InterruptedException {
     Process strace =
         new ProcessBuilder(

@@ -1,9 +1,9 @@
 package io.sandstore.chaos;
 
-import io.sandstore.cli.LocalCluster;
 import io.sandstore.client.ClientConfig;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.host.jvm.JvmHost;
+import io.sandstore.testkit.LocalCluster;
 import io.sandstore.wire.ClusterStatus;
 import io.sandstore.wire.NodeStatus;
 import java.io.IOException;
@@ -37,7 +37,7 @@ final class Lab implements AutoCloseable {
   private static final String SHORT_LIVED = "-XX:TieredStopAtLevel=1";
 
   /** One of the machines. */
-  final class Machine {
+  final class LabNode {
     final int number;
     final String name;
     final String namespace;
@@ -47,7 +47,7 @@ final class Lab implements AutoCloseable {
     private Optional<Process> process = Optional.empty();
     private String device = "";
 
-    Machine(int number) {
+    LabNode(int number) {
       this.number = number;
       this.name = "sandstore-" + number;
       this.namespace = "sandchaos" + number;
@@ -208,14 +208,14 @@ final class Lab implements AutoCloseable {
   }
 
   private final Path root;
-  final List<Machine> machines;
+  final List<LabNode> machines;
 
   /**
    * @param root where disks and logs go; needs room for three times what is written
    */
   Lab(Path root) throws IOException {
     this.root = root;
-    this.machines = IntStream.range(0, NODES).mapToObj(Machine::new).toList();
+    this.machines = IntStream.range(0, NODES).mapToObj(LabNode::new).toList();
     clean();
     Files.createDirectories(root);
     Path source = root.resolve("clock.c");
@@ -228,13 +228,13 @@ final class Lab implements AutoCloseable {
     Shell.run("ip link set " + BRIDGE + " up");
     // Where Docker runs, what crosses a bridge is dropped unless somebody says otherwise.
     Shell.run("iptables -w -I FORWARD " + ACROSS);
-    for (Machine machine : machines) {
+    for (LabNode machine : machines) {
       machine.create();
     }
   }
 
   String seeds() {
-    return String.join(",", machines.stream().map(Machine::endpoint).toList());
+    return String.join(",", machines.stream().map(LabNode::endpoint).toList());
   }
 
   private String members() {
@@ -245,7 +245,7 @@ final class Lab implements AutoCloseable {
     return new SandstoreClient(JvmHost.create(8), ClientConfig.of(seeds()).withTimeout(timeout));
   }
 
-  Machine named(String name) {
+  LabNode named(String name) {
     return machines.stream().filter(m -> m.name.equals(name)).findFirst().orElseThrow();
   }
 
@@ -270,11 +270,11 @@ final class Lab implements AutoCloseable {
    *
    * @return the leader
    */
-  Machine awaitHealthy(SandstoreClient client, Duration limit)
+  LabNode awaitHealthy(SandstoreClient client, Duration limit)
       throws IOException, InterruptedException {
     long end = System.nanoTime() + limit.toNanos();
     while (true) {
-      for (Machine machine : machines) {
+      for (LabNode machine : machines) {
         machine.start();
       }
       List<NodeStatus> status = status(client);
@@ -293,7 +293,7 @@ final class Lab implements AutoCloseable {
 
   /** Removes what a run left that was killed itself. */
   private void clean() {
-    for (Machine machine : machines) {
+    for (LabNode machine : machines) {
       killThoseIn(machine.namespace);
       Shell.attempt("ip link del " + BRIDGE + "-" + machine.number);
       Shell.attempt("umount -l " + machine.mount);
@@ -319,7 +319,7 @@ final class Lab implements AutoCloseable {
 
   @Override
   public void close() {
-    machines.forEach(Machine::remove);
+    machines.forEach(LabNode::remove);
     removeBridge();
   }
 }

@@ -3,8 +3,8 @@ package io.sandstore.chaos;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.sandstore.cli.LocalCluster;
 import io.sandstore.client.SandstoreClient;
+import io.sandstore.testkit.LocalCluster;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
@@ -150,7 +150,7 @@ public final class Soak implements Callable<Integer> {
     }
   }
 
-  // --- Load ---
+  // --- ClientLoad ---
 
   private interface Attempt {
     void run() throws IOException;

@@ -1,6 +1,11 @@
 package io.sandstore.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.sandstore.bench.BarChart;
+import io.sandstore.bench.Bench;
+import io.sandstore.bench.BenchResult;
+import io.sandstore.bench.MachineCeilings;
+import io.sandstore.bench.SandstoreSubject;
 import io.sandstore.client.SandstoreClient;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -108,7 +113,7 @@ final class BenchCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           "concurrency, duration and block size must be positive, a label without commas");
     }
-    Machine machine = Machine.measure(machineDirectory);
+    MachineCeilings machine = MachineCeilings.measure(machineDirectory);
     System.out.print(MachineCommand.describe(machine));
     List<BenchResult> results = new ArrayList<>();
     try (SandstoreClient client = target.connect()) {
@@ -126,7 +131,7 @@ final class BenchCommand implements Callable<Integer> {
     return results.stream().allMatch(r -> r.errors() == 0) ? 0 : Main.DIFFERENT;
   }
 
-  private void measure(SandstoreSubject subject, Machine machine, List<BenchResult> results)
+  private void measure(SandstoreSubject subject, MachineCeilings machine, List<BenchResult> results)
       throws IOException, InterruptedException {
     Bench bench = new Bench(subject, blockBytes);
     System.out.println(BenchResult.HEADER);
@@ -164,7 +169,8 @@ final class BenchCommand implements Callable<Integer> {
     }
   }
 
-  private void keep(Path file, Machine machine, List<BenchResult> results) throws IOException {
+  private void keep(Path file, MachineCeilings machine, List<BenchResult> results)
+      throws IOException {
     boolean fresh = !Files.exists(file);
     try (PrintStream out =
         new PrintStream(
@@ -179,7 +185,7 @@ final class BenchCommand implements Callable<Integer> {
         new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(machine));
   }
 
-  private static String plot(List<BenchResult> results, Machine machine) {
+  private static String plot(List<BenchResult> results, MachineCeilings machine) {
     return new BarChart(
             "Latency of Sand Store on " + machine.cpu() + ", " + machine.cores() + " cores",
             "ms",

@@ -1,5 +1,6 @@
 package io.sandstore.cli;
 
+import io.sandstore.testkit.LocalCluster;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -5,6 +5,7 @@ import io.sandstore.client.OpenFlag;
 import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.testkit.LocalCluster;
 import io.sandstore.wire.Errno;
 import java.io.IOException;
 import java.io.InputStream;

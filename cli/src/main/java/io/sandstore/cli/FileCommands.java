@@ -6,12 +6,12 @@ import io.sandstore.client.FileStat;
 import io.sandstore.client.OpenFlag;
 import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
+import io.sandstore.client.TreeRemoval;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.FileSystemStats;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -20,17 +20,11 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
-import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.concurrent.Semaphore;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -38,8 +32,6 @@ import picocli.CommandLine.Parameters;
 
 /** The commands on files. Paths in the cluster are absolute; a missing '/' in front is added. */
 final class FileCommands {
-
-  private static final int REMOVALS_AT_ONCE = 64;
 
   private FileCommands() {}
 
@@ -425,62 +417,7 @@ final class FileCommands {
         throw new PosixException(
             Errno.EINVAL, "this would remove everything; if you mean it, --no-preserve-root");
       }
-      removeTree(client, path);
-    }
-  }
-
-  /** Removes a directory with all that is in it; of the root only what is in it. */
-  static void removeTree(SandstoreClient client, String path) throws IOException {
-    try (var pool = Executors.newThreadPerTaskExecutor(Thread.ofVirtual().factory())) {
-      removeTree(client, path, pool, new Semaphore(REMOVALS_AT_ONCE));
-    }
-  }
-
-  private static void removeTree(
-      SandstoreClient client, String path, ExecutorService pool, Semaphore permits)
-      throws IOException {
-    DirectoryPage page;
-    do {
-      page = client.readdir(path, "", 1000);
-      List<Future<?>> removals = new ArrayList<>();
-      for (DirectoryPage.Entry entry : page.entries()) {
-        String inside = TreeCopy.join(path, entry.name());
-        if (entry.stat().isDirectory()) {
-          removeTree(client, inside, pool, permits);
-        } else {
-          removals.add(
-              pool.submit(
-                  () -> {
-                    permits.acquire();
-                    try {
-                      client.unlink(inside);
-                    } finally {
-                      permits.release();
-                    }
-                    return null;
-                  }));
-        }
-      }
-      await(removals);
-    } while (page.more());
-    if (!path.equals("/")) {
-      client.rmdir(path);
-    }
-  }
-
-  static void await(List<Future<?>> tasks) throws IOException {
-    try {
-      for (Future<?> task : tasks) {
-        task.get();
-      }
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof IOException refused) {
-        throw refused;
-      }
-      throw new IllegalStateException(e.getCause());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new InterruptedIOException("interrupted");
+      TreeRemoval.remove(client, path);
     }
   }
 

@@ -1,6 +1,7 @@
 package io.sandstore.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.sandstore.bench.MachineCeilings;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -26,13 +27,13 @@ final class MachineCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Machine machine = Machine.measure(directory);
+    MachineCeilings machine = MachineCeilings.measure(directory);
     System.out.println(
         json ? new ObjectMapper().writeValueAsString(machine) : describe(machine).stripTrailing());
     return 0;
   }
 
-  static String describe(Machine m) {
+  static String describe(MachineCeilings m) {
     return String.format(
         java.util.Locale.ROOT,
         """

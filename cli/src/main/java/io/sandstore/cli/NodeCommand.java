@@ -2,7 +2,7 @@ package io.sandstore.cli;
 
 import io.sandstore.config.NodeConfig;
 import io.sandstore.control.Metrics;
-import io.sandstore.control.Surroundings;
+import io.sandstore.control.NodeServices;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Disk;
 import io.sandstore.host.Host;
@@ -10,6 +10,7 @@ import io.sandstore.host.Telemetry;
 import io.sandstore.host.jvm.FileDisk;
 import io.sandstore.host.jvm.JvmHost;
 import io.sandstore.node.Node;
+import io.sandstore.testkit.LocalCluster;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.channels.FileLock;
@@ -99,7 +100,7 @@ final class NodeCommand implements Callable<Integer> {
     NodeConfig config = NodeConfig.of(environment);
     Metrics metrics = new Metrics(config.operations().slow());
     Host host = JvmHost.create(config.buffers(), metrics);
-    try (Surroundings surroundings = new Surroundings(config, metrics);
+    try (NodeServices surroundings = new NodeServices(config, metrics);
         Node node = new Node(host, new FileDisk(data), config, surroundings.discovery())) {
       surroundings.surround(node);
       node.start();
@@ -139,7 +140,7 @@ final class NodeCommand implements Callable<Integer> {
     Metrics metrics = new Metrics(config.operations().slow());
     Telemetry telemetry = config.operations().metrics() ? metrics : Telemetry.NONE;
     Host host = JvmHost.create(config.buffers(), telemetry);
-    Surroundings surroundings = new Surroundings(config, metrics);
+    NodeServices surroundings = new NodeServices(config, metrics);
     Disk disk = HaltingDisk.ifAsked(new FileDisk(data));
     Node node = new Node(host, disk, config, surroundings.discovery());
     CountDownLatch stopped = new CountDownLatch(1);

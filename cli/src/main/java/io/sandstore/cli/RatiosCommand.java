@@ -1,5 +1,7 @@
 package io.sandstore.cli;
 
+import io.sandstore.bench.BarChart;
+import io.sandstore.bench.BenchResult;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

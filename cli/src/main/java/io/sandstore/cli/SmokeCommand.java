@@ -1,7 +1,10 @@
 package io.sandstore.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.sandstore.bench.Latencies;
 import io.sandstore.client.SandstoreClient;
+import io.sandstore.testkit.Failover;
+import io.sandstore.testkit.Smoke;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -3,6 +3,7 @@ package io.sandstore.cli;
 import io.sandstore.client.ClientConfig;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.host.jvm.JvmHost;
+import io.sandstore.testkit.LocalCluster;
 import java.time.Duration;
 import picocli.CommandLine.Option;
 

@@ -11,6 +11,8 @@ import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.host.jvm.JvmHost;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.testkit.Failover;
+import io.sandstore.testkit.Smoke;
 import io.sandstore.wire.ClusterStatus;
 import io.sandstore.wire.Errno;
 import java.io.InputStream;
@@ -47,12 +49,12 @@ import picocli.CommandLine;
 class ClusterTest {
 
   @TempDir static Path directory;
-  private static Cluster cluster;
+  private static TestCluster cluster;
   private static SandstoreClient client;
 
   @BeforeAll
   static void start() throws Exception {
-    cluster = new Cluster(directory.resolve("cluster"), Map.of());
+    cluster = new TestCluster(directory.resolve("cluster"), Map.of());
     client = cluster.client();
   }
 
@@ -78,10 +80,10 @@ class ClusterTest {
 
   @Test
   void readHonoursOffsetAndLength() throws Exception {
-    byte[] data = Cluster.content(1, 300_000);
-    Cluster.write(client, "/ranged", data);
+    byte[] data = TestCluster.content(1, 300_000);
+    TestCluster.write(client, "/ranged", data);
     Random random = new Random(5);
-    try (SandFile file = client.open("/ranged", Cluster.READ, 0)) {
+    try (SandFile file = client.open("/ranged", TestCluster.READ, 0)) {
       for (int i = 0; i < 50; i++) {
         int at = random.nextInt(data.length);
         ByteBuffer some = ByteBuffer.allocate(1 + random.nextInt(1000));
@@ -94,7 +96,7 @@ class ClusterTest {
 
   @Test
   void aSparseWriteLandsWhereItBelongsAndCostsNothingBefore() throws Exception {
-    try (SandFile file = client.open("/sparse", Cluster.CREATE, 0644)) {
+    try (SandFile file = client.open("/sparse", TestCluster.CREATE, 0644)) {
       file.write(ByteBuffer.wrap(new byte[] {9}), 1L << 40);
       file.fsync();
       assertThat(file.stat().size()).isEqualTo((1L << 40) + 1);
@@ -106,7 +108,7 @@ class ClusterTest {
 
   @Test
   void concurrentAppendersLoseNothing() throws Exception {
-    client.open("/log", Cluster.CREATE, 0644).close();
+    client.open("/log", TestCluster.CREATE, 0644).close();
     List<Thread> threads = new ArrayList<>();
     for (int t = 0; t < 4; t++) {
       int writer = t;
@@ -132,14 +134,15 @@ class ClusterTest {
     for (Thread thread : threads) {
       thread.join();
     }
-    String[] lines = new String(Cluster.read(client, "/log"), StandardCharsets.UTF_8).split("\n");
+    String[] lines =
+        new String(TestCluster.read(client, "/log"), StandardCharsets.UTF_8).split("\n");
     assertThat(lines).hasSize(100).doesNotHaveDuplicates();
   }
 
   @Test
   void concurrentWritersOfDisjointRangesLoseNothing() throws Exception {
-    client.open("/shared", Cluster.CREATE, 0644).close();
-    byte[] data = Cluster.content(3, 8 * 100_000);
+    client.open("/shared", TestCluster.CREATE, 0644).close();
+    byte[] data = TestCluster.content(3, 8 * 100_000);
     List<Thread> threads = new ArrayList<>();
     for (int t = 0; t < 8; t++) {
       int at = t * 100_000;
@@ -157,7 +160,7 @@ class ClusterTest {
     for (Thread thread : threads) {
       thread.join();
     }
-    assertThat(Cluster.read(client, "/shared")).isEqualTo(data);
+    assertThat(TestCluster.read(client, "/shared")).isEqualTo(data);
   }
 
   /** One thread, many files, all with something in their buffers. */
@@ -166,33 +169,33 @@ class ClusterTest {
     client.mkdir("/open", 0755);
     List<SandFile> files = new ArrayList<>();
     for (int i = 0; i < 60; i++) {
-      files.add(client.open("/open/" + i, Cluster.CREATE, 0644));
+      files.add(client.open("/open/" + i, TestCluster.CREATE, 0644));
     }
-    byte[] data = Cluster.content(12, 100_000);
+    byte[] data = TestCluster.content(12, 100_000);
     for (SandFile file : files) {
       file.write(ByteBuffer.wrap(data));
     }
     for (SandFile file : files) {
       file.close();
     }
-    assertThat(Cluster.read(client, "/open/59")).isEqualTo(data);
+    assertThat(TestCluster.read(client, "/open/59")).isEqualTo(data);
   }
 
   /** The Go original rewrote a whole chunk for every flush. */
   @Test
   void aSmallOverwriteWritesASmallBlock() throws Exception {
-    Cluster.write(client, "/amplify", Cluster.content(2, 8 << 20));
+    TestCluster.write(client, "/amplify", TestCluster.content(2, 8 << 20));
     long free = size(cluster.nodes.data("sandstore-0").resolve("blocks"));
     try (SandFile file = client.open("/amplify", EnumSet.of(OpenFlag.O_WRONLY), 0)) {
       file.write(ByteBuffer.wrap(new byte[50_000]), 3_000_000);
     }
-    assertThat(Cluster.read(client, "/amplify")[3_000_000]).isZero();
+    assertThat(TestCluster.read(client, "/amplify")[3_000_000]).isZero();
     assertThat(size(cluster.nodes.data("sandstore-0").resolve("blocks")) - free)
         .isLessThan(200_000);
   }
 
   private static long size(Path directory) throws Exception {
-    return Cluster.files(directory).stream().mapToLong(p -> p.toFile().length()).sum();
+    return TestCluster.files(directory).stream().mapToLong(p -> p.toFile().length()).sum();
   }
 
   @Test
@@ -209,12 +212,12 @@ class ClusterTest {
   @Test
   void overwrittenAndRemovedDataIsCollected() throws Exception {
     try (Stream<Path> ignored = Files.list(directory)) {
-      byte[] data = Cluster.content(4, 9 << 20);
-      Cluster.write(client, "/big", data);
+      byte[] data = TestCluster.content(4, 9 << 20);
+      TestCluster.write(client, "/big", data);
       long full = blocks();
-      Cluster.write(client, "/big", new byte[10]);
+      TestCluster.write(client, "/big", new byte[10]);
       FaultsTest.await(() -> blocks() <= full - 2);
-      Cluster.write(client, "/big", data);
+      TestCluster.write(client, "/big", data);
       client.unlink("/big");
       FaultsTest.await(() -> blocks() <= full - 2);
     }
@@ -226,7 +229,7 @@ class ClusterTest {
 
   @Test
   void flagsAreHonoured() throws Exception {
-    Cluster.write(client, "/flags", new byte[] {1, 2, 3});
+    TestCluster.write(client, "/flags", new byte[] {1, 2, 3});
     refused(
         Errno.EEXIST,
         () ->
@@ -246,13 +249,13 @@ class ClusterTest {
   /** A client that knows a single node, and not the leader, does everything through it. */
   @Test
   void anyNodeIsACorrectEntry() throws Exception {
-    byte[] data = Cluster.content(6, 5 << 20);
+    byte[] data = TestCluster.content(6, 5 << 20);
     for (String name : cluster.nodes.names()) {
       try (SandstoreClient one = SandstoreClient.connect(cluster.nodes.address(name))) {
-        Cluster.write(one, "/via-" + name, data);
+        TestCluster.write(one, "/via-" + name, data);
         for (String other : cluster.nodes.names()) {
           try (SandstoreClient reader = SandstoreClient.connect(cluster.nodes.address(other))) {
-            assertThat(Cluster.read(reader, "/via-" + name)).isEqualTo(data);
+            assertThat(TestCluster.read(reader, "/via-" + name)).isEqualTo(data);
           }
         }
       }
@@ -263,7 +266,7 @@ class ClusterTest {
 
   @Test
   void attributesAreKept() throws Exception {
-    Cluster.write(client, "/attributes", new byte[5]);
+    TestCluster.write(client, "/attributes", new byte[5]);
     var changed =
         client.setattr(
             "/attributes",
@@ -305,13 +308,13 @@ class ClusterTest {
   @Test
   void symbolicLinksAreFollowedAndLoopsRefused() throws Exception {
     client.mkdirs("/links/dir");
-    Cluster.write(client, "/links/dir/file", new byte[] {4});
+    TestCluster.write(client, "/links/dir/file", new byte[] {4});
     client.symlink("dir", "/links/relative");
     client.symlink("/links/dir", "/links/absolute");
     client.symlink("../links/dir/file", "/links/dotted");
     client.symlink("loop", "/links/loop");
     for (String path : List.of("/links/relative/file", "/links/absolute/file", "/links/dotted")) {
-      assertThat(Cluster.read(client, path)).containsExactly(4);
+      assertThat(TestCluster.read(client, path)).containsExactly(4);
     }
     refused(Errno.ELOOP, () -> client.stat("/links/loop"));
     assertThat(client.lstat("/links/loop").isSymlink()).isTrue();
@@ -324,7 +327,7 @@ class ClusterTest {
     Path root = Path.of(URI.create("sand://" + cluster.nodes.seeds() + "/nio"));
     try (FileSystem ignored = root.getFileSystem()) {
       Files.createDirectories(root.resolve("a/b"));
-      byte[] data = Cluster.content(8, 3 << 20);
+      byte[] data = TestCluster.content(8, 3 << 20);
       Path source = Files.write(local.resolve("source"), data);
       Path copied = Files.copy(source, root.resolve("a/b/file"));
       assertThat(Files.readAllBytes(copied)).isEqualTo(data);
@@ -376,7 +379,8 @@ class ClusterTest {
     refused(Errno.ENAMETOOLONG, () -> client.stat("/x".repeat(3000)));
     refused(Errno.EINVAL, () -> client.rename("/", "/somewhere"));
     refused(Errno.EEXIST, () -> client.mkdir("/", 0755));
-    refused(Errno.EFBIG, () -> client.open("/far", Cluster.CREATE, 0644).truncate(Long.MAX_VALUE));
+    refused(
+        Errno.EFBIG, () -> client.open("/far", TestCluster.CREATE, 0644).truncate(Long.MAX_VALUE));
   }
 
   @Test
@@ -523,7 +527,7 @@ class ClusterTest {
   @Test
   void commandsCopyTreesAndExitWithCodesAScriptCanUse(@TempDir Path local) throws Exception {
     Path tree = Files.createDirectories(local.resolve("tree/sub"));
-    Files.write(tree.resolve("file"), Cluster.content(9, 100_000));
+    Files.write(tree.resolve("file"), TestCluster.content(9, 100_000));
     Files.createSymbolicLink(local.resolve("tree/link"), Path.of("sub/file"));
     assertThat(run("put", "-q", local.resolve("tree").toString(), "/cli").code()).isZero();
     assertThat(run("get", "-q", "/cli", local.resolve("back").toString()).code()).isZero();

@@ -32,15 +32,15 @@ class DiskFullTest {
     boolean mounted =
         run("mount", "-t", "tmpfs", "-o", "size=" + ROOM_MB + "m", "tmpfs", small.toString()) == 0;
     long reserve = mounted ? 100 : Files.getFileStore(small).getUsableSpace() / (1 << 20) - 60;
-    try (Cluster cluster =
-            new Cluster(small, Map.of("SANDSTORE_RESERVE_MB", Long.toString(reserve)));
+    try (TestCluster cluster =
+            new TestCluster(small, Map.of("SANDSTORE_RESERVE_MB", Long.toString(reserve)));
         SandstoreClient client = cluster.client()) {
-      byte[] data = Cluster.content(1, 1 << 20);
+      byte[] data = TestCluster.content(1, 1 << 20);
       int written = 0;
       Errno errno = Errno.OK;
       while (errno == Errno.OK && written < 500) {
         try {
-          Cluster.write(client, "/" + written, data);
+          TestCluster.write(client, "/" + written, data);
           written++;
         } catch (PosixException e) {
           errno = e.errno();
@@ -50,7 +50,7 @@ class DiskFullTest {
       assertThat(written).isPositive();
       cluster.awaitAll(); // all nodes are still there
       for (int i = 0; i < written; i++) {
-        assertThat(Cluster.read(client, "/" + i)).isEqualTo(data);
+        assertThat(TestCluster.read(client, "/" + i)).isEqualTo(data);
       }
       for (DirectoryPage.Entry entry : client.readdir("/")) {
         client.unlink("/" + entry.name());
@@ -58,13 +58,13 @@ class DiskFullTest {
       FaultsTest.await(
           () -> {
             try {
-              Cluster.write(client, "/again", data);
+              TestCluster.write(client, "/again", data);
               return true;
             } catch (PosixException e) {
               return false;
             }
           });
-      assertThat(Cluster.read(client, "/again")).isEqualTo(data);
+      assertThat(TestCluster.read(client, "/again")).isEqualTo(data);
     } finally {
       if (mounted) {
         run("umount", "-l", small.toString());
@@ -81,16 +81,17 @@ class DiskFullTest {
     assumeThat(run("mount", "-t", "tmpfs", "-o", options, "tmpfs", small.toString()))
         .as("a tmpfs may be mounted here")
         .isZero();
-    try (Cluster cluster = new Cluster(small, Map.of());
+    try (TestCluster cluster = new TestCluster(small, Map.of());
         SandstoreClient client = cluster.client()) {
-      byte[] data = Cluster.content(1, 1000);
+      byte[] data = TestCluster.content(1, 1000);
       List<String> written = new ArrayList<>();
       Errno errno = Errno.OK;
       while (errno == Errno.OK && written.size() < 5000) {
         try {
           // Blocks of every size: some come with the log, some beside it.
           String path = "/" + written.size();
-          Cluster.write(client, path, written.size() % 4 == 3 ? Cluster.content(2, 70_000) : data);
+          TestCluster.write(
+              client, path, written.size() % 4 == 3 ? TestCluster.content(2, 70_000) : data);
           written.add(path);
         } catch (PosixException e) {
           errno = e.errno();
@@ -105,8 +106,8 @@ class DiskFullTest {
       cluster.nodes.startAll();
       cluster.awaitAll();
       for (int i = 0; i < written.size(); i++) {
-        assertThat(Cluster.read(client, written.get(i)))
-            .isEqualTo(i % 4 == 3 ? Cluster.content(2, 70_000) : data);
+        assertThat(TestCluster.read(client, written.get(i)))
+            .isEqualTo(i % 4 == 3 ? TestCluster.content(2, 70_000) : data);
       }
       for (String path : written) {
         client.unlink(path);
@@ -117,13 +118,13 @@ class DiskFullTest {
       FaultsTest.await(
           () -> {
             try {
-              Cluster.write(client, "/again", data);
+              TestCluster.write(client, "/again", data);
               return true;
             } catch (PosixException e) {
               return false;
             }
           });
-      assertThat(Cluster.read(client, "/again")).isEqualTo(data);
+      assertThat(TestCluster.read(client, "/again")).isEqualTo(data);
     } finally {
       run("umount", "-l", small.toString());
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.sandstore.client.ClientConfig;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.host.jvm.JvmHost;
+import io.sandstore.testkit.LocalCluster;
 import java.io.File;
 import java.io.OutputStream;
 import java.net.ServerSocket;
@@ -49,7 +50,7 @@ class ExtensionTest {
     Path jar = Files.createDirectory(directory.resolve("extensions")).resolve("toy.jar");
     try (OutputStream file = Files.newOutputStream(jar);
         JarOutputStream out = new JarOutputStream(file)) {
-      for (Path path : Cluster.files(classes)) {
+      for (Path path : TestCluster.files(classes)) {
         out.putNextEntry(new JarEntry(classes.relativize(path).toString()));
         out.write(Files.readAllBytes(path));
       }

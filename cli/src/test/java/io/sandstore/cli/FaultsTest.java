@@ -21,11 +21,11 @@ import org.junit.jupiter.api.io.TempDir;
 class FaultsTest {
 
   @TempDir static Path directory;
-  private static Cluster cluster;
+  private static TestCluster cluster;
 
   @BeforeAll
   static void start() throws Exception {
-    cluster = new Cluster(directory.resolve("cluster"), Map.of());
+    cluster = new TestCluster(directory.resolve("cluster"), Map.of());
   }
 
   @AfterAll
@@ -42,7 +42,7 @@ class FaultsTest {
 
   @Test
   void killingEachNodeInTurnLosesNothing() throws Exception {
-    try (Cluster.Writer writer = cluster.new Writer("/each")) {
+    try (TestCluster.Writer writer = cluster.new Writer("/each")) {
       for (String name : cluster.nodes.names()) {
         writer.awaitMore(20);
         cluster.nodes.kill(name);
@@ -56,7 +56,7 @@ class FaultsTest {
 
   @Test
   void killingAllNodesAtOnceLosesNothing() throws Exception {
-    try (Cluster.Writer writer = cluster.new Writer("/all")) {
+    try (TestCluster.Writer writer = cluster.new Writer("/all")) {
       writer.awaitMore(60);
       for (String name : cluster.nodes.names()) {
         cluster.nodes.process(name).ifPresent(ProcessHandle::destroyForcibly);
@@ -75,22 +75,22 @@ class FaultsTest {
   @Test
   void aPausedLeaderIsReplacedAndAnswersNothingStale() throws Exception {
     String leader = cluster.awaitAll();
-    try (Cluster.Writer writer = cluster.new Writer("/pause");
+    try (TestCluster.Writer writer = cluster.new Writer("/pause");
         SandstoreClient past = SandstoreClient.connect(cluster.nodes.address(leader));
         SandstoreClient client = cluster.client()) {
-      Cluster.write(client, "/value", new byte[] {1});
-      assertThat(Cluster.read(past, "/value")).containsExactly(1);
+      TestCluster.write(client, "/value", new byte[] {1});
+      assertThat(TestCluster.read(past, "/value")).containsExactly(1);
       cluster.signal(leader, "STOP");
       try {
         long until = System.nanoTime() + 5_000_000_000L;
         do {
           writer.awaitMore(30); // only possible under another leader
         } while (System.nanoTime() < until);
-        Cluster.write(client, "/value", new byte[] {2});
+        TestCluster.write(client, "/value", new byte[] {2});
       } finally {
         cluster.signal(leader, "CONT");
       }
-      assertThat(Cluster.read(past, "/value")).containsExactly(2);
+      assertThat(TestCluster.read(past, "/value")).containsExactly(2);
       cluster.awaitAll();
       writer.verify();
     }
@@ -100,7 +100,7 @@ class FaultsTest {
   void aWipedFollowerRejoinsAndIsRefilled() throws Exception {
     String leader = cluster.awaitAll();
     String follower = otherThan(leader);
-    try (Cluster.Writer writer = cluster.new Writer("/wiped");
+    try (TestCluster.Writer writer = cluster.new Writer("/wiped");
         SandstoreClient client = cluster.client()) {
       writer.awaitMore(60);
       long before = status(client, follower).getMemberId();
@@ -125,24 +125,24 @@ class FaultsTest {
   @Test
   void aDamagedBlockIsServedFromAnotherNodeAndRepaired() throws Exception {
     try (SandstoreClient client = cluster.client()) {
-      byte[] data = Cluster.content(7, 6 << 20);
-      Cluster.write(client, "/damaged", data);
+      byte[] data = TestCluster.content(7, 6 << 20);
+      TestCluster.write(client, "/damaged", data);
       await(() -> client.statfs().getUnderReplicatedBlocks() == 0);
       for (Path block : newestBlocks(cluster.nodes.data("sandstore-0"), 2)) {
         flip(block, Files.size(block) / 2);
       }
       try (SandstoreClient one = SandstoreClient.connect(cluster.nodes.address("sandstore-0"))) {
-        assertThat(Cluster.read(one, "/damaged")).isEqualTo(data);
+        assertThat(TestCluster.read(one, "/damaged")).isEqualTo(data);
       }
       await(() -> status(client, "sandstore-0").getCorruptRepaired() >= 1);
-      assertThat(Cluster.read(client, "/damaged")).isEqualTo(data);
+      assertThat(TestCluster.read(client, "/damaged")).isEqualTo(data);
     }
   }
 
   @Test
   void scrubbingFindsAndRepairsDamageThatNobodyReads() throws Exception {
     try (SandstoreClient client = cluster.client()) {
-      Cluster.write(client, "/scrubbed", Cluster.content(8, 100_000));
+      TestCluster.write(client, "/scrubbed", TestCluster.content(8, 100_000));
       await(() -> client.statfs().getUnderReplicatedBlocks() == 0);
       long before = status(client, "sandstore-1").getCorruptRepaired();
       Path block = newestBlocks(cluster.nodes.data("sandstore-1"), 1).getFirst();
@@ -154,7 +154,7 @@ class FaultsTest {
   @Test
   void aDamagedLogMakesTheNodeRejoinInsteadOfForgetting() throws Exception {
     String follower = otherThan(cluster.awaitAll());
-    try (Cluster.Writer writer = cluster.new Writer("/log");
+    try (TestCluster.Writer writer = cluster.new Writer("/log");
         SandstoreClient client = cluster.client()) {
       writer.awaitMore(40);
       long before = status(client, follower).getMemberId();
@@ -171,7 +171,7 @@ class FaultsTest {
   @Test
   void aTornLogTailIsDroppedAndTheNodeGoesOn() throws Exception {
     String follower = otherThan(cluster.awaitAll());
-    try (Cluster.Writer writer = cluster.new Writer("/torn");
+    try (TestCluster.Writer writer = cluster.new Writer("/torn");
         SandstoreClient client = cluster.client()) {
       writer.awaitMore(20);
       long before = status(client, follower).getMemberId();
@@ -198,7 +198,7 @@ class FaultsTest {
     try (SandstoreClient client = cluster.client()) {
       byte[] small = new byte[30_000];
       for (int i = 0; i < 600; i++) {
-        Cluster.write(client, "/same", small); // 18 MB through logs of 4 MiB segments
+        TestCluster.write(client, "/same", small); // 18 MB through logs of 4 MiB segments
       }
       await(() -> status(client, cluster.awaitAll()).getSnapshots() > 0);
       for (String name : cluster.nodes.names()) {
@@ -226,10 +226,10 @@ class FaultsTest {
   }
 
   static void await(Condition condition) throws Exception {
-    long end = System.nanoTime() + Cluster.LIMIT.toNanos();
+    long end = System.nanoTime() + TestCluster.LIMIT.toNanos();
     while (!condition.holds()) {
       if (System.nanoTime() > end) {
-        throw new AssertionError("does not come true in " + Cluster.LIMIT);
+        throw new AssertionError("does not come true in " + TestCluster.LIMIT);
       }
       java.util.concurrent.locks.LockSupport.parkNanos(50_000_000);
     }
@@ -256,13 +256,13 @@ class FaultsTest {
   }
 
   private static List<Path> newestBlocks(Path data, int count) throws Exception {
-    return Cluster.files(data.resolve("blocks")).stream()
+    return TestCluster.files(data.resolve("blocks")).stream()
         .sorted(Comparator.comparingLong(p -> -p.toFile().lastModified()))
         .limit(count)
         .toList();
   }
 
   private static long size(Path directory) throws Exception {
-    return Cluster.files(directory).stream().mapToLong(p -> p.toFile().length()).sum();
+    return TestCluster.files(directory).stream().mapToLong(p -> p.toFile().length()).sum();
   }
 }

@@ -6,6 +6,7 @@ import io.sandstore.client.AttributeChange;
 import io.sandstore.client.DirectoryPage;
 import io.sandstore.client.OpenFlag;
 import io.sandstore.client.SandstoreClient;
+import io.sandstore.testkit.LocalCluster;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
@@ -30,14 +31,14 @@ import picocli.CommandLine;
 class FileCommandsTest {
 
   @TempDir static Path directory;
-  private static Cluster cluster;
+  private static TestCluster cluster;
   private static SandstoreClient client;
 
   @TempDir Path local;
 
   @BeforeAll
   static void start() throws Exception {
-    cluster = new Cluster(directory.resolve("cluster"), Map.of());
+    cluster = new TestCluster(directory.resolve("cluster"), Map.of());
     client = cluster.client();
   }
 
@@ -76,7 +77,7 @@ class FileCommandsTest {
     builder.environment().put("SANDSTORE_SEEDS", cluster.nodes.seeds());
     builder.redirectError(err.toFile()).redirectOutput(ProcessBuilder.Redirect.DISCARD);
     Process process = builder.start();
-    if (!process.waitFor(Cluster.LIMIT.toSeconds(), TimeUnit.SECONDS)) {
+    if (!process.waitFor(TestCluster.LIMIT.toSeconds(), TimeUnit.SECONDS)) {
       process.destroyForcibly();
       throw new AssertionError("does not end: " + script);
     }
@@ -134,14 +135,14 @@ class FileCommandsTest {
   @Test
   void theWholeTreeComesOutIntoTheCurrentDirectory() throws Exception {
     client.mkdirs("/all");
-    Cluster.write(client, "/all/file", new byte[] {1});
+    TestCluster.write(client, "/all/file", new byte[] {1});
     assertThat(shell(Map.of(), "$S get -q / .").code()).isZero();
     assertThat(local.resolve("all/file")).hasBinaryContent(new byte[] {1});
   }
 
   @Test
   void directoriesAreNotMadeOverAFile() throws Exception {
-    Cluster.write(client, "/afile", new byte[] {1});
+    TestCluster.write(client, "/afile", new byte[] {1});
     assertThat(run("mkdir", "-p", "/afile").code()).isEqualTo(Main.REFUSED);
     assertThat(run("mkdir", "-p", "/afile/below").code()).isEqualTo(Main.REFUSED);
     client.symlink("afile", "/alink");
@@ -203,7 +204,7 @@ class FileCommandsTest {
   void aPipeThatIsNamedIsReadToItsEnd() throws Exception {
     Run run = shell(Map.of(), "$S put -q <(seq 1 100000) /piped");
     assertThat(run.code()).as(run.err()).isZero();
-    assertThat(Cluster.read(client, "/piped")).hasSize(588_895);
+    assertThat(TestCluster.read(client, "/piped")).hasSize(588_895);
   }
 
   @Test
@@ -227,7 +228,7 @@ class FileCommandsTest {
   @Test
   void readOnlyDirectoriesAreFilledFirst() throws Exception {
     client.mkdirs("/readonly/inside");
-    Cluster.write(client, "/readonly/inside/file", new byte[] {7});
+    TestCluster.write(client, "/readonly/inside/file", new byte[] {7});
     client.setattr("/readonly/inside", AttributeChange.NONE.withMode(0500));
     assertThat(run("get", "-q", "/readonly", local.resolve("out").toString()).code()).isZero();
     assertThat(local.resolve("out/inside/file")).hasBinaryContent(new byte[] {7});
@@ -238,8 +239,8 @@ class FileCommandsTest {
   /** Killed half-way, a copy over a file leaves the file as it was. */
   @Test
   void aCopyOverAFileThatIsKilledLeavesTheFile() throws Exception {
-    byte[] old = Cluster.content(1, 100_000);
-    Cluster.write(client, "/whole", old);
+    byte[] old = TestCluster.content(1, 100_000);
+    TestCluster.write(client, "/whole", old);
     // The reader never gets more than the first line, so that the copy cannot have ended.
     Run run =
         shell(
@@ -248,16 +249,16 @@ class FileCommandsTest {
                 + "until [ \"$($S ls / | grep -c sandstore-put)\" = 1 ]; do :; done; "
                 + "kill -9 $p; pkill -P $w; kill $w; true");
     assertThat(run.code()).isZero();
-    assertThat(Cluster.read(client, "/whole")).isEqualTo(old);
+    assertThat(TestCluster.read(client, "/whole")).isEqualTo(old);
   }
 
   @Test
   void aCopyOverAFileKeepsNothingOfItAndLeavesNothingBeside() throws Exception {
-    Path file = Files.write(local.resolve("file"), Cluster.content(2, 5_000));
+    Path file = Files.write(local.resolve("file"), TestCluster.content(2, 5_000));
     client.mkdirs("/over");
-    Cluster.write(client, "/over/file", Cluster.content(1, 100_000));
+    TestCluster.write(client, "/over/file", TestCluster.content(1, 100_000));
     assertThat(run("put", "-q", file.toString(), "/over/file").code()).isZero();
-    assertThat(Cluster.read(client, "/over/file")).isEqualTo(Files.readAllBytes(file));
+    assertThat(TestCluster.read(client, "/over/file")).isEqualTo(Files.readAllBytes(file));
     assertThat(names("/over")).containsExactly("file");
     Path out = Files.write(local.resolve("out"), new byte[10]);
     assertThat(run("get", "-q", "/over/file", out.toString()).code()).isZero();
@@ -272,11 +273,11 @@ class FileCommandsTest {
   void aCopyOverALinkWritesWhatTheLinkNames() throws Exception {
     Path file = Files.writeString(local.resolve("file"), "new");
     client.mkdirs("/linked");
-    Cluster.write(client, "/linked/real", new byte[5]);
+    TestCluster.write(client, "/linked/real", new byte[5]);
     client.symlink("real", "/linked/link");
     assertThat(run("put", "-q", file.toString(), "/linked/link").code()).isZero();
     assertThat(client.lstat("/linked/link").isSymlink()).isTrue();
-    assertThat(Cluster.read(client, "/linked/real"))
+    assertThat(TestCluster.read(client, "/linked/real"))
         .isEqualTo("new".getBytes(StandardCharsets.UTF_8));
     Path real = Files.writeString(local.resolve("real"), "old");
     Path link = Files.createSymbolicLink(local.resolve("link"), Path.of("real"));
@@ -299,7 +300,7 @@ class FileCommandsTest {
 
   @Test
   void outputThatCannotBeWrittenIsAFailure() throws Exception {
-    Cluster.write(client, "/big", Cluster.content(3, 20 << 20));
+    TestCluster.write(client, "/big", TestCluster.content(3, 20 << 20));
     for (String command : List.of("cat /big", "ls -l /", "stat /big", "df", "status")) {
       Run full = shell(Map.of(), "$S " + command + " > /dev/full");
       assertThat(full.code()).as(command).isEqualTo(Main.REFUSED);
@@ -312,7 +313,7 @@ class FileCommandsTest {
    */
   @Test
   void aReaderThatHasSeenEnoughEndsTheCommand() throws Exception {
-    Cluster.write(client, "/long", new byte[64 << 20]);
+    TestCluster.write(client, "/long", new byte[64 << 20]);
     Run run = shell(Map.of(), "$S cat /long /long /long | head -c 10; exit ${PIPESTATUS[0]}");
     assertThat(run.code()).isEqualTo(Main.OUTPUT_CLOSED);
     assertThat(run.err()).isEmpty();
@@ -362,7 +363,7 @@ class FileCommandsTest {
 
   @Test
   void openFilesOfOthersAreNotInTheWay() throws Exception {
-    Cluster.write(client, "/held", new byte[10]);
+    TestCluster.write(client, "/held", new byte[10]);
     try (var held = client.open("/held", EnumSet.of(OpenFlag.O_RDONLY), 0)) {
       Path file = Files.write(local.resolve("file"), new byte[20]);
       assertThat(run("put", "-q", file.toString(), "/held").code()).isZero();

@@ -24,7 +24,7 @@ class MemoryFullTest {
 
   @Test
   void aFullHeapRefusesMoreFilesAndServesOn(@TempDir Path directory) throws Exception {
-    try (Cluster cluster = new Cluster(directory, Map.of("SANDSTORE_SNAPSHOT_MB", "64"));
+    try (TestCluster cluster = new TestCluster(directory, Map.of("SANDSTORE_SNAPSHOT_MB", "64"));
         SandstoreClient client = cluster.client()) {
       client.mkdir("/links", 0755);
       AtomicInteger next = new AtomicInteger();
@@ -45,7 +45,8 @@ class MemoryFullTest {
               });
         }
         writers.shutdown();
-        assertThat(writers.awaitTermination(Cluster.LIMIT.toSeconds(), TimeUnit.SECONDS)).isTrue();
+        assertThat(writers.awaitTermination(TestCluster.LIMIT.toSeconds(), TimeUnit.SECONDS))
+            .isTrue();
       }
       assertThat(refused.get()).isNotNull();
       assertThat(refused.get().errno()).isEqualTo(Errno.ENOSPC);

@@ -31,13 +31,13 @@ import org.junit.jupiter.api.io.TempDir;
 class NioTest {
 
   @TempDir static Path directory;
-  private static Cluster cluster;
+  private static TestCluster cluster;
   private static Path sand;
   private static final AtomicInteger cases = new AtomicInteger();
 
   @BeforeAll
   static void start() throws Exception {
-    cluster = new Cluster(directory.resolve("cluster"), Map.of());
+    cluster = new TestCluster(directory.resolve("cluster"), Map.of());
     sand = Path.of(URI.create("sand://" + cluster.nodes.seeds() + "/"));
   }
 

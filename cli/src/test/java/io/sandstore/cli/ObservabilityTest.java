@@ -27,12 +27,12 @@ class ObservabilityTest {
   private static final Path SCREENSHOTS = Path.of("target/screenshots");
 
   @TempDir static Path directory;
-  private static Cluster cluster;
+  private static TestCluster cluster;
 
   @BeforeAll
   static void start() throws Exception {
     cluster =
-        new Cluster(
+        new TestCluster(
             directory.resolve("cluster"),
             Map.of("SANDSTORE_LOG_FORMAT", "json", "SANDSTORE_SLOW_MS", "1"),
             true);
@@ -63,8 +63,8 @@ class ObservabilityTest {
     String before = get(page(leader, "/metrics")); // other tests may have asked this leader, too
     try (SandstoreClient client = SandstoreClient.connect(cluster.nodes.address(leader))) {
       client.mkdir("/counted", 0755);
-      Cluster.write(client, "/counted/file", Cluster.content(1, 100_000));
-      Cluster.read(client, "/counted/file");
+      TestCluster.write(client, "/counted/file", TestCluster.content(1, 100_000));
+      TestCluster.read(client, "/counted/file");
       try {
         client.stat("/not-there");
       } catch (java.io.IOException expected) {
@@ -141,7 +141,7 @@ class ObservabilityTest {
                 .statusCode())
         .isEqualTo(400);
     try (SandstoreClient client = cluster.client()) {
-      Cluster.write(client, "/slow", Cluster.content(1, 1 << 20));
+      TestCluster.write(client, "/slow", TestCluster.content(1, 1 << 20));
     }
     FaultsTest.await(
         () -> Files.readString(cluster.nodes.log(leader)).contains("io.sandstore.slow"));
@@ -165,7 +165,7 @@ class ObservabilityTest {
     String witness =
         cluster.nodes.names().stream().filter(n -> !n.equals(leader)).findFirst().orElseThrow();
     try (Browser browser = new Browser(directory.resolve("browser"));
-        Cluster.Writer writer = cluster.new Writer("/watched")) {
+        TestCluster.Writer writer = cluster.new Writer("/watched")) {
       browser.resize(1200, 1400);
       browser.prefer("light");
       browser.open(cluster.nodes.dashboard(witness));

@@ -36,24 +36,24 @@ class RecoverTest {
   }
 
   private static void loseLog(Path data) throws Exception {
-    for (Path file : Cluster.files(data.resolve("raft"))) {
+    for (Path file : TestCluster.files(data.resolve("raft"))) {
       Files.delete(file);
     }
   }
 
-  private static void awaitSaid(Cluster cluster, String node, String words) throws Exception {
+  private static void awaitSaid(TestCluster cluster, String node, String words) throws Exception {
     FaultsTest.await(() -> Files.readString(cluster.nodes.log(node)).contains(words));
   }
 
   @Test
   void oneThatIsLeftGoesOnAloneWhenThatIsSaidAndTheOthersJoinIt(@TempDir Path directory)
       throws Exception {
-    try (Cluster cluster = new Cluster(directory, Map.of())) {
-      byte[] small = Cluster.content(1, 1_000);
-      byte[] large = Cluster.content(2, 5 << 20);
+    try (TestCluster cluster = new TestCluster(directory, Map.of())) {
+      byte[] small = TestCluster.content(1, 1_000);
+      byte[] large = TestCluster.content(2, 5 << 20);
       try (SandstoreClient client = cluster.client()) {
-        Cluster.write(client, "/small", small);
-        Cluster.write(client, "/large", large);
+        TestCluster.write(client, "/small", small);
+        TestCluster.write(client, "/large", large);
       }
       List<String> names = cluster.nodes.names();
       Path left = cluster.nodes.data(names.get(2));
@@ -79,18 +79,18 @@ class RecoverTest {
       cluster.nodes.startAll();
       cluster.awaitAll();
       try (SandstoreClient client = cluster.client()) {
-        assertThat(Cluster.read(client, "/small")).isEqualTo(small);
-        assertThat(Cluster.read(client, "/large")).isEqualTo(large);
-        Cluster.write(client, "/after", small);
+        assertThat(TestCluster.read(client, "/small")).isEqualTo(small);
+        assertThat(TestCluster.read(client, "/large")).isEqualTo(large);
+        TestCluster.write(client, "/after", small);
       }
     }
   }
 
   @Test
   void threeThatLostTheirLogsFoundNoNewCluster(@TempDir Path directory) throws Exception {
-    try (Cluster cluster = new Cluster(directory, Map.of())) {
+    try (TestCluster cluster = new TestCluster(directory, Map.of())) {
       try (SandstoreClient client = cluster.client()) {
-        Cluster.write(client, "/file", Cluster.content(1, 100_000));
+        TestCluster.write(client, "/file", TestCluster.content(1, 100_000));
       }
       cluster.nodes.stopAll();
       for (String name : cluster.nodes.names()) {
@@ -115,9 +115,9 @@ class RecoverTest {
   /** Whose blocks these are cannot be told. */
   @Test
   void aDirectoryThatLostItsIdentityIsRefused(@TempDir Path directory) throws Exception {
-    try (Cluster cluster = new Cluster(directory, Map.of())) {
+    try (TestCluster cluster = new TestCluster(directory, Map.of())) {
       try (SandstoreClient client = cluster.client()) {
-        Cluster.write(client, "/file", Cluster.content(1, 100_000));
+        TestCluster.write(client, "/file", TestCluster.content(1, 100_000));
       }
       String name = cluster.nodes.names().getFirst();
       cluster.nodes.kill(name);
@@ -128,7 +128,7 @@ class RecoverTest {
     }
   }
 
-  private static String data(Cluster cluster, int node) {
+  private static String data(TestCluster cluster, int node) {
     return cluster.nodes.data(cluster.nodes.names().get(node)).toString();
   }
 }

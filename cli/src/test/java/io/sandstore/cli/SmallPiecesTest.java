@@ -33,7 +33,7 @@ class SmallPiecesTest {
   void smallPiecesBecomeFewFilesAndAreReadAsFast(@TempDir Path directory) throws Exception {
     Map<String, String> settings =
         Map.of("SANDSTORE_SNAPSHOT_MB", "64", "SANDSTORE_SEGMENT_MB", "16");
-    try (Cluster cluster = new Cluster(directory, settings);
+    try (TestCluster cluster = new TestCluster(directory, settings);
         SandstoreClient client = cluster.client()) {
       Path disk = directory.resolve(cluster.nodes.names().getFirst());
       byte[] log = append(client);
@@ -49,7 +49,7 @@ class SmallPiecesTest {
   }
 
   private byte[] append(SandstoreClient client) throws IOException {
-    byte[] bytes = Cluster.content(1, APPENDS * 100);
+    byte[] bytes = TestCluster.content(1, APPENDS * 100);
     long begin = System.nanoTime();
     EnumSet<OpenFlag> flags = EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_APPEND);
     try (SandFile file = client.open("/log", flags, 0644)) {
@@ -63,8 +63,8 @@ class SmallPiecesTest {
   }
 
   private byte[] overwrite(SandstoreClient client) throws IOException {
-    byte[] bytes = Cluster.content(2, 10 << 20);
-    Cluster.write(client, "/db", bytes);
+    byte[] bytes = TestCluster.content(2, 10 << 20);
+    TestCluster.write(client, "/db", bytes);
     long begin = System.nanoTime();
     try (SandFile file = client.open("/db", EnumSet.of(OpenFlag.O_WRONLY), 0)) {
       for (int i = 0; i < OVERWRITES; i++) {
@@ -81,10 +81,10 @@ class SmallPiecesTest {
   private void figures(String what, SandstoreClient client, Path disk, String path, byte[] expected)
       throws Exception {
     long begin = System.nanoTime();
-    assertThat(Cluster.read(client, path)).isEqualTo(expected);
+    assertThat(TestCluster.read(client, path)).isEqualTo(expected);
     double rate = expected.length / 1e6 / seconds(begin);
     begin = System.nanoTime();
-    try (SandFile file = client.open(path, Cluster.READ, 0)) {
+    try (SandFile file = client.open(path, TestCluster.READ, 0)) {
       for (int i = 0; i < READS; i++) {
         file.read(ByteBuffer.allocate(4096), random.nextInt(expected.length - 4096));
       }
@@ -99,7 +99,7 @@ class SmallPiecesTest {
   }
 
   private static long blocks(Path disk) throws IOException {
-    return Cluster.files(disk).stream().filter(f -> f.toString().contains("/blocks/")).count();
+    return TestCluster.files(disk).stream().filter(f -> f.toString().contains("/blocks/")).count();
   }
 
   private static String kilobytes(Path disk) throws Exception {

@@ -5,8 +5,8 @@ import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.rpc.DamagedException;
 import io.sandstore.rpc.LostException;
-import io.sandstore.rpc.Peer;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.RpcClient;
 import io.sandstore.wire.Header;
 import io.sandstore.wire.ReadBlock;
 import java.io.IOException;
@@ -33,7 +33,7 @@ final class HedgedRead {
   private final Deadline limit;
   private final Attempt first;
 
-  HedgedRead(Host host, HedgeDelay hedges, ReadBlock part, Peer holder, Deadline limit) {
+  HedgedRead(Host host, HedgeDelay hedges, ReadBlock part, RpcClient holder, Deadline limit) {
     this.host = host;
     this.hedges = hedges;
     this.part = part;
@@ -49,7 +49,8 @@ final class HedgedRead {
    * @throws DamagedException if the bytes are not what the holder's checksums say
    * @throws IOException if nobody answered in time
    */
-  Frame await(Function<Peer, Optional<Peer>> other) throws IOException, InterruptedException {
+  Frame await(Function<RpcClient, Optional<RpcClient>> other)
+      throws IOException, InterruptedException {
     List<Attempt> attempts = new ArrayList<>(List.of(first));
     @Nullable Attempt winner = null;
     try {
@@ -114,16 +115,16 @@ final class HedgedRead {
 
   /** One holder, asked. */
   private final class Attempt {
-    final Peer peer;
+    final RpcClient peer;
     final long begunNanos = host.clock().nanos();
 
     /** Done when the answer is here, or will not come. */
-    final CompletableFuture<Peer.Call> arrival = new CompletableFuture<>();
+    final CompletableFuture<RpcClient.Call> arrival = new CompletableFuture<>();
 
-    private Peer.@Nullable Call call;
+    private RpcClient.@Nullable Call call;
     private boolean givenUp;
 
-    Attempt(Peer peer) {
+    Attempt(RpcClient peer) {
       this.peer = peer;
       int lane = peer.bulkLane();
       if (peer.isOpen(lane)) {
@@ -136,7 +137,7 @@ final class HedgedRead {
     private void begin(int lane) {
       try {
         Header.Builder request = Header.newBuilder().setReadBlock(part);
-        Peer.Call begun = peer.begin(lane, request, Frame.NO_PAYLOAD, limit);
+        RpcClient.Call begun = peer.begin(lane, request, Frame.NO_PAYLOAD, limit);
         synchronized (this) {
           call = begun;
           if (givenUp) {
@@ -152,7 +153,7 @@ final class HedgedRead {
       }
     }
 
-    private void arrived(Peer.Call begun, @Nullable Throwable failure) {
+    private void arrived(RpcClient.Call begun, @Nullable Throwable failure) {
       if (failure == null) {
         hedges.answered(host.clock().nanos() - begunNanos);
         arrival.complete(begun);

@@ -206,7 +206,7 @@ final class ReadAhead {
         Frame came = client.connector().await(begun, holders);
         call = null;
         answer = came;
-        ByteBuffer asked = Connector.asked(came, chunk.request());
+        ByteBuffer asked = ClusterClient.asked(came, chunk.request());
         return asked.remaining() == chunk.to - chunk.from ? asked : null;
       } catch (PosixException e) {
         if (e.errno() == Errno.ENOENT) {
@@ -223,7 +223,9 @@ final class ReadAhead {
       close();
       ReadBlock request = chunk.request();
       try (Frame came = client.connector().fetch(request, holders, client.deadline())) {
-        return ByteBuffer.allocate(request.getLength()).put(Connector.asked(came, request)).flip();
+        return ByteBuffer.allocate(request.getLength())
+            .put(ClusterClient.asked(came, request))
+            .flip();
       }
     }
 

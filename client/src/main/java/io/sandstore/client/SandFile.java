@@ -620,7 +620,7 @@ public final class SandFile implements Closeable {
             .build();
     try (Frame answer =
         client.connector().fetch(part, extent.getHoldersList(), client.deadline())) {
-      into.put(Connector.asked(answer, part));
+      into.put(ClusterClient.asked(answer, part));
     } catch (InterruptedException e) {
       throw SandstoreClient.interrupted(e);
     }

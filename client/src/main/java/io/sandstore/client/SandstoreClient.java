@@ -5,8 +5,8 @@ import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.host.jvm.JvmHost;
-import io.sandstore.rpc.Peer;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.RpcClient;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Ask;
 import io.sandstore.wire.ClusterStatus;
@@ -69,7 +69,7 @@ public final class SandstoreClient implements Closeable {
 
   private final Host host;
   private final ClientConfig config;
-  private final Connector connector;
+  private final ClusterClient connector;
   private final Session session;
   private final AtomicLong opened = new AtomicLong();
 
@@ -99,7 +99,7 @@ public final class SandstoreClient implements Closeable {
   public SandstoreClient(Host host, ClientConfig config) {
     this.host = host;
     this.config = config;
-    this.connector = new Connector(host, config.seeds());
+    this.connector = new ClusterClient(host, config.seeds());
     this.session = new Session(host, connector);
     this.holder = host.random().nextLong() | 1;
     this.buffers = new WriteBuffers(config.writeBufferBytes(), config.blockBytes());
@@ -320,10 +320,10 @@ public final class SandstoreClient implements Closeable {
    */
   public ClusterStatus status() throws IOException {
     ClusterStatus.Builder silent = ClusterStatus.newBuilder();
-    for (Peer peer : connector.peers()) {
+    for (RpcClient peer : connector.peers()) {
       Header.Builder request =
           Header.newBuilder().setStatusRequest(StatusRequest.newBuilder().setAll(true));
-      try (Peer operator = connector.operator(peer.address());
+      try (RpcClient operator = connector.operator(peer.address());
           Frame answer = operator.call(request, clock().deadline(Duration.ofSeconds(3)))) {
         return answer.header().getClusterStatus();
       } catch (InterruptedException e) {
@@ -337,12 +337,12 @@ public final class SandstoreClient implements Closeable {
 
   /** Asks a node to hand its leadership over. */
   public void transferLeadership(String leaderAddress, String toName) throws IOException {
-    for (Peer peer : connector.peers()) {
+    for (RpcClient peer : connector.peers()) {
       if (peer.address().equals(leaderAddress)) {
         Header.Builder request =
             Header.newBuilder()
                 .setTransferLeadership(TransferLeadership.newBuilder().setTo(toName));
-        try (Peer operator = connector.operator(peer.address())) {
+        try (RpcClient operator = connector.operator(peer.address())) {
           operator.call(request, deadline()).close();
         } catch (InterruptedException e) {
           throw interrupted(e);
@@ -387,7 +387,7 @@ public final class SandstoreClient implements Closeable {
     return config;
   }
 
-  Connector connector() {
+  ClusterClient connector() {
     return connector;
   }
 

@@ -34,7 +34,7 @@ final class Session {
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(2);
 
   private final Host host;
-  private final Connector connector;
+  private final ClusterClient connector;
   private final ReentrantLock opening = new ReentrantLock();
   private final Semaphore outstandingPermits = new Semaphore(OUTSTANDING_MAX);
   private final TreeSet<Long> outstanding = new TreeSet<>();
@@ -46,7 +46,7 @@ final class Session {
   private boolean closed;
   private long nextSequence = 1;
 
-  Session(Host host, Connector connector) {
+  Session(Host host, ClusterClient connector) {
     this.host = host;
     this.connector = connector;
   }

@@ -77,7 +77,7 @@ public final class ControlPlane implements Closeable {
     this.prefix = config.operations().etcdPrefix() + "/v1/";
     this.etcd = new EtcdClient(config.operations().etcd(), CALL_LIMIT);
     this.status = status;
-    this.addresses.put(config.name(), config.membership().address());
+    this.addresses.put(config.name(), config.addressing().address());
   }
 
   /** Begins to register this node, and to look for others. */
@@ -140,7 +140,7 @@ public final class ControlPlane implements Closeable {
     }
     Registered self =
         new Registered(
-            config.membership().address(),
+            config.addressing().address(),
             now.map(s -> Long.toHexString(s.getMemberId())).orElse(""),
             now.map(NodeStatus::getClusterId).orElse(""),
             config.profile(),
@@ -186,7 +186,7 @@ public final class ControlPlane implements Closeable {
 
   /** Tells who leads, unless somebody leads in a later term. */
   private void announce(NodeStatus self) throws IOException {
-    Leader leader = new Leader(config.name(), self.getTerm(), config.membership().address());
+    Leader leader = new Leader(config.name(), self.getTerm(), config.addressing().address());
     if (announced.equals(Optional.of(leader))) {
       return;
     }
@@ -202,7 +202,7 @@ public final class ControlPlane implements Closeable {
   String claim(String clusterId, long founder) throws IOException {
     String self = Long.toHexString(founder);
     String profile = Profile.named(config.profile()).id();
-    int nodes = config.membership().nodes();
+    int nodes = config.addressing().nodes();
     String key = prefix + "cluster";
     String wanted = write(new Founded(clusterId, self, profile, nodes));
     String settled = etcd.putIfAbsent(key, wanted);

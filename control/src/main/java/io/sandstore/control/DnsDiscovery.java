@@ -16,9 +16,9 @@ final class DnsDiscovery {
     String stem = config.name().substring(0, config.name().lastIndexOf('-'));
     String port = config.listen().substring(config.listen().lastIndexOf(':') + 1);
     Map<String, String> addresses = new TreeMap<>();
-    for (int i = 0; i < config.membership().nodes(); i++) {
+    for (int i = 0; i < config.addressing().nodes(); i++) {
       String name = stem + "-" + i;
-      addresses.put(name, "%s.%s:%s".formatted(name, config.membership().service(), port));
+      addresses.put(name, "%s.%s:%s".formatted(name, config.addressing().service(), port));
     }
     return addresses;
   }

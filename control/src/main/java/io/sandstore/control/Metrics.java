@@ -71,7 +71,7 @@ public final class Metrics implements Telemetry {
 
   private final Recorder latencies = new Recorder(HIGHEST_MICROS, 2);
   private final ArrayDeque<Event> events = new ArrayDeque<>();
-  private Load load = new Load(0, 0, 0);
+  private Rates rates = new Rates(0, 0, 0);
   private long windowBegan = System.nanoTime();
 
   /**
@@ -238,18 +238,18 @@ public final class Metrics implements Telemetry {
   }
 
   @Override
-  public synchronized Load load() {
+  public synchronized Rates rates() {
     long now = System.nanoTime();
     if (now - windowBegan > WINDOW_NANOS) {
       org.HdrHistogram.Histogram window = latencies.getIntervalHistogram();
-      load =
-          new Load(
+      rates =
+          new Rates(
               window.getTotalCount() / ((now - windowBegan) / 1e9),
               window.getValueAtPercentile(50) / 1e3,
               window.getValueAtPercentile(99) / 1e3);
       windowBegan = now;
     }
-    return load;
+    return rates;
   }
 
   @Override

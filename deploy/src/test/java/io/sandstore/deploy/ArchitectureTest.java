@@ -61,6 +61,8 @@ class ArchitectureTest {
         .definedBy("io.sandstore.node..")
         .layer("client")
         .definedBy("io.sandstore.client..")
+        .layer("measures")
+        .definedBy("io.sandstore.bench..", "io.sandstore.testkit..")
         .layer("programs")
         .definedBy(
             "io.sandstore.control..",
@@ -88,6 +90,8 @@ class ArchitectureTest {
         .mayOnlyAccessLayers("host", "rpc", "replication", "namespace", "config")
         .whereLayer("client")
         .mayOnlyAccessLayers("host", "rpc")
+        .whereLayer("measures")
+        .mayOnlyAccessLayers("host", "client")
         .whereLayer("node")
         .mayOnlyBeAccessedByLayers("programs")
         .check(all);
@@ -103,6 +107,18 @@ class ArchitectureTest {
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage("io.sandstore.raft..", "io.sandstore.block..", "io.sandstore.profile..")
+        .check(all);
+  }
+
+  /** Chaos and the comparison start the very program, and know it by its name only. */
+  @Test
+  void nobodyDependsOnTheCommandLine() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("io.sandstore.cli..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("io.sandstore.cli..")
         .check(all);
   }
 

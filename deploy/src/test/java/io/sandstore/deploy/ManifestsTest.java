@@ -120,9 +120,9 @@ class ManifestsTest {
   void theConfigMapIsOneThatANodeTakes() throws Exception {
     Map<String, String> environment = environment();
     NodeConfig config = NodeConfig.of(environment);
-    assertThat(config.membership().discovery()).isEqualTo(NodeConfig.Discovery.DNS);
-    assertThat(config.membership().service()).isEqualTo("sandstore-headless");
-    assertThat(config.membership().nodes()).isEqualTo(spec("sandstore").get("replicas"));
+    assertThat(config.addressing().method()).isEqualTo(NodeConfig.DiscoveryMethod.DNS);
+    assertThat(config.addressing().service()).isEqualTo("sandstore-headless");
+    assertThat(config.addressing().nodes()).isEqualTo(spec("sandstore").get("replicas"));
   }
 
   @Test

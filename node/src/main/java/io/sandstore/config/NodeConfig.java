@@ -23,7 +23,7 @@ import java.util.TreeSet;
 public record NodeConfig(
     String name,
     String listen,
-    Membership membership,
+    Addressing addressing,
     Operations operations,
     String dataDir,
     String profile,
@@ -34,7 +34,7 @@ public record NodeConfig(
     int buffers) {
 
   /** How nodes find each other. */
-  public enum Discovery {
+  public enum DiscoveryMethod {
     STATIC,
     DNS,
     ETCD
@@ -48,16 +48,20 @@ public record NodeConfig(
    * @param service DNS name under which each node has its own name ({@link Discovery#DNS})
    * @param address {@code host:port} at which others reach this node
    */
-  public record Membership(
-      Discovery discovery, Map<String, String> members, int nodes, String service, String address) {
+  public record Addressing(
+      DiscoveryMethod method,
+      Map<String, String> members,
+      int nodes,
+      String service,
+      String address) {
 
     /** Members are kept in the order of their names, so that every start asks in the same one. */
-    public Membership {
+    public Addressing {
       members = Collections.unmodifiableMap(new TreeMap<>(members));
     }
 
-    public static Membership of(Map<String, String> members) {
-      return new Membership(Discovery.STATIC, members, members.size(), "", "");
+    public static Addressing of(Map<String, String> members) {
+      return new Addressing(DiscoveryMethod.STATIC, members, members.size(), "", "");
     }
   }
 
@@ -145,19 +149,19 @@ public record NodeConfig(
   private static final List<String> LOG_LEVELS = List.of("DEBUG", "INFO", "WARN", "ERROR");
 
   public NodeConfig {
-    switch (membership.discovery) {
+    switch (addressing.method) {
       case STATIC ->
           require(
-              membership.members.containsKey(name),
+              addressing.members.containsKey(name),
               "SANDSTORE_NAME '%s' is not one of SANDSTORE_MEMBERS %s"
-                  .formatted(name, new TreeSet<>(membership.members.keySet())));
+                  .formatted(name, new TreeSet<>(addressing.members.keySet())));
       case DNS ->
           require(
-              !membership.service.isEmpty() && ordinal(name) >= 0,
+              !addressing.service.isEmpty() && ordinal(name) >= 0,
               "discovery by dns needs SANDSTORE_SERVICE, and a SANDSTORE_NAME like sandstore-0");
       case ETCD ->
           require(
-              !membership.address.isEmpty() && !operations.etcd.isEmpty(),
+              !addressing.address.isEmpty() && !operations.etcd.isEmpty(),
               "discovery by etcd needs SANDSTORE_ETCD, and SANDSTORE_ADDRESS or SANDSTORE_SERVICE");
     }
     require(
@@ -211,7 +215,7 @@ public record NodeConfig(
         "SANDSTORE_DRAIN_MS must be at most %d: a pod has 30 s to stop"
             .formatted(DRAIN_MAX.toMillis()));
     require(
-        membership.nodes <= NODES_MAX,
+        addressing.nodes <= NODES_MAX,
         "SANDSTORE_NODES, or SANDSTORE_MEMBERS, must be %d at most".formatted(NODES_MAX));
     require(
         !operations.http.equals(listen),
@@ -263,7 +267,7 @@ public record NodeConfig(
     return new NodeConfig(
             r.text("NAME"),
             r.text("LISTEN"),
-            r.membership(),
+            r.addressing(),
             r.operations(),
             r.text("DATA_DIR"),
             r.text("PROFILE"),
@@ -311,10 +315,10 @@ public record NodeConfig(
       return text(key).equals("on");
     }
 
-    Membership membership() {
-      Discovery discovery;
+    Addressing addressing() {
+      DiscoveryMethod method;
       try {
-        discovery = Discovery.valueOf(text("DISCOVERY").toUpperCase(java.util.Locale.ROOT));
+        method = DiscoveryMethod.valueOf(text("DISCOVERY").toUpperCase(java.util.Locale.ROOT));
       } catch (IllegalArgumentException e) {
         throw new IllegalArgumentException(
             "SANDSTORE_DISCOVERY must be static, dns or etcd, not '" + text("DISCOVERY") + "'", e);
@@ -326,9 +330,9 @@ public record NodeConfig(
         address = "%s.%s:%s".formatted(text("NAME"), service, port);
       }
       Map<String, String> members =
-          discovery == Discovery.STATIC ? members(text("MEMBERS")) : Map.of();
+          method == DiscoveryMethod.STATIC ? members(text("MEMBERS")) : Map.of();
       int nodes = members.isEmpty() ? (int) number("NODES", 1) : members.size();
-      return new Membership(discovery, members, nodes, service, address);
+      return new Addressing(method, members, nodes, service, address);
     }
 
     Operations operations() {

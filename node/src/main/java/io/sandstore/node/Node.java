@@ -40,7 +40,7 @@ public final class Node implements Closeable {
   private final Discovery discovery;
   private final long startedAt;
   private final Peers peers;
-  private final Postman postman;
+  private final QueuedTraffic postman;
   private final Founding founding;
   private final RpcServer server;
   private volatile Optional<Parts> parts = Optional.empty();
@@ -54,7 +54,7 @@ public final class Node implements Closeable {
       Namespace namespace,
       BlockPlane blocks,
       Router router,
-      Chores chores,
+      Housekeeping chores,
       Merger merger) {}
 
   /** What the profile made, and the state that the log drives. */
@@ -75,11 +75,11 @@ public final class Node implements Closeable {
     this.discovery = discovery;
     this.startedAt = host.clock().nanos();
     this.peers = new Peers(host, discovery, this::hello);
-    this.postman = new Postman(host, peers);
+    this.postman = new QueuedTraffic(host, peers);
     Identity identity = Identities.loadOrCreate(disk, config.name(), profile, host.random());
     this.founding = new Founding(host, disk, discovery, peers, identity);
     this.status = new StatusReport(this, host, peers);
-    this.server = new RpcServer(host, config.listen(), new Requests(this, host));
+    this.server = new RpcServer(host, config.listen(), new RequestHandler(this, host));
   }
 
   private Hello hello() {
@@ -105,7 +105,7 @@ public final class Node implements Closeable {
     Router router =
         new Router(config.name(), clock(), peers, commands, namespace, holds, () -> lacks(planes));
     blocks.connect(namespace, router);
-    Chores chores = new Chores(clock(), router, commands, namespace, holds, config);
+    Housekeeping chores = new Housekeeping(clock(), router, commands, namespace, holds, config);
     Merger merger = new Merger(host, router, namespace, blocks, commands::coordinates);
     parts = Optional.of(new Parts(commands, namespace, blocks, router, chores, merger));
     commands.start();

@@ -1,7 +1,7 @@
 package io.sandstore.node;
 
 import io.sandstore.host.Host;
-import io.sandstore.rpc.Peer;
+import io.sandstore.rpc.RpcClient;
 import io.sandstore.wire.Hello;
 import java.io.Closeable;
 import java.io.IOException;
@@ -15,7 +15,7 @@ final class Peers implements Closeable {
   private final Host host;
   private final Discovery discovery;
   private final Supplier<Hello> hello;
-  private final Map<String, Peer> peers = new ConcurrentHashMap<>();
+  private final Map<String, RpcClient> peers = new ConcurrentHashMap<>();
 
   Peers(Host host, Discovery discovery, Supplier<Hello> hello) {
     this.host = host;
@@ -23,12 +23,12 @@ final class Peers implements Closeable {
     this.hello = hello;
   }
 
-  Peer get(String name) throws IOException {
+  RpcClient get(String name) throws IOException {
     String address = discovery.addresses().get(name);
     if (address == null) {
       throw new IOException("no address of " + name + " is known");
     }
-    Peer peer = peers.get(name);
+    RpcClient peer = peers.get(name);
     if (peer != null && peer.address().equals(address)) {
       return peer;
     }
@@ -41,12 +41,12 @@ final class Peers implements Closeable {
           if (old != null) {
             old.close();
           }
-          return new Peer(host, address, hello);
+          return new RpcClient(host, address, hello);
         });
   }
 
   @Override
   public void close() {
-    peers.values().forEach(Peer::close);
+    peers.values().forEach(RpcClient::close);
   }
 }

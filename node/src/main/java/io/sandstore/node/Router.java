@@ -8,8 +8,8 @@ import io.sandstore.replication.Cluster;
 import io.sandstore.replication.CommandLog;
 import io.sandstore.replication.Route;
 import io.sandstore.rpc.LostException;
-import io.sandstore.rpc.Peer;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.RpcClient;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Ask;
 import io.sandstore.wire.Command;
@@ -69,7 +69,7 @@ final class Router implements Cluster {
   }
 
   @Override
-  public Peer peer(String name) throws IOException {
+  public RpcClient peer(String name) throws IOException {
     return peers.get(name);
   }
 

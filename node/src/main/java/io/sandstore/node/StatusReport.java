@@ -50,11 +50,11 @@ public final class StatusReport {
             .setUptimeMs(node.uptime().toMillis())
             .setMerges(true)
             .setRole("JOINING");
-    Telemetry.Load load = host.telemetry().load();
+    Telemetry.Rates rates = host.telemetry().rates();
     status
-        .setOperationsPerSecond(load.operationsPerSecond())
-        .setP50Ms(load.p50Millis())
-        .setP99Ms(load.p99Millis());
+        .setOperationsPerSecond(rates.operationsPerSecond())
+        .setP50Ms(rates.p50Millis())
+        .setP99Ms(rates.p99Millis());
     for (Telemetry.Event event : host.telemetry().events()) {
       status.addEventsBuilder().setTimeMs(event.timeMs()).setText(event.text());
     }

@@ -91,7 +91,7 @@ class NodeConfigTest {
             "SANDSTORE_DISCOVERY", "etcd",
             "SANDSTORE_SERVICE", "headless",
             "SANDSTORE_ETCD", "http://e:1"));
-    assertThat(NodeConfig.of(environment).membership().address()).isEqualTo("n-2.headless:9070");
+    assertThat(NodeConfig.of(environment).addressing().address()).isEqualTo("n-2.headless:9070");
   }
 
   @Test

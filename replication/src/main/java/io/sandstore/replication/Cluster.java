@@ -1,7 +1,7 @@
 package io.sandstore.replication;
 
 import io.sandstore.host.Deadline;
-import io.sandstore.rpc.Peer;
+import io.sandstore.rpc.RpcClient;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Outcome;
@@ -15,7 +15,7 @@ public interface Cluster {
   String self();
 
   /** The process of that name. */
-  Peer peer(String name) throws IOException;
+  RpcClient peer(String name) throws IOException;
 
   /** Has a command applied, wherever the leader is; retries until the deadline. */
   Outcome mutate(Command command, Deadline deadline) throws IOException, InterruptedException;

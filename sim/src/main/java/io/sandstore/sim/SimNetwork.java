@@ -260,7 +260,7 @@ final class SimNetwork {
     }
 
     @Override
-    public void markPeer() {}
+    public void markNode() {}
 
     @Override
     public void close() {

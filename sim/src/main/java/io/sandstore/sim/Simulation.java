@@ -116,7 +116,7 @@ public final class Simulation {
     return new NodeConfig(
         name,
         name + ":9070",
-        NodeConfig.Membership.of(addresses),
+        NodeConfig.Addressing.of(addresses),
         NodeConfig.Operations.none(),
         "/",
         PROFILE,

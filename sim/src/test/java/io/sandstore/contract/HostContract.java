@@ -13,8 +13,8 @@ import io.sandstore.host.Link;
 import io.sandstore.host.Mailbox;
 import io.sandstore.rpc.DamagedException;
 import io.sandstore.rpc.LostException;
-import io.sandstore.rpc.Peer;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.RpcClient;
 import io.sandstore.rpc.RpcServer;
 import io.sandstore.sim.Simulated;
 import io.sandstore.wire.Done;
@@ -208,7 +208,7 @@ abstract class HostContract {
         host -> {
           Server handler = new Server(host);
           RpcServer server = new RpcServer(host, address(), handler);
-          Peer peer = new Peer(host, address(), Hello::getDefaultInstance);
+          RpcClient peer = new RpcClient(host, address(), Hello::getDefaultInstance);
           Deadline soon = host.clock().deadline(Duration.ofSeconds(60));
           byte[] data = new byte[100_000];
           new Random(2).nextBytes(data);
@@ -266,7 +266,7 @@ abstract class HostContract {
             Server handler = new Server(host);
             handler.region = new FileRegion(file, from, part.limit());
             RpcServer server = new RpcServer(host, address(), handler);
-            Peer peer = new Peer(host, address(), Hello::getDefaultInstance);
+            RpcClient peer = new RpcClient(host, address(), Hello::getDefaultInstance);
             Deadline soon = host.clock().deadline(Duration.ofSeconds(60));
             Header.Builder request =
                 Header.newBuilder().setReadBlock(ReadBlock.newBuilder().setUnchecked(true));
@@ -300,8 +300,9 @@ abstract class HostContract {
     with(
         host -> {
           RpcServer server = new RpcServer(host, address(), new Server(host));
-          Peer stranger =
-              new Peer(host, address(), () -> Hello.newBuilder().setClusterId("other").build());
+          RpcClient stranger =
+              new RpcClient(
+                  host, address(), () -> Hello.newBuilder().setClusterId("other").build());
           assertThatThrownBy(
                   () ->
                       stranger.call(

@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
-import io.sandstore.rpc.Peer;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.RpcClient;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Header;
@@ -43,14 +43,14 @@ class ManySessionsTest {
     cluster.run(
         host -> {
           cluster.awaitAll(host);
-          Peer greedy = new Peer(host, "sandstore-0:9070", Hello::getDefaultInstance);
+          RpcClient greedy = new RpcClient(host, "sandstore-0:9070", Hello::getDefaultInstance);
           for (int i = 1; i <= 64; i++) {
             open(greedy, host, i);
           }
           assertThatThrownBy(() -> open(greedy, host, 65))
               .isInstanceOfSatisfying(
                   PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EAGAIN));
-          Peer another = new Peer(host, "sandstore-0:9070", Hello::getDefaultInstance);
+          RpcClient another = new RpcClient(host, "sandstore-0:9070", Hello::getDefaultInstance);
           open(another, host, 66);
           host.clock().sleep(Duration.ofMinutes(1));
           open(greedy, host, 67);
@@ -60,7 +60,7 @@ class ManySessionsTest {
         });
   }
 
-  private static void open(Peer peer, Host host, long nonce)
+  private static void open(RpcClient peer, Host host, long nonce)
       throws IOException, InterruptedException {
     Command open =
         Command.newBuilder().setOpenSession(OpenSession.newBuilder().setNonce(nonce)).build();

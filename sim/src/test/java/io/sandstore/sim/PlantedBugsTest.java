@@ -83,7 +83,7 @@ class PlantedBugsTest {
         edit("client", "client/SandstoreClient", "if (file.hasShipped()) {", "if (closed) {"),
         edit(
             "node",
-            "node/Chores",
+            "node/Housekeeping",
             "Math.min(oldest.nextBlock(), holds.lowest())",
             "oldest.nextBlock()")),
     APPLYING_NEEDS_ROOM(

@@ -76,7 +76,7 @@ final class SimCluster {
     return new NodeConfig(
         name,
         name + ":9070",
-        NodeConfig.Membership.of(members()),
+        NodeConfig.Addressing.of(members()),
         NodeConfig.Operations.none(),
         "/",
         profiles.apply(name),

@@ -9,7 +9,7 @@ import io.sandstore.client.SandstoreClient;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
-import io.sandstore.rpc.Peer;
+import io.sandstore.rpc.RpcClient;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Create;
 import io.sandstore.wire.Errno;
@@ -139,11 +139,11 @@ class SlowWriterTest {
   /** A client that says exactly what a test wants said. */
   private static final class Raw {
     private final Clock clock;
-    private final Peer peer;
+    private final RpcClient peer;
 
     Raw(Host host) {
       this.clock = host.clock();
-      this.peer = new Peer(host, "sandstore-0:9070", Hello::getDefaultInstance);
+      this.peer = new RpcClient(host, "sandstore-0:9070", Hello::getDefaultInstance);
     }
 
     Outcome mutate(Command.Builder command) throws IOException, InterruptedException {

@@ -31,8 +31,8 @@ public final class JvmClock implements Clock {
   public <T> T await(CompletableFuture<T> future, Duration limit)
       throws InterruptedException, ExecutionException, TimeoutException {
     long nanos = limit.toNanos();
-    return Thread.currentThread().isVirtual() && nanos >= Patience.SHORTEST_NANOS
-        ? Patience.await(future, nanos)
+    return Thread.currentThread().isVirtual() && nanos >= CoarseTimeouts.SHORTEST_NANOS
+        ? CoarseTimeouts.await(future, nanos)
         : future.get(nanos, TimeUnit.NANOSECONDS);
   }
 }

@@ -82,7 +82,7 @@ final class TcpLink implements Link {
   }
 
   @Override
-  public void markPeer() {
+  public void markNode() {
     pool = peerPool;
   }
 
