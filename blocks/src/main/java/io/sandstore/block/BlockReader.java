@@ -171,13 +171,12 @@ public final class BlockReader {
   /** The other members: holders first, otherwise at random; those that do not answer last. */
   private List<String> others(long block) {
     Configuration members = catalog.configuration();
-    long holders = catalog.holders(block).orElse(0);
+    long where = catalog.where(block).orElse(0);
     List<String> first = new ArrayList<>();
     List<String> rest = new ArrayList<>();
     for (Member member : members.getMembersList()) {
       if (!member.getName().equals(cluster.self())) {
-        boolean holds = (holders >>> member.getSlot() & 1) == 1;
-        (holds ? first : rest).add(member.getName());
+        (HolderMask.has(where, member) ? first : rest).add(member.getName());
       }
     }
     if (first.size() > 1 && random.nextBoolean()) {

@@ -90,7 +90,7 @@ public final class BlockWriter {
       }
       long stored = collect(copies, needed, deadline);
       host.telemetry().blockWritten(named - begin, clock.nanos() - named);
-      return WriteBlockReply.newBuilder().setBlock(id).setHolders(stored).build();
+      return WriteBlockReply.newBuilder().setBlock(id).setWhere(stored).build();
     } finally {
       release(copies);
     }
@@ -125,7 +125,7 @@ public final class BlockWriter {
     for (Copy copy : copies) {
       try {
         clock.await(copy.stored, deadline.leftAtMost(patience.left()));
-        stored |= 1L << copy.member.getSlot();
+        stored |= HolderMask.bit(copy.member);
       } catch (ExecutionException | TimeoutException e) {
         failure = e.getCause() == null ? e : e.getCause();
         leaveOut(copy.member, failure);

@@ -23,10 +23,10 @@ final class Placement {
   }
 
   /** The members that should come to hold a block that has too few holders. */
-  static List<Member> candidates(long block, long holders, Configuration members) {
-    int missing = Math.min(REPLICAS, members.getMembersCount()) - Long.bitCount(holders);
+  static List<Member> candidates(long block, long where, Configuration members) {
+    int missing = Math.min(REPLICAS, members.getMembersCount()) - Long.bitCount(where);
     return members.getMembersList().stream()
-        .filter(m -> (holders >>> m.getSlot() & 1) == 0)
+        .filter(m -> !HolderMask.has(where, m))
         .sorted(Comparator.comparingLong((Member m) -> weight(block, m.getId())).reversed())
         .limit(Math.max(0, missing))
         .toList();

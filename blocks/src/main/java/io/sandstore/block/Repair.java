@@ -19,6 +19,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
@@ -187,12 +188,12 @@ public final class Repair {
       return;
     }
     checkPresence = false;
-    int slot = member.get().getSlot();
     long at = 0;
     List<Long> page;
     while (running && !(page = catalog.blocksAfter(at, PAGE)).isEmpty()) {
       at = page.getLast();
-      List<Long> missing = page.stream().filter(b -> isHolder(b, slot) && !store.has(b)).toList();
+      List<Long> missing =
+          page.stream().filter(b -> isHolder(b, member.get()) && !store.has(b)).toList();
       if (!missing.isEmpty()) {
         if (missing.getFirst() != saidMissing) { // and not again while it cannot be had
           saidMissing = missing.getFirst();
@@ -205,8 +206,8 @@ public final class Repair {
     }
   }
 
-  private boolean isHolder(long block, int slot) {
-    return (catalog.holders(block).orElse(0) >>> slot & 1) == 1;
+  private boolean isHolder(long block, Member member) {
+    return HolderMask.has(catalog.where(block).orElse(0), member);
   }
 
   /** Becomes a holder of blocks that have too few. */
@@ -272,9 +273,9 @@ public final class Repair {
   }
 
   private boolean shouldHold(long block, Configuration members) {
-    long holders = catalog.holders(block).orElse(-1L);
-    return holders != -1
-        && Placement.candidates(block, holders, members).stream()
+    OptionalLong where = catalog.where(block);
+    return where.isPresent()
+        && Placement.candidates(block, where.getAsLong(), members).stream()
             .anyMatch(candidate -> candidate.getId() == self);
   }
 
@@ -351,7 +352,7 @@ public final class Repair {
     }
     scrubbed = next.getFirst();
     Optional<Member> member = Configurations.byId(catalog.configuration(), self);
-    if (member.isPresent() && isHolder(scrubbed, member.get().getSlot()) && !hasWhole(scrubbed)) {
+    if (member.isPresent() && isHolder(scrubbed, member.get()) && !hasWhole(scrubbed)) {
       replace(scrubbed);
     }
   }
@@ -408,10 +409,10 @@ public final class Repair {
   private boolean isSurplus(long block) {
     Configuration members = catalog.configuration();
     Optional<Member> member = Configurations.byId(members, self);
-    long holders = catalog.holders(block).orElse(-1L);
+    OptionalLong where = catalog.where(block);
     return member.isPresent()
-        && holders != -1
-        && (holders >>> member.get().getSlot() & 1) == 0
-        && Placement.candidates(block, holders, members).isEmpty();
+        && where.isPresent()
+        && !HolderMask.has(where.getAsLong(), member.get())
+        && Placement.candidates(block, where.getAsLong(), members).isEmpty();
   }
 }

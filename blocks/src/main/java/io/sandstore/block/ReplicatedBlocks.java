@@ -11,6 +11,7 @@ import io.sandstore.replication.Cluster;
 import io.sandstore.replication.Configurations;
 import io.sandstore.replication.Settings;
 import io.sandstore.replication.Site;
+import io.sandstore.replication.Whereabouts;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Done;
 import io.sandstore.wire.Errno;
@@ -74,6 +75,11 @@ public final class ReplicatedBlocks implements BlockPlane {
   @Override
   public BlockSink sink() {
     return store;
+  }
+
+  @Override
+  public Whereabouts whereabouts() {
+    return new HolderMask();
   }
 
   @Override
@@ -162,7 +168,7 @@ public final class ReplicatedBlocks implements BlockPlane {
       here.addAll(store.shard(shard));
     }
     for (long block : catalog.blocksAfter(0, Integer.MAX_VALUE)) {
-      boolean mine = (catalog.holders(block).orElse(0) >>> member.get().getSlot() & 1) == 1;
+      boolean mine = HolderMask.has(catalog.where(block).orElse(0), member.get());
       if (mine && !here.remove(block)) {
         return Optional.of("block " + block + " is missing");
       }

@@ -347,7 +347,7 @@ public final class SandFile implements Closeable {
               .setOffset(append ? bytes : flight.offset)
               .setLength(flight.length)
               .setBlock(stored.getBlock())
-              .setHolders(stored.getHolders()));
+              .setWhere(stored.getWhere()));
       bytes += flight.length;
       if (flight.endsRecord && write.getExtentsCount() >= EXTENTS_PER_COMMAND) {
         commit(write, bytes);

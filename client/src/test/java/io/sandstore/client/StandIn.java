@@ -267,7 +267,7 @@ final class StandIn implements Closeable {
           yield Frame.of(
               Header.newBuilder()
                   .setWriteBlockReply(
-                      WriteBlockReply.newBuilder().setBlock(store(bytes)).setHolders(7))
+                      WriteBlockReply.newBuilder().setBlock(store(bytes)).setWhere(7))
                   .build());
         }
         case READ_BLOCK ->

@@ -1,5 +1,7 @@
 package io.sandstore.namespace;
 
+import io.sandstore.replication.Configurations;
+import io.sandstore.replication.Whereabouts;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Member;
@@ -11,16 +13,17 @@ import java.util.TreeSet;
 /** Which blocks files refer to and which members hold them. */
 final class Blocks {
 
-  /** A block is held by this many members, or by all if there are fewer. */
-  static final int REPLICAS = 3;
-
   final FrozenMap<Long, Keys.Block> blocks = new FrozenMap<>(Weights::block);
   private final TreeSet<Long> underReplicated = new TreeSet<>();
   private List<Long> released = new ArrayList<>();
   private Configuration configuration = Configuration.getDefaultInstance();
-  private long slots;
+  private final Whereabouts whereabouts;
   long next = 1;
   long floor = 1;
+
+  Blocks(Whereabouts whereabouts) {
+    this.whereabouts = whereabouts;
+  }
 
   Configuration configuration() {
     return configuration;
@@ -28,29 +31,25 @@ final class Blocks {
 
   void configure(Configuration members) {
     configuration = members;
-    slots = 0;
-    for (Member member : members.getMembersList()) {
-      slots |= 1L << member.getSlot();
-    }
     underReplicated.clear();
     List<Map.Entry<Long, Keys.Block>> all = List.copyOf(blocks.live.entrySet());
     for (Map.Entry<Long, Keys.Block> entry : all) {
       Keys.Block block = entry.getValue();
-      if ((block.holders() & ~slots) != 0) {
-        block = new Keys.Block(block.length(), block.references(), block.holders() & slots);
+      long left = whereabouts.among(block.where(), members);
+      if (left != block.where()) {
+        block = new Keys.Block(block.length(), block.references(), left);
         blocks.put(entry.getKey(), block);
       }
       judge(entry.getKey(), block);
     }
   }
 
-  /** Notes whether a block has as many holders as it should. */
+  /** Notes whether as many members have a block as should. */
   void judge(long id, Keys.Block block) {
-    int wanted = Math.min(REPLICAS, configuration.getMembersCount());
-    if (Long.bitCount(block.holders()) < wanted) {
-      underReplicated.add(id);
-    } else {
+    if (whereabouts.isComplete(block.where(), configuration)) {
       underReplicated.remove(id);
+    } else {
+      underReplicated.add(id);
     }
   }
 
@@ -65,7 +64,7 @@ final class Blocks {
   }
 
   /** Refuses a block that may have been collected, that is somebody else's, or that is lost. */
-  void checkNew(long id, long holders) {
+  void checkNew(long id, long where) {
     if (id <= 0 || id >= next) {
       throw new Refused(Errno.EINVAL, "no such block: " + id);
     }
@@ -75,17 +74,22 @@ final class Blocks {
     if (blocks.get(id) != null) {
       throw new Refused(Errno.EINVAL, "block " + id + " is in use");
     }
-    if ((holders & slots) == 0) {
+    if (whereabouts.among(where, configuration) == 0) {
       throw new Refused(Errno.ESTALE, "no member that held block " + id + " is left");
     }
   }
 
-  void add(long id, int length, long holders) {
-    put(id, new Keys.Block(length, 1, holders & slots));
+  void add(long id, int length, long where) {
+    put(id, new Keys.Block(length, 1, whereabouts.among(where, configuration)));
   }
 
-  long allSlots() {
-    return slots;
+  /** Where a block is whose bytes came with a command. */
+  long everywhere() {
+    return whereabouts.everywhere(configuration);
+  }
+
+  List<Member> holders(Keys.Block block) {
+    return whereabouts.holders(block.where(), configuration);
   }
 
   void put(long id, Keys.Block block) {
@@ -95,13 +99,13 @@ final class Blocks {
 
   void reference(long id) {
     Keys.Block block = require(id);
-    blocks.put(id, new Keys.Block(block.length(), block.references() + 1, block.holders()));
+    blocks.put(id, new Keys.Block(block.length(), block.references() + 1, block.where()));
   }
 
   void release(long id) {
     Keys.Block block = require(id);
     if (block.references() > 1) {
-      blocks.put(id, new Keys.Block(block.length(), block.references() - 1, block.holders()));
+      blocks.put(id, new Keys.Block(block.length(), block.references() - 1, block.where()));
       return;
     }
     blocks.remove(id);
@@ -117,18 +121,15 @@ final class Blocks {
     return block;
   }
 
-  void addHolder(int slot, long memberId, List<Long> ids) {
-    boolean current =
-        configuration.getMembersList().stream()
-            .anyMatch(member -> member.getSlot() == slot && member.getId() == memberId);
-    if (!current) {
-      throw new Refused(Errno.MISMATCH, "slot " + slot + " belongs to another member");
-    }
+  void addHolder(long memberId, List<Long> ids) {
+    Member member =
+        Configurations.byId(configuration, memberId)
+            .orElseThrow(() -> new Refused(Errno.MISMATCH, "no member any more"));
     for (long id : ids) {
       Keys.Block block = blocks.get(id);
       if (block != null) {
-        long holders = block.holders() | 1L << slot;
-        put(id, new Keys.Block(block.length(), block.references(), holders));
+        long where = whereabouts.with(block.where(), member);
+        put(id, new Keys.Block(block.length(), block.references(), where));
       }
     }
   }

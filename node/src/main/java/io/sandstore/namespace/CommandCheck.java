@@ -1,7 +1,6 @@
 package io.sandstore.namespace;
 
 import io.sandstore.host.Frame;
-import io.sandstore.replication.Configurations;
 import io.sandstore.wire.AddHolder;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Errno;
@@ -157,7 +156,7 @@ public final class CommandCheck {
       checkId("block", extent.getBlock());
       checkCount("bytes of an extent", extent.getLength(), 1, Frame.PAYLOAD_BYTES_MAX);
       checkRange(extent.getOffset(), extent.getLength());
-      if (extent.getHolders() == 0) {
+      if (extent.getWhere() == 0) {
         throw new Refused(Errno.EINVAL, "nobody holds block " + extent.getBlock());
       }
       if (!blocks.add(extent.getBlock())) {
@@ -183,7 +182,7 @@ public final class CommandCheck {
     checkCount("pieces", op.getPiecesCount(), 2, Namespace.MERGE_PIECES_MAX);
     checkCount("bytes of a block", op.getLength(), 1, Frame.PAYLOAD_BYTES_MAX);
     checkRange(op.getOffset(), op.getLength());
-    if (op.getHolders() == 0) {
+    if (op.getWhere() == 0) {
       throw new Refused(Errno.EINVAL, "nobody holds block " + op.getBlock());
     }
     long end = op.getOffset();
@@ -203,7 +202,6 @@ public final class CommandCheck {
   }
 
   private static void check(AddHolder op) {
-    checkCount("slot", op.getSlot(), 0, Configurations.SLOTS_MAX - 1);
     checkCount("blocks", op.getBlocksCount(), 0, ADOPTED_MAX);
     checkIds("block", op.getBlocksList());
   }

@@ -38,9 +38,9 @@ final class Keys {
    * A block that files refer to.
    *
    * @param references number of extents
-   * @param holders a bit per member slot
+   * @param where for {@link io.sandstore.replication.Whereabouts} to understand
    */
-  record Block(int length, int references, long holders) {}
+  record Block(int length, int references, long where) {}
 
   record Request(long session, long sequence) implements Comparable<Request> {
     @Override

@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import io.sandstore.replication.BlockSink;
 import io.sandstore.replication.Catalog;
 import io.sandstore.replication.StateMachine;
+import io.sandstore.replication.Whereabouts;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Attributes;
 import io.sandstore.wire.Batch;
@@ -54,8 +55,8 @@ public final class Namespace implements StateMachine, Catalog {
   private final BlockSink sink;
   private final Optional<Executor> other;
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
-  final Blocks blocks = new Blocks();
-  final Extents extents = new Extents(blocks);
+  final Blocks blocks;
+  final Extents extents;
   final Tree tree = new Tree();
   final Sessions sessions = new Sessions();
   final FrozenMap<Long, Long> orphans = new FrozenMap<>(Weights::orphan);
@@ -66,19 +67,25 @@ public final class Namespace implements StateMachine, Catalog {
   /** As of the last batch. */
   private volatile long heapBytes;
 
-  public Namespace(BlockSink sink) {
-    this(sink, Optional.empty());
+  /**
+   * @param sink takes small writes and garbage
+   * @param whereabouts of the plane behind it
+   */
+  public Namespace(BlockSink sink, Whereabouts whereabouts) {
+    this(sink, whereabouts, Optional.empty());
   }
 
   /**
    * @param other runs what can be done beside the caller's thread while a snapshot is read
    */
-  public Namespace(BlockSink sink, Executor other) {
-    this(sink, Optional.of(other));
+  public Namespace(BlockSink sink, Whereabouts whereabouts, Executor other) {
+    this(sink, whereabouts, Optional.of(other));
   }
 
-  private Namespace(BlockSink sink, Optional<Executor> other) {
+  private Namespace(BlockSink sink, Whereabouts whereabouts, Optional<Executor> other) {
     this.sink = sink;
+    this.blocks = new Blocks(whereabouts);
+    this.extents = new Extents(blocks);
     this.other = other;
     tree.format();
   }
@@ -197,7 +204,7 @@ public final class Namespace implements StateMachine, Catalog {
       }
       case ADD_HOLDER -> {
         var op = command.getAddHolder();
-        blocks.addHolder(op.getSlot(), op.getMember(), op.getBlocksList());
+        blocks.addHolder(op.getMember(), op.getBlocksList());
         yield Outcome.getDefaultInstance();
       }
       case EXPIRE_SESSIONS -> {
@@ -388,21 +395,21 @@ public final class Namespace implements StateMachine, Catalog {
     int inline = op.getInlineData().size();
     for (NewExtent extent : op.getExtentsList()) {
       CommandCheck.checkRange(base + extent.getOffset(), extent.getLength());
-      blocks.checkNew(extent.getBlock(), extent.getHolders());
+      blocks.checkNew(extent.getBlock(), extent.getWhere());
     }
     CommandCheck.checkRange(base + op.getInlineOffset(), inline);
 
     long size = inode.size();
     for (NewExtent extent : op.getExtentsList()) {
       long offset = base + extent.getOffset();
-      blocks.add(extent.getBlock(), extent.getLength(), extent.getHolders());
+      blocks.add(extent.getBlock(), extent.getLength(), extent.getWhere());
       extents.insert(inode.id(), offset, new Keys.Run(extent.getLength(), extent.getBlock(), 0));
       size = Math.max(size, offset + extent.getLength());
     }
     if (inline > 0) {
       long block = blocks.allocate(1);
       long offset = base + op.getInlineOffset();
-      blocks.add(block, inline, blocks.allSlots());
+      blocks.add(block, inline, blocks.everywhere());
       sink.stage(block, op.getInlineData().toByteArray());
       staged = true;
       extents.insert(inode.id(), offset, new Keys.Run(inline, block, 0));
@@ -416,12 +423,12 @@ public final class Namespace implements StateMachine, Catalog {
   /** Lays one block over many pieces, wherever the file still shows what they showed. */
   private Outcome merge(Merge op) {
     Inode inode = tree.open(op.getInode());
-    blocks.checkNew(op.getBlock(), op.getHolders());
+    blocks.checkNew(op.getBlock(), op.getWhere());
     List<Extents.Range> ranges = extents.unchanged(inode.id(), op.getPiecesList());
     if (ranges.isEmpty()) {
       throw new Refused(Errno.EAGAIN, "the file shows nothing of these pieces any more");
     }
-    blocks.add(op.getBlock(), op.getLength(), op.getHolders());
+    blocks.add(op.getBlock(), op.getLength(), op.getWhere());
     for (Extents.Range range : ranges) {
       int length = (int) (range.end() - range.start());
       int within = (int) (range.start() - op.getOffset());
@@ -524,13 +531,12 @@ public final class Namespace implements StateMachine, Catalog {
     return reading(n -> n.sessions.anyUnusedSince(timeMs));
   }
 
-  /** Members that hold a block, a bit per slot; empty if nothing refers to it. */
   @Override
-  public OptionalLong holders(long block) {
+  public OptionalLong where(long block) {
     return reading(
         n -> {
           Keys.Block found = n.blocks.blocks.get(block);
-          return found == null ? OptionalLong.empty() : OptionalLong.of(found.holders());
+          return found == null ? OptionalLong.empty() : OptionalLong.of(found.where());
         });
   }
 

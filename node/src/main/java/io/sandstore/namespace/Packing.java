@@ -214,7 +214,7 @@ interface Packing<K, V> {
       id = key;
       out.signed(block.length());
       out.signed(block.references());
-      out.unsigned(block.holders());
+      out.unsigned(block.where());
     }
 
     @Override

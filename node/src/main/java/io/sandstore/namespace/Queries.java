@@ -7,7 +7,6 @@ import io.sandstore.wire.Extent;
 import io.sandstore.wire.FileSystemStats;
 import io.sandstore.wire.Layout;
 import io.sandstore.wire.Lookup;
-import io.sandstore.wire.Member;
 import io.sandstore.wire.Query;
 import io.sandstore.wire.ReadDirectory;
 import io.sandstore.wire.ReadLink;
@@ -98,11 +97,7 @@ final class Queries {
             .setBlock(run.block())
             .setBlockOffset(run.blockOffset())
             .setBlockLength(block.length());
-    for (Member member : namespace.blocks.configuration().getMembersList()) {
-      if ((block.holders() >>> member.getSlot() & 1) == 1) {
-        extent.addHolders(member.getName());
-      }
-    }
+    namespace.blocks.holders(block).forEach(member -> extent.addHolders(member.getName()));
     return extent.build();
   }
 

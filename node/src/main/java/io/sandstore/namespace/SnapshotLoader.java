@@ -315,7 +315,7 @@ final class SnapshotLoader {
       case BLOCK -> {
         BlockRecord r = record.getBlock();
         namespace.blocks.put(
-            r.getBlock(), new Keys.Block(r.getLength(), r.getReferences(), r.getHolders()));
+            r.getBlock(), new Keys.Block(r.getLength(), r.getReferences(), r.getWhere()));
       }
       case SESSION -> {
         SessionRecord r = record.getSession();

@@ -206,7 +206,7 @@ public final class Merger {
             .setOffset(pieces.getFirst().offset())
             .setLength((int) (pieces.getLast().end() - pieces.getFirst().offset()))
             .setBlock(stored.getBlock())
-            .setHolders(stored.getHolders());
+            .setWhere(stored.getWhere());
     for (Piece piece : pieces) {
       merge.addPieces(
           Extent.newBuilder()

@@ -137,8 +137,10 @@ public final class Node implements Closeable {
     Namespace namespace =
         host.threads().runAtOnce()
             ? new Namespace(
-                blocks.sink(), task -> host.threads().startDedicated("snapshot ahead", task))
-            : new Namespace(blocks.sink());
+                blocks.sink(),
+                blocks.whereabouts(),
+                task -> host.threads().startDedicated("snapshot ahead", task))
+            : new Namespace(blocks.sink(), blocks.whereabouts());
     return new Planes(profile.log(site, namespace), namespace, blocks);
   }
 

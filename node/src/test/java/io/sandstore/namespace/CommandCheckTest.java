@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Message;
+import io.sandstore.block.HolderMask;
 import io.sandstore.wire.AddHolder;
 import io.sandstore.wire.AllocateBlocks;
 import io.sandstore.wire.Answer;
@@ -61,7 +62,7 @@ class CommandCheckTest {
   /** A good one of each kind, against {@link #prepared}. */
   private static List<Command> examples() {
     NewExtent extent =
-        NewExtent.newBuilder().setOffset(5).setLength(10).setBlock(3).setHolders(1).build();
+        NewExtent.newBuilder().setOffset(5).setLength(10).setBlock(3).setWhere(1).build();
     return List.of(
         Command.newBuilder()
             .setCreate(Create.newBuilder().setLocation(at("/d/new")).setTruncate(true))
@@ -118,7 +119,7 @@ class CommandCheckTest {
                     .setInode(FILE)
                     .setLength(10)
                     .setBlock(5)
-                    .setHolders(1)
+                    .setWhere(1)
                     .addPieces(Extent.newBuilder().setLength(5).setBlock(1))
                     .addPieces(
                         Extent.newBuilder()
@@ -131,7 +132,7 @@ class CommandCheckTest {
 
   /** A file of some bytes in a block, a directory, and ids that may be named. */
   private static Namespace prepared() {
-    Namespace namespace = new Namespace(new NamespaceModelTest.Memory());
+    Namespace namespace = new Namespace(new NamespaceModelTest.Memory(), new HolderMask());
     namespace.configure(
         Configuration.newBuilder().addMembers(Member.newBuilder().setId(7).setName("n")).build());
     Batch batch =
@@ -249,8 +250,7 @@ class CommandCheckTest {
             .setWrite(
                 Write.newBuilder()
                     .setInode(FILE)
-                    .addExtents(
-                        NewExtent.newBuilder().setLength(10).setBlock(3).setHolders(1 << 5)))
+                    .addExtents(NewExtent.newBuilder().setLength(10).setBlock(3).setWhere(1 << 5)))
             .build();
     assertThat(CommandCheck.fault(write)).isEmpty();
     assertThat(apply(prepared(), write).getFault().getErrno()).isEqualTo(Errno.ESTALE);

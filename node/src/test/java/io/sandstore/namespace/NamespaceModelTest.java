@@ -3,6 +3,7 @@ package io.sandstore.namespace;
 import static org.assertj.core.api.Assertions.fail;
 
 import com.google.protobuf.ByteString;
+import io.sandstore.block.HolderMask;
 import io.sandstore.replication.BlockSink;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Batch;
@@ -209,7 +210,7 @@ class NamespaceModelTest {
   /** The namespace, driven as the log drives it: every command twice, as a retry would. */
   private static final class Subject {
     private final Memory memory = new Memory();
-    private Namespace namespace = new Namespace(memory);
+    private Namespace namespace = new Namespace(memory, new HolderMask());
     private long session;
     private long nonce;
     private long sequence;
@@ -361,7 +362,7 @@ class NamespaceModelTest {
               .setOffset(start)
               .setLength(whole.length)
               .setBlock(block)
-              .setHolders(1);
+              .setWhere(1);
       pieces.forEach(e -> merge.addPieces(e.toBuilder().clearHolders().clearBlockLength()));
       if (o.stale) {
         // As if it had been written over meanwhile: what the block has there must not be seen.
@@ -442,7 +443,7 @@ class NamespaceModelTest {
         try (var frozen = namespace.freeze()) {
           frozen.writeTo(out);
         }
-        Namespace next = new Namespace(memory);
+        Namespace next = new Namespace(memory, new HolderMask());
         next.configure(namespace.configuration());
         next.restore(new ByteArrayInputStream(out.toByteArray()));
         ByteArrayOutputStream again = new ByteArrayOutputStream();

@@ -2,6 +2,7 @@ package io.sandstore.namespace;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sandstore.block.HolderMask;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.CloseSession;
 import io.sandstore.wire.Command;
@@ -17,7 +18,8 @@ class SessionsTest {
 
   private static final int MAX = Sessions.SESSIONS_MAX;
 
-  private final Namespace namespace = new Namespace(new NamespaceModelTest.Memory());
+  private final Namespace namespace =
+      new Namespace(new NamespaceModelTest.Memory(), new HolderMask());
   private long realMs = 1_700_000_000_000L;
   private long index;
 

@@ -3,6 +3,7 @@ package io.sandstore.namespace;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.sandstore.block.HolderMask;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
@@ -27,7 +28,9 @@ class SnapshotFormatTest {
   private static Namespace empty(boolean two) {
     NamespaceModelTest.Memory blocks = new NamespaceModelTest.Memory();
     Namespace namespace =
-        two ? new Namespace(blocks, task -> new Thread(task).start()) : new Namespace(blocks);
+        two
+            ? new Namespace(blocks, new HolderMask(), task -> new Thread(task).start())
+            : new Namespace(blocks, new HolderMask());
     namespace.configure(
         Configuration.newBuilder()
             .addMembers(Member.newBuilder().setId(7).setName("n"))

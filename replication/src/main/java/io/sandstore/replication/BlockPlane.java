@@ -20,6 +20,9 @@ public interface BlockPlane extends Closeable {
   /** What the namespace tells of blocks: bytes that came with commands, and garbage. */
   BlockSink sink();
 
+  /** What the namespace's notes of where blocks are mean. */
+  Whereabouts whereabouts();
+
   /** Connects it with what says where blocks should be. Once, before anything below. */
   void connect(Catalog catalog, Cluster cluster);
 

@@ -10,8 +10,10 @@ public interface Catalog {
   /** The members of the cluster. */
   Configuration configuration();
 
-  /** Who has a block: a bit for each member's slot; empty if nothing refers to it. */
-  OptionalLong holders(long block);
+  /**
+   * Where a block is, for {@link Whereabouts} to say what that means; empty: nothing refers to it.
+   */
+  OptionalLong where(long block);
 
   /** Bytes; 0 if nothing refers to the block. */
   int blockLength(long block);
@@ -19,7 +21,7 @@ public interface Catalog {
   /** Ids of the next blocks that something refers to, in order. */
   List<Long> blocksAfter(long block, int atMost);
 
-  /** Ids of the next blocks that have too few holders, in order. */
+  /** Ids of the next blocks that fewer members have than should, in order. */
   List<Long> underReplicatedAfter(long block, int atMost);
 
   /** No id below can become referred to any more. */

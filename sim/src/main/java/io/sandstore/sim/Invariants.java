@@ -4,7 +4,6 @@ import com.google.protobuf.ByteString;
 import io.sandstore.host.BufferPool;
 import io.sandstore.namespace.Namespace;
 import io.sandstore.node.Inspection;
-import io.sandstore.replication.Configurations;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Extent;
 import io.sandstore.wire.Layout;
@@ -20,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * What must hold after every step of a simulation, by name:
@@ -50,11 +50,12 @@ final class Invariants {
       return inspection.namespace();
     }
 
-    /** Its bit in a holder mask; 0 if it is no member. */
-    long slot() {
-      return Configurations.byId(namespace().configuration(), inspection.memberId())
-          .map(member -> 1L << member.getSlot())
-          .orElse(0L);
+    /** Ids of those who have a block, as this member's state says. */
+    Set<Long> holders(long block) {
+      long where = namespace().where(block).orElse(0);
+      return inspection.blocks().whereabouts().holders(where, namespace().configuration()).stream()
+          .map(holder -> holder.getId())
+          .collect(Collectors.toSet());
     }
   }
 
@@ -162,14 +163,14 @@ final class Invariants {
     }
     Namespace namespace = abreast.getFirst().namespace();
     for (long block : namespace.blocksAfter(0, Integer.MAX_VALUE)) {
-      long holders = namespace.holders(block).orElse(0);
+      Set<Long> holders = abreast.getFirst().holders(block);
       List<String> lacking =
           abreast.stream()
-              .filter(replica -> (holders & replica.slot()) != 0)
+              .filter(replica -> holders.contains(replica.inspection.memberId()))
               .filter(replica -> !replica.inspection.blocks().has(block))
               .map(Replica::name)
               .toList();
-      int copies = copiesMade.merge(block, Long.bitCount(holders), Math::max);
+      int copies = copiesMade.merge(block, holders.size(), Math::max);
       int minority = (copies - 1) / 2;
       if (lacking.size() > minority && !damaged.contains(block)) {
         throw simulation.violation(

@@ -2,6 +2,7 @@ package io.sandstore.namespace;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import com.google.protobuf.InvalidProtocolBufferException;
+import io.sandstore.block.HolderMask;
 import io.sandstore.fuzz.Seeds;
 import io.sandstore.replication.BlockSink;
 import io.sandstore.wire.Batch;
@@ -51,7 +52,7 @@ class NamespaceFuzzTest {
     Write write =
         Write.newBuilder()
             .setInode(3)
-            .addExtents(NewExtent.newBuilder().setLength(10).setBlock(7).setHolders(1))
+            .addExtents(NewExtent.newBuilder().setLength(10).setBlock(7).setWhere(1))
             .build();
     return Batch.newBuilder()
         .setTimeMs(1)
@@ -70,7 +71,7 @@ class NamespaceFuzzTest {
   @MethodSource("batches")
   void commands(byte[] data) {
     try {
-      new Namespace(new Nowhere()).apply(1, Batch.parseFrom(data));
+      new Namespace(new Nowhere(), new HolderMask()).apply(1, Batch.parseFrom(data));
     } catch (InvalidProtocolBufferException refused) {
       // As it should be. What parses must be answered, never thrown: all replicas apply it.
     }
@@ -88,14 +89,14 @@ class NamespaceFuzzTest {
   @MethodSource("queries")
   void query(byte[] data) {
     try {
-      new Namespace(new Nowhere()).ask(Query.parseFrom(data));
+      new Namespace(new Nowhere(), new HolderMask()).ask(Query.parseFrom(data));
     } catch (InvalidProtocolBufferException refused) {
       // As it should be.
     }
   }
 
   static Stream<Arguments> snapshots() throws IOException {
-    Namespace namespace = new Namespace(new Nowhere());
+    Namespace namespace = new Namespace(new Nowhere(), new HolderMask());
     namespace.apply(1, batch());
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     try (var frozen = namespace.freeze()) {
@@ -108,7 +109,7 @@ class NamespaceFuzzTest {
   @MethodSource("snapshots")
   void snapshot(byte[] data) {
     try {
-      new Namespace(new Nowhere()).restore(new ByteArrayInputStream(data));
+      new Namespace(new Nowhere(), new HolderMask()).restore(new ByteArrayInputStream(data));
     } catch (IOException refused) {
       // As it should be.
     }

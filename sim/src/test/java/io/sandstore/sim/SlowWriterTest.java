@@ -174,7 +174,7 @@ class SlowWriterTest {
           NewExtent.newBuilder()
               .setBlock(block.getBlock())
               .setLength(100)
-              .setHolders(block.getHolders())
+              .setWhere(block.getWhere())
               .build();
       return mutate(
           Command.newBuilder().setWrite(Write.newBuilder().setInode(inode).addExtents(extent)));

@@ -15,6 +15,7 @@ import io.sandstore.replication.Route;
 import io.sandstore.replication.Settings;
 import io.sandstore.replication.Site;
 import io.sandstore.replication.StateMachine;
+import io.sandstore.replication.Whereabouts;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.AllocateBlocks;
 import io.sandstore.wire.Batch;
@@ -23,6 +24,7 @@ import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Header;
 import io.sandstore.wire.Identity;
+import io.sandstore.wire.Member;
 import io.sandstore.wire.NodeStatus;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.ReadBlock;
@@ -217,6 +219,34 @@ public final class ToyProfile implements Profile {
     }
   }
 
+  /** One node has all. */
+  private static final class Here implements Whereabouts {
+    @Override
+    public long everywhere(Configuration members) {
+      return 1;
+    }
+
+    @Override
+    public long among(long where, Configuration members) {
+      return where;
+    }
+
+    @Override
+    public long with(long where, Member member) {
+      return 1;
+    }
+
+    @Override
+    public boolean isComplete(long where, Configuration members) {
+      return true;
+    }
+
+    @Override
+    public List<Member> holders(long where, Configuration members) {
+      return members.getMembersList();
+    }
+  }
+
   private static final class Blocks implements BlockPlane, BlockSink {
     private final long capacity;
     private final Map<Long, byte[]> blocks = new ConcurrentHashMap<>();
@@ -230,6 +260,11 @@ public final class ToyProfile implements Profile {
     @Override
     public BlockSink sink() {
       return this;
+    }
+
+    @Override
+    public Whereabouts whereabouts() {
+      return new Here();
     }
 
     @Override
@@ -262,7 +297,7 @@ public final class ToyProfile implements Profile {
       byte[] copy = new byte[data.remaining()];
       data.duplicate().get(copy);
       blocks.put(id.getValue(), copy);
-      return WriteBlockReply.newBuilder().setBlock(id.getValue()).setHolders(1).build();
+      return WriteBlockReply.newBuilder().setBlock(id.getValue()).setWhere(1).build();
     }
 
     @Override
