@@ -101,7 +101,9 @@ final class NodeCommand implements Callable<Integer> {
     Metrics metrics = new Metrics(config.operations().slow());
     Host host = JvmHost.create(config.buffers(), metrics);
     try (NodeServices surroundings = new NodeServices(config, metrics);
-        Node node = new Node(host, new FileDisk(data), config, surroundings.discovery())) {
+        Node node =
+            new Node(
+                host, new FileDisk(data), config, surroundings.discovery(), surroundings.views())) {
       surroundings.surround(node);
       node.start();
       Deadline limit = host.clock().deadline(Duration.ofSeconds(30));
@@ -142,7 +144,7 @@ final class NodeCommand implements Callable<Integer> {
     Host host = JvmHost.create(config.buffers(), telemetry);
     NodeServices surroundings = new NodeServices(config, metrics);
     Disk disk = HaltingDisk.ifAsked(new FileDisk(data));
-    Node node = new Node(host, disk, config, surroundings.discovery());
+    Node node = new Node(host, disk, config, surroundings.discovery(), surroundings.views());
     CountDownLatch stopped = new CountDownLatch(1);
     Runtime.getRuntime()
         .addShutdownHook(

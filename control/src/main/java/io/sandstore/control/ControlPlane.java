@@ -6,9 +6,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.sandstore.config.NodeConfig;
 import io.sandstore.etcd.EtcdClient;
 import io.sandstore.etcd.LeaseLostException;
+import io.sandstore.node.FoundedCluster;
 import io.sandstore.replication.Profile;
-import io.sandstore.rpc.PosixException;
-import io.sandstore.wire.Errno;
+import io.sandstore.replication.Views;
 import io.sandstore.wire.NodeStatus;
 import java.io.Closeable;
 import java.io.IOException;
@@ -48,18 +48,10 @@ public final class ControlPlane implements Closeable {
   /** The announcement of a leader. */
   record Leader(String name, long term, String address) {}
 
-  /** The cluster that was founded. */
-  record Founded(String cluster, String founder, String profile, int nodes) {
-
-    /** An earlier release noted the profile's name alone. */
-    boolean isOf(String id) {
-      return id.equals(profile) || id.startsWith(profile + "@");
-    }
-  }
-
   private final NodeConfig config;
   private final String prefix;
   private final EtcdClient etcd;
+  private final Views views;
   private final Supplier<Optional<NodeStatus>> status;
   private final Map<String, String> addresses = new ConcurrentHashMap<>();
   private final Object wake = new Object();
@@ -76,6 +68,7 @@ public final class ControlPlane implements Closeable {
     this.config = config;
     this.prefix = config.operations().etcdPrefix() + "/v1/";
     this.etcd = new EtcdClient(config.operations().etcd(), CALL_LIMIT);
+    this.views = new EtcdViews(etcd, prefix);
     this.status = status;
     this.addresses.put(config.name(), config.addressing().address());
   }
@@ -88,6 +81,11 @@ public final class ControlPlane implements Closeable {
   /** Every node that was registered since this one started, gone ones included. */
   Map<String, String> addresses() {
     return new TreeMap<>(addresses);
+  }
+
+  /** What all nodes agree on by it. */
+  Views views() {
+    return views;
   }
 
   private void run() {
@@ -166,21 +164,19 @@ public final class ControlPlane implements Closeable {
 
   /** True unless etcd knows another cluster; a wiped etcd learns of ours again. */
   private boolean isOurs(NodeStatus self) throws IOException {
-    Founded ours =
-        new Founded(
+    FoundedCluster ours =
+        new FoundedCluster(
             self.getClusterId(),
             Long.toHexString(self.getMemberId()),
             Profile.named(config.profile()).id(),
             Math.max(1, self.getMembersCount()));
-    String key = prefix + "cluster";
-    String known = etcd.putIfAbsent(key, write(ours));
-    String cluster = read(known, Founded.class).map(Founded::cluster).orElse("");
+    String cluster = ours.noteIn(views).cluster();
     if (cluster.equals(self.getClusterId())) {
       return true;
     }
     say(
-        "etcd speaks of cluster %s at %s, this node's disk of %s: not registering"
-            .formatted(cluster, key, self.getClusterId()));
+        "%s speaks of cluster %s, this node's disk of %s: not registering"
+            .formatted(views.place(FoundedCluster.VIEW), cluster, self.getClusterId()));
     return false;
   }
 
@@ -196,34 +192,6 @@ public final class ControlPlane implements Closeable {
       etcd.put(key, write(leader), lease);
     }
     announced = Optional.of(leader);
-  }
-
-  /** {@link io.sandstore.node.Discovery#claim}. */
-  String claim(String clusterId, long founder) throws IOException {
-    String self = Long.toHexString(founder);
-    String profile = Profile.named(config.profile()).id();
-    int nodes = config.addressing().nodes();
-    String key = prefix + "cluster";
-    String wanted = write(new Founded(clusterId, self, profile, nodes));
-    String settled = etcd.putIfAbsent(key, wanted);
-    Founded founded =
-        read(settled, Founded.class).orElseThrow(() -> new IOException("not ours: " + key));
-    if (!founded.isOf(profile)) {
-      throw new PosixException(
-          Errno.MISMATCH,
-          "etcd remembers cluster %s of profile %s, and this node runs profile %s: remove %s from"
-                  .formatted(founded.cluster(), founded.profile(), profile, key)
-              + " etcd (or 'make k8s-destroy') if its data is really gone");
-    }
-    if (!founded.founder().equals(self)) {
-      throw new PosixException(
-          Errno.MISMATCH,
-          ("etcd remembers cluster %s, but no node that answers has data of it. If its data is "
-                  + "really gone, remove %s from etcd (or 'make k8s-destroy'), and a new one is"
-                  + " founded")
-              .formatted(founded.cluster(), key));
-    }
-    return founded.cluster();
   }
 
   private static String write(Object value) {

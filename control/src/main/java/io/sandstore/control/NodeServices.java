@@ -3,6 +3,7 @@ package io.sandstore.control;
 import io.sandstore.config.NodeConfig;
 import io.sandstore.node.Discovery;
 import io.sandstore.node.Node;
+import io.sandstore.replication.Views;
 import io.sandstore.wire.NodeStatus;
 import java.io.Closeable;
 import java.io.IOException;
@@ -71,12 +72,12 @@ public final class NodeServices implements Closeable {
       public int expected() {
         return expected;
       }
-
-      @Override
-      public String claim(String clusterId, long founder) throws IOException {
-        return controlPlane.isPresent() ? controlPlane.get().claim(clusterId, founder) : clusterId;
-      }
     };
+  }
+
+  /** What the nodes agree on without a log. */
+  public Views views() {
+    return controlPlane.map(ControlPlane::views).orElseGet(Views::none);
   }
 
   /** Begins to tell others about a node that is about to start. */

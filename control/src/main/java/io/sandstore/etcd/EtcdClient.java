@@ -114,10 +114,21 @@ public final class EtcdClient implements Closeable {
         .build();
   }
 
+  /**
+   * A key's value.
+   *
+   * @param revision at which it was set
+   */
+  public record Entry(long revision, String value) {}
+
+  /** The value of a key, with its revision. */
+  public Optional<Entry> entry(String key) throws IOException {
+    return entry(call(RANGE, rangeRequest(key)));
+  }
+
   /** The value of a key. */
   public Optional<String> get(String key) throws IOException {
-    RangeResponse answer = call(RANGE, RangeRequest.newBuilder().setKey(bytes(key)).build());
-    return answer.getKvsList().stream().findFirst().map(kv -> kv.getValue().toStringUtf8());
+    return entry(key).map(Entry::value);
   }
 
   /** Values by key, of all keys that begin with a prefix; at most {@code max}. */
@@ -150,28 +161,35 @@ public final class EtcdClient implements Closeable {
   }
 
   /**
-   * Sets a key unless it exists.
+   * Sets a key if it was last changed at a revision; {@code 0}: if there is no such key.
    *
-   * @return the value it has now
+   * @return what it is now: as it was set, or as somebody else left it
    */
-  public String putIfAbsent(String key, String value) throws IOException {
+  public Optional<Entry> compareAndSet(String key, long revision, String value) throws IOException {
     TxnRequest request =
         TxnRequest.newBuilder()
             .addCompare(
                 Compare.newBuilder()
                     .setKey(bytes(key))
-                    .setTarget(Compare.CompareTarget.CREATE)
+                    .setTarget(Compare.CompareTarget.MOD)
                     .setResult(Compare.CompareResult.EQUAL)
-                    .setCreateRevision(0))
+                    .setModRevision(revision))
             .addSuccess(RequestOp.newBuilder().setRequestPut(putRequest(key, value, 0)))
-            .addFailure(
-                RequestOp.newBuilder()
-                    .setRequestRange(RangeRequest.newBuilder().setKey(bytes(key))))
+            .addSuccess(RequestOp.newBuilder().setRequestRange(rangeRequest(key)))
+            .addFailure(RequestOp.newBuilder().setRequestRange(rangeRequest(key)))
             .build();
     TxnResponse answer = call(TXN, request);
-    return answer.getSucceeded()
-        ? value
-        : answer.getResponses(0).getResponseRange().getKvs(0).getValue().toStringUtf8();
+    return entry(answer.getResponses(answer.getResponsesCount() - 1).getResponseRange());
+  }
+
+  private static RangeRequest rangeRequest(String key) {
+    return RangeRequest.newBuilder().setKey(bytes(key)).build();
+  }
+
+  private static Optional<Entry> entry(RangeResponse answer) {
+    return answer.getKvsList().stream()
+        .findFirst()
+        .map(kv -> new Entry(kv.getModRevision(), kv.getValue().toStringUtf8()));
   }
 
   private static PutRequest putRequest(String key, String value, long lease) {

@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.sandstore.config.NodeConfig;
 import io.sandstore.etcd.EtcdClient;
 import io.sandstore.etcd.LeaseLostException;
+import io.sandstore.node.FoundedCluster;
+import io.sandstore.replication.Profile;
+import io.sandstore.replication.Views;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.NodeStatus;
 import java.io.IOException;
@@ -66,10 +69,15 @@ class ControlPlaneTest {
   }
 
   @Test
-  void theFirstToSetAKeyWins() throws Exception {
-    assertThat(client.putIfAbsent("/c", "first")).isEqualTo("first");
-    assertThat(client.putIfAbsent("/c", "second")).isEqualTo("first");
-    assertThat(client.get("/c")).contains("first");
+  void aKeyIsSetByWhoeverKnowsItsRevision() throws Exception {
+    EtcdClient.Entry first = client.compareAndSet("/c", 0, "first").orElseThrow();
+    assertThat(first.value()).isEqualTo("first");
+    assertThat(client.compareAndSet("/c", 0, "second")).contains(first);
+    EtcdClient.Entry third = client.compareAndSet("/c", first.revision(), "third").orElseThrow();
+    assertThat(third.value()).isEqualTo("third");
+    assertThat(client.compareAndSet("/c", first.revision(), "fourth")).contains(third);
+    assertThat(client.compareAndSet("/gone", first.revision(), "fifth")).isEmpty();
+    assertThat(client.get("/c")).contains("third");
   }
 
   @Test
@@ -201,15 +209,15 @@ class ControlPlaneTest {
   @Test
   void aClusterIsFoundedOnce() throws Exception {
     try (ControlPlane plane = new ControlPlane(config("n-0"), Optional::empty)) {
-      assertThat(plane.claim("c1", 7)).isEqualTo("c1");
+      assertThat(claim(plane, "c1", 7)).isEqualTo("c1");
       // After a crash between the claim and the disk: the same founder founds the same cluster.
-      assertThat(plane.claim("c2", 7)).isEqualTo("c1");
-      assertThatThrownBy(() -> plane.claim("c3", 8))
+      assertThat(claim(plane, "c2", 7)).isEqualTo("c1");
+      assertThatThrownBy(() -> claim(plane, "c3", 8))
           .isInstanceOf(PosixException.class)
           .hasMessageContaining("remembers cluster c1")
-          .hasMessageContaining("remove /sandstore/v1/cluster");
+          .hasMessageContaining("/sandstore/v1/cluster in etcd");
       etcd.kill();
-      assertThatThrownBy(() -> plane.claim("c4", 7))
+      assertThatThrownBy(() -> claim(plane, "c4", 7))
           .isInstanceOf(IOException.class)
           .isNotInstanceOf(PosixException.class);
     }
@@ -220,13 +228,49 @@ class ControlPlaneTest {
     String record = "{\"cluster\":\"c1\",\"founder\":\"7\",\"profile\":\"%s\",\"nodes\":3}";
     try (ControlPlane plane = new ControlPlane(config("n-0"), Optional::empty)) {
       client.put("/sandstore/v1/cluster", record.formatted("flash@00000000"), 0);
-      assertThatThrownBy(() -> plane.claim("c2", 7))
+      assertThatThrownBy(() -> claim(plane, "c2", 7))
           .isInstanceOf(PosixException.class)
           .hasMessageContaining("cluster c1 of profile flash@00000000")
           .hasMessageContaining("this node runs profile raft@");
       client.put("/sandstore/v1/cluster", record.formatted("raft"), 0);
-      assertThat(plane.claim("c2", 7)).as("as an earlier release noted it").isEqualTo("c1");
+      assertThat(claim(plane, "c2", 7)).as("as an earlier release noted it").isEqualTo("c1");
     }
+  }
+
+  private static String claim(ControlPlane plane, String cluster, long founder) throws IOException {
+    String profile = Profile.named("raft").id();
+    return new FoundedCluster(cluster, Long.toHexString(founder), profile, 3).claim(plane.views());
+  }
+
+  @Test
+  void aRecordIsReplacedByWhoeverKnowsItsVersion() throws Exception {
+    try (ControlPlane plane = new ControlPlane(config("n-0"), Optional::empty)) {
+      Views views = plane.views();
+      assertThat(views.lacks()).isEmpty();
+      assertThat(views.read("chain")).isEqualTo(Views.View.NONE);
+      Views.View one = views.compareAndSet("chain", 0, Map.of("head", "n-0"));
+      assertThat(one.fields()).isEqualTo(Map.of("head", "n-0"));
+      assertThat(views.compareAndSet("chain", 0, Map.of("head", "n-1"))).isEqualTo(one);
+      Views.View two = views.compareAndSet("chain", one.version(), Map.of("head", "n-2"));
+      assertThat(two.fields()).isEqualTo(Map.of("head", "n-2"));
+      assertThat(views.compareAndSet("chain", one.version(), Map.of())).isEqualTo(two);
+      assertThat(views.read("chain")).isEqualTo(two);
+      client.put("/sandstore/v1/chain", "[not ours]", 0);
+      assertThatThrownBy(() -> views.read("chain"))
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining("/sandstore/v1/chain in etcd is not ours");
+      etcd.kill();
+      assertThatThrownBy(() -> views.read("chain")).isInstanceOf(IOException.class);
+    }
+  }
+
+  @Test
+  void withoutEtcdNothingCanBeAgreedOnAndItIsSaid() {
+    Views views = Views.none();
+    assertThat(views.lacks()).hasValueSatisfying(why -> assertThat(why).contains("SANDSTORE_ETCD"));
+    assertThatThrownBy(() -> views.compareAndSet("chain", 0, Map.of()))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("set SANDSTORE_ETCD");
   }
 
   private static void await(Callable<Boolean> condition) throws Exception {

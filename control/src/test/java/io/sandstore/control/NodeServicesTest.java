@@ -51,7 +51,9 @@ class NodeServicesTest {
       Host host = JvmHost.create(config.buffers());
       Path data = Files.createDirectories(directory.resolve(disk));
       surroundings = new NodeServices(config, new Metrics(Duration.ZERO));
-      node = new Node(host, new FileDisk(data), config, surroundings.discovery());
+      node =
+          new Node(
+              host, new FileDisk(data), config, surroundings.discovery(), surroundings.views());
       surroundings.surround(node);
       starting =
           Thread.ofVirtual()
@@ -164,7 +166,7 @@ class NodeServicesTest {
       }
       // Nor do wiped disks, while etcd remembers.
       try (Running node = new Running("blank", environment)) {
-        await(() -> node.get("/readyz").body().contains("etcd remembers cluster " + cluster));
+        await(() -> node.get("/readyz").body().contains("in etcd remembers cluster " + cluster));
         assertThat(node.cluster()).isEmpty();
       }
     }

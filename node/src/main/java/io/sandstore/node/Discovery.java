@@ -1,6 +1,5 @@
 package io.sandstore.node;
 
-import java.io.IOException;
 import java.util.Map;
 
 /**
@@ -16,18 +15,5 @@ public interface Discovery {
   /** How many nodes found a cluster together. */
   default int expected() {
     return addresses().size();
-  }
-
-  /**
-   * Asks for the right to found a cluster, which is given once: a second cluster beside the first
-   * would hide that the first is lost.
-   *
-   * @param founder the asking node's identity, which may ask again after a crash
-   * @return the id to found it under: {@code clusterId}, or what this founder asked for before
-   * @throws io.sandstore.rpc.PosixException MISMATCH if somebody else founded one
-   * @throws IOException if it cannot be known now
-   */
-  default String claim(String clusterId, long founder) throws IOException {
-    return clusterId;
   }
 }

@@ -6,6 +6,7 @@ import io.sandstore.host.Host;
 import io.sandstore.host.LogLimit;
 import io.sandstore.host.NoRoomException;
 import io.sandstore.replication.Configurations;
+import io.sandstore.replication.Views;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Adopt;
 import io.sandstore.wire.Configuration;
@@ -51,6 +52,7 @@ final class Founding {
   private final Clock clock;
   private final Disk disk;
   private final Discovery discovery;
+  private final Views views;
   private final Peers peers;
 
   /** Held while the identity changes, on the disk first. */
@@ -64,11 +66,12 @@ final class Founding {
   /** Why another node will not talk to this one, as of the last probes; empty: none says so. */
   private String refused = "";
 
-  Founding(Host host, Disk disk, Discovery discovery, Peers peers, Identity identity) {
+  Founding(Host host, Disk disk, Discovery discovery, Views views, Peers peers, Identity identity) {
     this.host = host;
     this.clock = host.clock();
     this.disk = disk;
     this.discovery = discovery;
+    this.views = views;
     this.peers = peers;
     this.identity = identity;
     this.notTakenIn = new LogLimit(SAY_EVERY, clock::nanos);
@@ -255,7 +258,7 @@ final class Founding {
     try {
       byte[] random = new byte[8];
       host.random().nextBytes(random);
-      clusterId = discovery.claim(HexFormat.of().formatHex(random), identity().getMemberId());
+      clusterId = claim(HexFormat.of().formatHex(random));
     } catch (IOException e) {
       waiting = "no cluster can be founded: " + e.getMessage();
       return;
@@ -278,6 +281,16 @@ final class Founding {
         log.info("{} did not hear of the new cluster: {}", reply.getName(), e.getMessage());
       }
     }
+  }
+
+  /** The id to found a cluster under; without anything to agree by, any will do. */
+  private String claim(String clusterId) throws IOException {
+    if (views.lacks().isPresent()) {
+      return clusterId;
+    }
+    String founder = Long.toHexString(identity.getMemberId());
+    return new FoundedCluster(clusterId, founder, identity.getProfile(), discovery.expected())
+        .claim(views);
   }
 
   private static Member member(String name, long id) {

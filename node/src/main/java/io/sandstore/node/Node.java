@@ -10,6 +10,7 @@ import io.sandstore.replication.CommandLog;
 import io.sandstore.replication.CorruptLogException;
 import io.sandstore.replication.Profile;
 import io.sandstore.replication.Site;
+import io.sandstore.replication.Views;
 import io.sandstore.rpc.RpcServer;
 import io.sandstore.wire.Hello;
 import io.sandstore.wire.Identity;
@@ -38,6 +39,7 @@ public final class Node implements Closeable {
   private final NodeConfig config;
   private final Profile profile;
   private final Discovery discovery;
+  private final Views views;
   private final long startedAt;
   private final Peers peers;
   private final QueuedTraffic postman;
@@ -67,17 +69,19 @@ public final class Node implements Closeable {
    * @throws IOException if the disk belongs to another node or another release, or the address is
    *     taken
    */
-  public Node(Host host, Disk disk, NodeConfig config, Discovery discovery) throws IOException {
+  public Node(Host host, Disk disk, NodeConfig config, Discovery discovery, Views views)
+      throws IOException {
     this.host = host;
     this.disk = disk;
     this.config = config;
     this.profile = Profile.named(config.profile());
     this.discovery = discovery;
+    this.views = views;
     this.startedAt = host.clock().nanos();
     this.peers = new Peers(host, discovery, this::hello);
     this.postman = new QueuedTraffic(host, peers);
     Identity identity = Identities.loadOrCreate(disk, config.name(), profile, host.random());
-    this.founding = new Founding(host, disk, discovery, peers, identity);
+    this.founding = new Founding(host, disk, discovery, views, peers, identity);
     this.status = new StatusReport(this, host, peers);
     this.server = new RpcServer(host, config.listen(), new RequestHandler(this, host));
   }
@@ -132,7 +136,7 @@ public final class Node implements Closeable {
   }
 
   private Planes construct() throws IOException {
-    Site site = new Site(host, disk, founding.identity(), config.settings(), postman);
+    Site site = new Site(host, disk, founding.identity(), config.settings(), postman, views);
     BlockPlane blocks = profile.blocks(site);
     Namespace namespace =
         host.threads().runAtOnce()

@@ -8,8 +8,10 @@ import io.sandstore.wire.Identity;
  * What a profile builds on: one node's machine, its disk, who it is, and the way to the others.
  *
  * @param traffic sends the log's own messages to other nodes
+ * @param views what all nodes agree on without a log
  */
-public record Site(Host host, Disk disk, Identity identity, Settings settings, Traffic traffic) {
+public record Site(
+    Host host, Disk disk, Identity identity, Settings settings, Traffic traffic, Views views) {
 
   /** This node's name. */
   public String name() {

@@ -145,7 +145,13 @@ final class Member {
 
   private void main(SimProcess booted) {
     try {
-      Node started = new Node(booted.host, disk, simulation.config(name), simulation::addresses);
+      Node started =
+          new Node(
+              booted.host,
+              disk,
+              simulation.config(name),
+              simulation::addresses,
+              simulation.views());
       if (process == booted) {
         node = started;
       }

@@ -77,6 +77,7 @@ public final class Simulation {
   final World world;
   final Scenario scenario;
   final SimNetwork network;
+  private final SimViews views;
   final Invariants invariants;
   final SimProcess operator;
   private final MemberInvariants memberInvariants = new MemberInvariants(this);
@@ -95,12 +96,17 @@ public final class Simulation {
     this.world = new World(seed);
     this.scenario = Scenario.of(world.random);
     this.network = new SimNetwork(world);
+    this.views = new SimViews(world);
     this.invariants = new Invariants(this, scenario.nodes());
     this.operator = new SimProcess(world, "operator", network);
     for (int i = 0; i < scenario.nodes(); i++) {
       String name = "sandstore-" + i;
       addresses.put(name, name + ":9070");
     }
+  }
+
+  SimViews views() {
+    return views;
   }
 
   /** Where the nodes are, by name. */

@@ -6,6 +6,7 @@ import io.sandstore.config.NodeConfig;
 import io.sandstore.host.Host;
 import io.sandstore.node.Inspection;
 import io.sandstore.node.Node;
+import io.sandstore.replication.Views;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -84,7 +85,8 @@ final class CalmCluster {
     try {
       Map<String, String> addresses = new LinkedHashMap<>();
       NAMES.forEach(name -> addresses.put(name, address(name)));
-      Node node = new Node(process.host, disks.get(config.name()), config, () -> addresses);
+      Node node =
+          new Node(process.host, disks.get(config.name()), config, () -> addresses, Views.none());
       nodes.put(config.name(), node);
       node.start();
     } catch (IOException e) {

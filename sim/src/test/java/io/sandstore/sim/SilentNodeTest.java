@@ -10,6 +10,7 @@ import io.sandstore.config.NodeConfig;
 import io.sandstore.host.Clock;
 import io.sandstore.node.Inspection;
 import io.sandstore.node.Node;
+import io.sandstore.replication.Views;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -64,7 +65,12 @@ class SilentNodeTest {
             () -> {
               try {
                 Node node =
-                    new Node(process.host, new SimDisk(new Random(1)), config, () -> addresses());
+                    new Node(
+                        process.host,
+                        new SimDisk(new Random(1)),
+                        config,
+                        () -> addresses(),
+                        Views.none());
                 nodes.put(name, node);
                 node.start();
               } catch (IOException | InterruptedException e) {

@@ -11,6 +11,7 @@ import io.sandstore.node.Node;
 import io.sandstore.profile.RaftProfile;
 import io.sandstore.replication.Profile;
 import io.sandstore.replication.Settings;
+import io.sandstore.replication.Views;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -107,7 +108,8 @@ final class SimCluster {
 
   private void main(String name, SimProcess process) {
     try {
-      Node node = new Node(process.host, disks.get(name), config(name), () -> members());
+      Node node =
+          new Node(process.host, disks.get(name), config(name), () -> members(), Views.none());
       nodes.put(name, node);
       node.start();
     } catch (IOException e) {
