@@ -30,7 +30,7 @@ public interface Telemetry {
   void logged(int entries, long bytes, long nanos);
 
   /**
-   * Commands of one entry were answered by the leader.
+   * Commands of one entry were answered by the primary.
    *
    * @param queued until they were proposed together
    * @param replicated until a majority had forced them

@@ -259,7 +259,7 @@ final class Lab implements AutoCloseable {
 
   static Optional<String> leader(List<NodeStatus> status) {
     return status.stream()
-        .filter(s -> s.getRole().equals("LEADER"))
+        .filter(s -> s.getPrimary().equals(s.getName()))
         .max(java.util.Comparator.comparingLong(NodeStatus::getTerm))
         .map(NodeStatus::getName);
   }

@@ -55,7 +55,7 @@ final class StatusCommand implements Callable<Integer> {
           print(status);
         }
         boolean led =
-            status.getNodesList().stream().anyMatch(n -> !n.getStatus().getLeader().isEmpty());
+            status.getNodesList().stream().anyMatch(n -> !n.getStatus().getPrimary().isEmpty());
         if (!watch) {
           return led ? 0 : Main.UNREACHABLE;
         }

@@ -75,12 +75,10 @@ class ObservabilityTest {
     assertThat(count(metrics, "mkdir", "ok")).isEqualTo(count(before, "mkdir", "ok") + 1);
     assertThat(count(metrics, "lookup", "ENOENT")).isEqualTo(count(before, "lookup", "ENOENT") + 1);
     assertThat(metrics)
-        .containsPattern("sandstore_raft_append_duration_seconds_count [1-9]")
-        .containsPattern(
-            "sandstore_raft_commit_duration_seconds_count\\{stage=\"replicate\"} [1-9]")
+        .containsPattern("sandstore_log_append_duration_seconds_count [1-9]")
+        .containsPattern("sandstore_log_commit_duration_seconds_count\\{stage=\"replicate\"} [1-9]")
         .containsPattern("sandstore_network_bytes_total\\{direction=\"received\"} [1-9]")
-        .containsPattern(
-            "sandstore_raft_follower_lag_entries\\{follower=\"sandstore-[012]\"} [0-9]");
+        .containsPattern("sandstore_log_member_lag_entries\\{member=\"sandstore-[012]\"} [0-9]");
   }
 
   private static long count(String metrics, String operation, String outcome) {
@@ -180,7 +178,7 @@ class ObservabilityTest {
       assertThat(browser.evaluate("document.querySelector('.silent h3').textContent").asText())
           .contains(leader, "does not answer");
       FaultsTest.await(
-          () -> browser.evaluate("document.querySelectorAll('.leader').length").asInt() == 1);
+          () -> browser.evaluate("document.querySelectorAll('.primary').length").asInt() == 1);
       writer.awaitMore(10);
       browser.prefer("dark");
       browser.screenshot(SCREENSHOTS.resolve("leader-killed-dark.png"));

@@ -23,8 +23,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What a node keeps in etcd, under {@code PREFIX/v1/}: itself ({@code nodes/NAME}, with a lease),
- * the leader ({@code leader}, with the leader's lease) and the one cluster that was founded ({@code
- * cluster}, for ever).
+ * the primary ({@code leader}, an old name, with the primary's lease) and the one cluster that was
+ * founded ({@code cluster}, for ever).
  *
  * <p>etcd decides only who founds a cluster. A node with data needs it for nothing: away, it is
  * tried again every two seconds while data flows; wiped, it is told again what there is; knowing
@@ -45,8 +45,8 @@ public final class ControlPlane implements Closeable {
     static final Registered NONE = new Registered("", "", "", "", "");
   }
 
-  /** The announcement of a leader. */
-  record Leader(String name, long term, String address) {}
+  /** The announcement of a primary. */
+  record Primary(String name, long term, String address) {}
 
   private final NodeConfig config;
   private final String prefix;
@@ -58,7 +58,7 @@ public final class ControlPlane implements Closeable {
   private volatile boolean running = true;
   private volatile long lease;
   private Registered registered = Registered.NONE;
-  private Optional<Leader> announced = Optional.empty();
+  private Optional<Primary> announced = Optional.empty();
   private volatile String trouble = "";
 
   /**
@@ -147,7 +147,7 @@ public final class ControlPlane implements Closeable {
       etcd.put(prefix + "nodes/" + config.name(), write(self), lease);
       registered = self;
     }
-    if (now.isPresent() && now.get().getRole().equals("LEADER")) {
+    if (now.isPresent() && now.get().getPrimary().equals(config.name())) {
       announce(now.get());
     } else {
       announced = Optional.empty();
@@ -180,18 +180,18 @@ public final class ControlPlane implements Closeable {
     return false;
   }
 
-  /** Tells who leads, unless somebody leads in a later term. */
+  /** Tells who the primary is, unless somebody is in a later term. */
   private void announce(NodeStatus self) throws IOException {
-    Leader leader = new Leader(config.name(), self.getTerm(), config.addressing().address());
-    if (announced.equals(Optional.of(leader))) {
+    Primary primary = new Primary(config.name(), self.getTerm(), config.addressing().address());
+    if (announced.equals(Optional.of(primary))) {
       return;
     }
     String key = prefix + "leader";
-    long known = etcd.get(key).flatMap(v -> read(v, Leader.class)).map(Leader::term).orElse(0L);
-    if (known <= leader.term()) {
-      etcd.put(key, write(leader), lease);
+    long known = etcd.get(key).flatMap(v -> read(v, Primary.class)).map(Primary::term).orElse(0L);
+    if (known <= primary.term()) {
+      etcd.put(key, write(primary), lease);
     }
-    announced = Optional.of(leader);
+    announced = Optional.of(primary);
   }
 
   private static String write(Object value) {

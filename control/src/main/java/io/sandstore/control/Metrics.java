@@ -43,15 +43,15 @@ public final class Metrics implements Telemetry {
       histogram("request_duration_seconds", "requests answered", "operation", "origin", "outcome");
   private final Map<Kind, DistributionDataPoint> kinds = new ConcurrentHashMap<>();
   private final Histogram forces =
-      histogram("raft_append_duration_seconds", "appends to the log, their force included");
+      histogram("log_append_duration_seconds", "appends to the log, their force included");
   private final Histogram commits =
-      histogram("raft_commit_duration_seconds", "of a leader's entry, by stage", "stage");
+      histogram("log_commit_duration_seconds", "of an entry on the primary, by stage", "stage");
   private final DistributionDataPoint queueing = commits.labelValues("queue");
   private final DistributionDataPoint replicating = commits.labelValues("replicate");
   private final DistributionDataPoint applying = commits.labelValues("apply");
   private final Histogram batches =
       Histogram.builder()
-          .name("sandstore_raft_batch_commands")
+          .name("sandstore_log_batch_commands")
           .help("commands in one entry of the log")
           .classicUpperBounds(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
           .classicOnly()
@@ -62,8 +62,8 @@ public final class Metrics implements Telemetry {
   private final Histogram blockReads =
       histogram("block_read_duration_seconds", "of a part of a block, by where it was", "source");
   private final Map<String, IntSupplier> queues = new ConcurrentHashMap<>();
-  private final Counter logged = counter("raft_append_bytes", "bytes appended to the log");
-  private final Counter roles = counter("raft_role_changes", "roles this member took", "role");
+  private final Counter logged = counter("log_append_bytes", "bytes appended to the log");
+  private final Counter roles = counter("log_role_changes", "roles this member took", "role");
   private final Counter rejections = counter("rejections", "refused: a queue was full", "queue");
   private final Counter network = counter("network_bytes", "bytes over all links", "direction");
   private final CounterDataPoint sentBytes = network.labelValues("sent");
@@ -80,7 +80,6 @@ public final class Metrics implements Telemetry {
   public Metrics(Duration slow) {
     this.slowNanos = slow.isZero() ? Long.MAX_VALUE : slow.toNanos();
     // So that a rate exists before the first of its kind.
-    List.of("LEADER", "FOLLOWER", "PRE_CANDIDATE", "CANDIDATE").forEach(roles::initLabelValues);
     List.of("connections", "log requests", "log messages").forEach(rejections::initLabelValues);
     List.of("memory", "disk", "node").forEach(blockReads::initLabelValues);
     List.of("id", "copies").forEach(blockWrites::initLabelValues);

@@ -26,18 +26,22 @@ final class NodeMetrics {
     JvmMetrics.builder().register(registry);
   }
 
+  private static boolean isPrimary(NodeStatus status) {
+    return status.getPrimary().equals(status.getName());
+  }
+
   private void registerAll() {
     gauge("ready", "1 if the node is in the quorum, caught up and whole", s -> flag(s.getReady()));
-    gauge("raft_leader", "1 if this node leads", s -> flag(s.getRole().equals("LEADER")));
-    gauge("raft_leader_known", "1 if a leader is known", s -> flag(!s.getLeader().isEmpty()));
-    gauge("raft_term", "current term", NodeStatus::getTerm);
-    gauge("raft_commit_index", "last entry known to be committed", NodeStatus::getCommitIndex);
-    gauge("raft_applied_index", "last entry applied", NodeStatus::getAppliedIndex);
-    gauge("raft_last_index", "last entry in the log", NodeStatus::getLastIndex);
+    gauge("log_primary", "1 if commands are ordered here", s -> flag(isPrimary(s)));
+    gauge("log_primary_known", "1 if it is known where", s -> flag(!s.getPrimary().isEmpty()));
+    gauge("log_term", "current term", NodeStatus::getTerm);
+    gauge("log_commit_index", "last entry known to be committed", NodeStatus::getCommitIndex);
+    gauge("log_applied_index", "last entry applied", NodeStatus::getAppliedIndex);
+    gauge("log_last_index", "last entry in the log", NodeStatus::getLastIndex);
     GaugeWithCallback.builder()
-        .name("sandstore_raft_follower_lag_entries")
-        .help("on the leader: entries that a member is behind its log")
-        .labelNames("follower")
+        .name("sandstore_log_member_lag_entries")
+        .help("on the primary: entries that a member is behind its log")
+        .labelNames("member")
         .callback(callback -> status().getBehindMap().forEach((n, lag) -> callback.call(lag, n)))
         .register(registry);
     gauge("blocks", "blocks on this disk", NodeStatus::getBlocks);
@@ -50,9 +54,9 @@ final class NodeMetrics {
     gauge("uptime_seconds", "since this process began", s -> s.getUptimeMs() / 1e3);
     counter("blocks_corrupt_found", "damaged blocks found", NodeStatus::getCorruptFound);
     counter("blocks_corrupt_repaired", "damaged blocks replaced", NodeStatus::getCorruptRepaired);
-    counter("raft_snapshots", "snapshots taken", NodeStatus::getSnapshots);
+    counter("log_snapshots", "snapshots taken", NodeStatus::getSnapshots);
     counter(
-        "raft_snapshots_damaged",
+        "log_snapshots_damaged",
         "snapshots of its own found damaged, and replaced",
         NodeStatus::getSnapshotsDamaged);
   }

@@ -23,7 +23,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps a label on this node's own pod by which a Service finds the leader: {@code true} while it
+ * Keeps a label on this node's own pod by which a Service finds the primary: {@code true} while it
  * leads or knows nobody who does, {@code false} while it follows. Pods begin with {@code true}, so
  * that where the API server cannot be reached every pod is an entry, which is always correct and
  * only a hop longer.
@@ -67,7 +67,8 @@ final class PodLabel implements Closeable {
   private boolean look() throws InterruptedException {
     try {
       NodeStatus status = node.status().ofThis();
-      boolean follows = !status.getLeader().isEmpty() && !status.getRole().equals("LEADER");
+      boolean follows =
+          !status.getPrimary().isEmpty() && !status.getPrimary().equals(status.getName());
       boolean entry = !follows && !node.draining();
       if (!written.equals(Optional.of(entry))) {
         patch(entry);

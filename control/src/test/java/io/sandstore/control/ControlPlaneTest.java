@@ -137,11 +137,12 @@ class ControlPlaneTest {
     return NodeConfig.of(environment);
   }
 
-  private static NodeStatus status(String cluster, String role, long term) {
+  private static NodeStatus status(String name, String cluster, String role, long term) {
     return NodeStatus.newBuilder()
         .setClusterId(cluster)
         .setMemberId(7)
         .setRole(role)
+        .setPrimary(role.equals("LEADER") ? name : "")
         .setTerm(term)
         .build();
   }
@@ -154,14 +155,14 @@ class ControlPlaneTest {
 
   @Test
   void nodesFindEachOtherAndTheLeaderIsAnnounced() throws Exception {
-    AtomicReference<NodeStatus> a = new AtomicReference<>(status("c1", "FOLLOWER", 1));
-    AtomicReference<NodeStatus> b = new AtomicReference<>(status("c1", "LEADER", 1));
+    AtomicReference<NodeStatus> a = new AtomicReference<>(status("n-0", "c1", "FOLLOWER", 1));
+    AtomicReference<NodeStatus> b = new AtomicReference<>(status("n-1", "c1", "LEADER", 1));
     try (ControlPlane first = started("n-0", a);
         ControlPlane second = started("n-1", b)) {
       await(() -> first.addresses().equals(Map.of("n-0", "n-0:9070", "n-1", "n-1:9070")));
       await(() -> second.addresses().size() == 2);
       await(() -> client.get("/sandstore/v1/leader").orElse("").contains("\"name\":\"n-1\""));
-      a.set(status("c1", "LEADER", 2));
+      a.set(status("n-0", "c1", "LEADER", 2));
       await(() -> client.get("/sandstore/v1/leader").orElse("").contains("\"term\":2"));
       // The deposed one still thinks that it leads: a later term stands.
       await(() -> client.get("/sandstore/v1/leader").orElse("").contains("\"name\":\"n-0\""));
@@ -172,7 +173,7 @@ class ControlPlaneTest {
 
   @Test
   void anEtcdThatWasWipedLearnsOfTheClusterAgain() throws Exception {
-    AtomicReference<NodeStatus> status = new AtomicReference<>(status("c1", "LEADER", 3));
+    AtomicReference<NodeStatus> status = new AtomicReference<>(status("n-0", "c1", "LEADER", 3));
     try (ControlPlane plane = started("n-0", status)) {
       await(() -> client.get("/sandstore/v1/leader").isPresent());
       etcd.kill();
@@ -190,7 +191,7 @@ class ControlPlaneTest {
   void anEtcdOfAnotherClusterIsLeftAlone() throws Exception {
     String other = "{\"cluster\":\"c2\",\"founder\":\"9\",\"profile\":\"raft\",\"nodes\":3}";
     client.put("/sandstore/v1/cluster", other, 0);
-    AtomicReference<NodeStatus> asked = new AtomicReference<>(status("c1", "LEADER", 3));
+    AtomicReference<NodeStatus> asked = new AtomicReference<>(status("n-0", "c1", "LEADER", 3));
     AtomicInteger looks = new AtomicInteger();
     try (ControlPlane plane =
         new ControlPlane(

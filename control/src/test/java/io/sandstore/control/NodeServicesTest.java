@@ -115,8 +115,8 @@ class NodeServicesTest {
       assertThat(metrics.statusCode()).isEqualTo(200);
       assertThat(metrics.headers().firstValue("Content-Type").orElse("")).contains("text/plain");
       assertThat(metrics.body())
-          .contains("# TYPE sandstore_raft_term gauge")
-          .contains("sandstore_raft_leader 1.0")
+          .contains("# TYPE sandstore_log_term gauge")
+          .contains("sandstore_log_primary 1.0")
           .contains("sandstore_ready 1.0")
           .contains("sandstore_disk_free_bytes")
           .contains("# TYPE sandstore_blocks_corrupt_found_total counter")

@@ -110,7 +110,7 @@ class KubernetesTest {
     try (SandstoreClient client = Load.connect(endpoint)) {
       return client.status().getNodesList().stream()
           .map(ClusterStatus.Entry::getStatus)
-          .filter(s -> s.getRole().equals("LEADER"))
+          .filter(s -> !s.getName().isEmpty() && s.getPrimary().equals(s.getName()))
           .map(NodeStatus::getName)
           .findFirst()
           .orElse("");

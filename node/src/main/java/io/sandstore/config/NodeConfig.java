@@ -75,7 +75,8 @@ public record NodeConfig(
    * @param logFormat {@code text} or {@code json}
    * @param metrics false: nothing is counted or measured
    * @param slow operations that take longer are logged; zero: none
-   * @param drain how long a node that stops goes on serving after it has handed leadership over
+   * @param drain how long a node that stops goes on serving after it has handed over what it does
+   *     for the others
    */
   public record Operations(
       List<String> etcd,

@@ -8,18 +8,18 @@ import io.sandstore.wire.NamespaceHeader;
  * batches of the log alone. Two times, because one cannot be both:
  *
  * <ul>
- *   <li>The <b>date</b>, which files are stamped with. It follows the clocks of leaders, and holds
- *       still rather than go back where those of two differ by less than {@link #STEP_MAX_MS}. A
- *       clock that is further off is not believed before it has said the same for {@link
- *       #CONFIRM_MS}; until then the date goes on by itself, with what leaders measured. So a clock
- *       that jumps leaves no trace if it is right again within that time; one that stays wrong is
- *       followed, and the date is right again that long after a leader's clock is, be it back or
- *       forth. After a time without any leader the date is late by that time, for as long.
+ *   <li>The <b>date</b>, which files are stamped with. It follows the clocks of primaries, and
+ *       holds still rather than go back where those of two differ by less than {@link
+ *       #STEP_MAX_MS}. A clock that is further off is not believed before it has said the same for
+ *       {@link #CONFIRM_MS}; until then the date goes on by itself, with what primaries measured.
+ *       So a clock that jumps leaves no trace if it is right again within that time; one that stays
+ *       wrong is followed, and the date is right again that long after a primary's clock is, be it
+ *       back or forth. After a time without any primary the date is late by that time, for as long.
  *   <li>The <b>age</b>, which decides how long ago something was used. It is the sum of what
- *       leaders measured with their monotonic clocks between two batches, so that no wall clock
+ *       primaries measured with their monotonic clocks between two batches, so that no wall clock
  *       moves it: it never goes back, stands still while nobody leads (nobody could have used
  *       anything then either), and runs ahead of real time by no more than those clocks run fast
- *       and, at a change of leaders, by what the new one had not applied yet.
+ *       and, at a change of primaries, by what the new one had not applied yet.
  * </ul>
  *
  * <p>Batches of releases before 0.2 have no measured time. For those both times are what they were
@@ -39,7 +39,7 @@ record ClusterTime(long dateMs, long ageMs, long strayedBy, long strayedMs) {
   /** How long a clock must be far off in the same way to be believed. */
   static final long CONFIRM_MS = 10_000;
 
-  /** No more is added to the age by one batch: an idle leader proposes something more often. */
+  /** No more is added to the age by one batch: an idle primary proposes something more often. */
   static final long ELAPSED_MAX_MS = 3_600_000;
 
   /** About the year 37,000: whatever a batch says, sums with it do not overflow. */

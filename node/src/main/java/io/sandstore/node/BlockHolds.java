@@ -8,10 +8,10 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Blocks that living clients have shipped and may still name in a command, as they tell the leader
+ * Blocks that living clients have shipped and may still name in a command, as they tell the primary
  * every 10 s: the block floor waits for them.
  *
- * <p>What a leader knows of a hold is lost with it, which is safe: its successor leaves the floor
+ * <p>What a primary knows of a hold is lost with it, which is safe: its successor leaves the floor
  * where it is for a whole {@code SANDSTORE_BLOCK_GRACE_S}, and hears of every hold long before.
  */
 final class BlockHolds {

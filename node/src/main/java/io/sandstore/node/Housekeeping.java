@@ -17,8 +17,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What the leader sees to now and then: forgets silent clients, removes unlinked files that nobody
- * reads any more, and raises the block floor. None of it is needed for safety.
+ * What one node sees to for all now and then: forgets silent clients, removes unlinked files that
+ * nobody reads any more, and raises the block floor. None of it is needed for safety.
  */
 final class Housekeeping {
 

@@ -151,13 +151,13 @@ public final class Node implements Closeable {
   /** What this node has too little of to take anything but removal; empty: nothing. */
   private String lacks(Planes planes) {
     if (!host.memory().hasRoom(planes.namespace().heapBytes())) {
-      return "no memory left for more files on the leader: give the nodes a larger heap";
+      return "no memory left for more files on " + config.name() + ": give the nodes a larger heap";
     }
     try {
       String lacking = planes.blocks().lacks();
-      return lacking.isEmpty() ? "" : "the leader's disk: " + lacking;
+      return lacking.isEmpty() ? "" : "the disk of " + config.name() + ": " + lacking;
     } catch (IOException e) {
-      return "the leader's disk does not say how much is free: " + e.getMessage();
+      return "the disk of " + config.name() + " does not say how much is free: " + e.getMessage();
     }
   }
 
@@ -210,13 +210,13 @@ public final class Node implements Closeable {
   }
 
   /**
-   * Stops so that clients see no error: hands leadership over, goes on forwarding requests until
-   * the word has spread that this node leaves, and answers what it took.
+   * Stops so that clients see no error: hands over what it does for the others, goes on forwarding
+   * requests until the word has spread that this node leaves, and answers what it took.
    */
   public void shutDown() throws IOException {
     draining = true;
     try {
-      handLeadershipOver();
+      handOver();
       clock().sleep(config.operations().drain());
       server.drain(clock().deadline(ANSWER_LIMIT));
     } catch (InterruptedException e) {
@@ -225,7 +225,7 @@ public final class Node implements Closeable {
     close();
   }
 
-  private void handLeadershipOver() throws InterruptedException {
+  private void handOver() throws InterruptedException {
     if (parts.isEmpty()) {
       return;
     }
@@ -233,11 +233,11 @@ public final class Node implements Closeable {
     boolean alone = commands.standing().members().getMembersCount() == 1;
     try {
       if (commands.coordinates() && !alone) {
-        log.info("handing leadership over");
+        log.info("handing over what this node does for the others");
         commands.stepAside("", clock().deadline(HAND_OVER_LIMIT));
       }
     } catch (IOException e) {
-      log.warn("leadership was not handed over: {}", e.getMessage());
+      log.warn("nothing was handed over: {}", e.getMessage());
     }
   }
 

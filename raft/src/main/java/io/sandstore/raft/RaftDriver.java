@@ -838,7 +838,7 @@ public final class RaftDriver implements CommandLog {
     status
         .setRole(now.role())
         .setTerm(now.term())
-        .setLeader(now.leader())
+        .setPrimary(now.leader())
         .setCommitIndex(now.commitIndex())
         .setAppliedIndex(now.appliedIndex())
         .setLastIndex(now.lastIndex())

@@ -17,9 +17,9 @@ public interface Cluster {
   /** The process of that name. */
   RpcClient peer(String name) throws IOException;
 
-  /** Has a command applied, wherever the leader is; retries until the deadline. */
+  /** Has a command applied, wherever they are ordered; retries until the deadline. */
   Outcome mutate(Command command, Deadline deadline) throws IOException, InterruptedException;
 
-  /** Has a query answered by the leader; retries until the deadline. */
+  /** Has a query answered, wherever that is done; retries until the deadline. */
   Answer ask(Query query, Deadline deadline) throws IOException, InterruptedException;
 }

@@ -186,7 +186,7 @@ public final class ToyProfile implements Profile {
     public void describe(NodeStatus.Builder status) {
       status
           .setRole("ALONE")
-          .setLeader(self)
+          .setPrimary(self)
           .setCommitIndex(index)
           .setAppliedIndex(index)
           .setLastIndex(index)

@@ -270,7 +270,9 @@ public final class LocalCluster {
         List<NodeStatus> up =
             client.status().getNodesList().stream().map(ClusterStatus.Entry::getStatus).toList();
         Optional<NodeStatus> leader =
-            up.stream().filter(s -> s.getRole().equals("LEADER")).findFirst();
+            up.stream()
+                .filter(s -> !s.getName().isEmpty() && s.getPrimary().equals(s.getName()))
+                .max(Comparator.comparingLong(NodeStatus::getTerm));
         boolean enough = up.stream().filter(NodeStatus::getReady).count() >= ready;
         if (leader.isPresent() && enough) {
           return leader.get().getName();
