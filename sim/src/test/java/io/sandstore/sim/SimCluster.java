@@ -57,13 +57,17 @@ final class SimCluster {
       boot(name);
     }
     clientProcess = new SimProcess(world, "client", network);
-    client =
-        new SandstoreClient(
-            clientProcess.host,
-            ClientConfig.of(String.join(",", members().values()))
-                .withTimeout(Duration.ofSeconds(30))
-                .withBlockBytes(64 << 10)
-                .withInlineBytes(4 << 10));
+    client = anotherClient();
+  }
+
+  /** One that has seen nothing yet. */
+  SandstoreClient anotherClient() {
+    return new SandstoreClient(
+        clientProcess.host,
+        ClientConfig.of(String.join(",", members().values()))
+            .withTimeout(Duration.ofSeconds(30))
+            .withBlockBytes(64 << 10)
+            .withInlineBytes(4 << 10));
   }
 
   private Map<String, String> members() {
@@ -102,6 +106,7 @@ final class SimCluster {
   private void boot(String name) {
     SimProcess process = new SimProcess(world, name, network);
     processes.put(name, process);
+    nodes.remove(name);
     process.host.threads().start("main", () -> main(name, process));
   }
 
