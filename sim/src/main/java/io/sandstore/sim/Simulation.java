@@ -136,7 +136,7 @@ public final class Simulation {
         NodeConfig.Operations.none(),
         "/",
         profile.name(),
-        settings(),
+        small(profile, scenario.snapshotBytes()),
         Duration.ofSeconds(5),
         Duration.ofSeconds(600),
         BLOCK_GRACE,
@@ -144,10 +144,10 @@ public final class Simulation {
   }
 
   /** Much happens in little time, and on little room, where the profile lets that be set. */
-  private Settings settings() {
+  static Settings small(Profile profile, long snapshotBytes) {
     Map<String, Long> small =
         Map.of(
-            "SANDSTORE_SNAPSHOT_MB", scenario.snapshotBytes(),
+            "SANDSTORE_SNAPSHOT_MB", snapshotBytes,
             "SANDSTORE_SEGMENT_MB", SEGMENT_BYTES,
             "SANDSTORE_RESERVE_MB", 1L << 20,
             "SANDSTORE_SCRUB_MS", Duration.ofMillis(200).toNanos(),
