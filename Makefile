@@ -42,7 +42,7 @@ test: | jdk tools ## all tests, or some: MODULE=raft TEST=LogStoreTest
 	$(MVN) verify $(if $(MODULE),-pl $(MODULE) -am) $(if $(TEST),-Dtest='$(TEST)' -Dsurefire.failIfNoSpecifiedTests=false)
 
 sim: build ## replay one simulation: make sim SEED=42 STEPS=2000
-	@$(JAVA_HOME)/bin/java --add-opens java.base/java.lang=ALL-UNNAMED -XX:+UseSerialGC -cp 'sim/target/classes:cli/target/lib/*' io.sandstore.sim.Replay $(or $(SEED),1) $(or $(STEPS),2000)
+	@$(JAVA_HOME)/bin/java --add-opens java.base/java.lang=ALL-UNNAMED -XX:+UseSerialGC -cp 'sim/target/classes:cli/target/lib/*:extensions/*' io.sandstore.sim.Replay $(or $(SEED),1) $(or $(STEPS),2000) $(or $(SEEDS),1) $(PROFILE)
 
 chaos: build ## hurt three real nodes under load, judge the histories: MINUTES=3; needs root
 	@bin/chaos --minutes $(or $(MINUTES),3) $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))

@@ -39,6 +39,7 @@ public final class Repair {
 
   private static final Logger log = LoggerFactory.getLogger(Repair.class);
   private static final int PAGE = 256;
+  private static final int SHARDS = 256;
   private static final int PARALLEL = 16;
   private static final Duration FETCH_LIMIT = Duration.ofSeconds(10);
   private static final int RELEASED_MAX = 1 << 16;
@@ -360,7 +361,8 @@ public final class Repair {
   // --- Garbage ---
 
   private void collectLoop() {
-    long nextRound = clock.nanos() + pace.collect.toNanos();
+    long shardNanos = pace.collect.toNanos() / SHARDS;
+    long nextShard = clock.nanos() + pace.collect.toNanos();
     ArrayDeque<Released> waiting = new ArrayDeque<>();
     while (running) {
       try {
@@ -371,9 +373,10 @@ public final class Repair {
             store.delete(block);
           }
         }
-        if (clock.nanos() >= nextRound) {
+        while (running && clock.nanos() >= nextShard) { // several at a time: each look wakes once
           collectShard();
-          nextRound = clock.nanos() + pace.collect.toNanos() / 256;
+          // After a pause of the machine, one search and no more.
+          nextShard = Math.max(nextShard + shardNanos, clock.nanos() - pace.collect.toNanos());
         }
       } catch (IOException | RuntimeException e) {
         log.info("collection will try again: {}", e.toString());
@@ -398,7 +401,7 @@ public final class Repair {
         store.delete(block);
       }
     }
-    shard = (shard + 1) % 256;
+    shard = (shard + 1) % SHARDS;
   }
 
   /**

@@ -50,7 +50,10 @@ public final class Identities {
             "the data directory belongs to node '%s', not '%s'"
                 .formatted(identity.getName(), name));
       }
-      return running(disk, identity, ofProfile(identity, profile));
+      String same = ofProfile(identity, profile);
+      return profile.survivesRestart()
+          ? running(disk, identity, same)
+          : renew(disk, name, same, "", random); // what the member before promised is gone
     }
     if (!disk.list("raft").isEmpty() || !disk.list("blocks").isEmpty()) {
       throw new IOException(

@@ -66,8 +66,8 @@ public final class Node implements Closeable {
    * Opens a node's disk and begins to listen.
    *
    * @throws IllegalArgumentException if there is no such profile
-   * @throws IOException if the disk belongs to another node or another release, or the address is
-   *     taken
+   * @throws IOException if the disk belongs to another node or another release, the address is
+   *     taken, or there are more nodes than the profile can have
    */
   public Node(Host host, Disk disk, NodeConfig config, Discovery discovery, Views views)
       throws IOException {
@@ -77,6 +77,15 @@ public final class Node implements Closeable {
     this.profile = Profile.named(config.profile());
     this.discovery = discovery;
     this.views = views;
+    if (discovery.expected() > profile.membersMax()) {
+      throw new IOException(
+          "profile %s runs on %d node%s at most, and there are %d"
+              .formatted(
+                  profile.name(),
+                  profile.membersMax(),
+                  profile.membersMax() == 1 ? "" : "s",
+                  discovery.expected()));
+    }
     this.startedAt = host.clock().nanos();
     this.peers = new Peers(host, discovery, this::hello);
     this.postman = new QueuedTraffic(host, peers);

@@ -74,6 +74,11 @@ public final class RaftProfile implements Profile {
   }
 
   @Override
+  public boolean survivesRestart() {
+    return true;
+  }
+
+  @Override
   public List<Settings.Key> keys() {
     List<Settings.Key> keys = new ArrayList<>(List.of(HEARTBEAT, ELECTION, SNAPSHOT, SEGMENT));
     keys.addAll(ReplicatedBlocks.KEYS);

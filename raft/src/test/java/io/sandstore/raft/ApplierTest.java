@@ -24,7 +24,7 @@ class ApplierTest {
 
   @TempDir Path directory;
   private final Host host = JvmHost.create(2);
-  private final CommandLogContract.Counter counter = new CommandLogContract.Counter();
+  private final Counter counter = new Counter();
   private SnapshotStore snapshots;
   private Applier applier;
 

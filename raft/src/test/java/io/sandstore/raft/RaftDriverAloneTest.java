@@ -90,7 +90,7 @@ class RaftDriverAloneTest {
   }
 
   /** Notes what the log asks of it. */
-  private final class Machine extends CommandLogContract.Counter {
+  private final class Machine extends Counter {
     final List<String> asked = Collections.synchronizedList(new ArrayList<>());
     volatile boolean full;
 
@@ -213,7 +213,7 @@ class RaftDriverAloneTest {
     SnapshotStore store = new SnapshotStore(elsewhere);
     String path = SnapshotStore.temporary("own");
     ByteArrayOutputStream content = new ByteArrayOutputStream();
-    new CommandLogContract.Counter().freeze().writeTo(content);
+    new Counter().freeze().writeTo(content);
     try (SnapshotStore.Writer writer = store.write(path, meta)) {
       writer.write(content.toByteArray());
       writer.finish();
@@ -234,7 +234,7 @@ class RaftDriverAloneTest {
   }
 
   private void append(long term, long index) {
-    Batch batch = Batch.newBuilder().addCommands(CommandLogContract.add(1)).build();
+    Batch batch = Batch.newBuilder().addCommands(Counter.add(1)).build();
     Entry entry = new Entry(term, index, Entry.Kind.COMMANDS, batch.toByteArray());
     long previous = term == 1 || index > 4 ? term : 1;
     driver.receive(
@@ -289,7 +289,7 @@ class RaftDriverAloneTest {
   void whatWasAppliedMeanwhileIsKeptToo() throws Exception {
     machine.meanwhile =
         () -> {
-          Batch batch = Batch.newBuilder().addCommands(CommandLogContract.add(1)).build();
+          Batch batch = Batch.newBuilder().addCommands(Counter.add(1)).build();
           Entry entry = new Entry(3, 7, Entry.Kind.COMMANDS, batch.toByteArray());
           driver.receive(new Message.Append(2, 1, 3, 6, 2, List.of(entry), 7, 1, 7), "b");
           awaitAsked("apply 7");

@@ -41,6 +41,17 @@ public interface Profile {
     }
   }
 
+  /**
+   * True if what a node acknowledged is there again when its process comes back. Otherwise every
+   * start is that of a new member, and what the one before had is gone with its process.
+   */
+  boolean survivesRestart();
+
+  /** How many nodes a cluster may have; more of them do not start. */
+  default int membersMax() {
+    return Configurations.SLOTS_MAX;
+  }
+
   /** What an operator can tell it. */
   List<Settings.Key> keys();
 

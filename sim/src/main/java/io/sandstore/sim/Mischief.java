@@ -151,12 +151,10 @@ final class Mischief {
   }
 
   private void isolate(Member member, boolean bothWays) {
-    for (Member other : simulation.members()) {
-      if (other != member) {
-        network.cut(member.name, other.name);
-        if (bothWays || random.nextBoolean()) {
-          network.cut(other.name, member.name);
-        }
+    for (String other : simulation.othersThan(member)) {
+      network.cut(member.name, other);
+      if (bothWays || random.nextBoolean()) {
+        network.cut(other, member.name);
       }
     }
   }

@@ -2,7 +2,8 @@ package io.sandstore.sim;
 
 /**
  * Runs one simulation: {@code make sim SEED=... STEPS=...}. The same seed gives the same run. With
- * a third argument, that many seeds from the first on, until one shows a violation.
+ * a third argument, that many seeds from the first on, until one shows a violation; the fourth is a
+ * profile, {@code raft} if there is none.
  */
 public final class Replay {
 
@@ -12,9 +13,10 @@ public final class Replay {
     long first = Long.parseLong(args[0]);
     long steps = Long.parseLong(args[1]);
     long seeds = args.length > 2 ? Long.parseLong(args[2]) : 1;
+    String profile = args.length > 3 ? args[3] : "raft";
     try {
       for (long seed = first; seed < first + seeds; seed++) {
-        Simulation.Summary summary = new Simulation(seed).run(steps);
+        Simulation.Summary summary = new Simulation(seed, profile).run(steps);
         System.out.printf(
             "seed %d: %d steps, %d operations acknowledged, %d without an answer, faults %s%n"
                 + "fingerprint %016x%n",

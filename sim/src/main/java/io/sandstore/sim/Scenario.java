@@ -1,5 +1,6 @@
 package io.sandstore.sim;
 
+import io.sandstore.replication.Profile;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Random;
@@ -42,34 +43,47 @@ record Scenario(
 
   private static final long MILLI = 1_000_000;
 
+  /** What must be so for a fault to be survived. */
+  private enum Needs {
+    NOTHING,
+
+    /** The profile promises that what a process had is there when it comes back. */
+    RESTART,
+
+    /** There are other members to make up for it. */
+    OTHERS
+  }
+
   /** What can go wrong, with how often it does in a run that leaves nothing out. */
   enum Fault {
-    KILL(4),
-    POWER_LOSS_OF_ONE(2),
-    POWER_LOSS_OF_ALL(1),
-    CRASH_BETWEEN_STEPS(3),
-    CRASH_OF_ALL_BETWEEN_STEPS(2),
-    PARTITION(4),
-    ISOLATED_LEADER_WITH_A_TAIL(2),
-    PAUSE(2),
-    SLOW_NODE(2),
-    TRANSFER(3),
-    STOP(2),
-    CLOCK_JUMP(2),
-    BLOCK_DAMAGE(2),
-    LOG_DAMAGE(2),
-    LATENT_DAMAGE(2),
-    LOST_SNAPSHOT(1),
-    WIPE(2),
-    FAILING_FORCE(2),
-    FAILING_READ(2),
-    FULL_DISK(2),
-    NO_INODES(2);
+    KILL(4, Needs.RESTART),
+    POWER_LOSS_OF_ONE(2, Needs.RESTART),
+    POWER_LOSS_OF_ALL(1, Needs.RESTART),
+    CRASH_BETWEEN_STEPS(3, Needs.RESTART),
+    CRASH_OF_ALL_BETWEEN_STEPS(2, Needs.RESTART),
+    PARTITION(4, Needs.NOTHING),
+    ISOLATED_LEADER_WITH_A_TAIL(2, Needs.OTHERS),
+    PAUSE(2, Needs.NOTHING),
+    SLOW_NODE(2, Needs.NOTHING),
+    TRANSFER(3, Needs.OTHERS),
+    STOP(2, Needs.RESTART),
+    CLOCK_JUMP(2, Needs.NOTHING),
+    BLOCK_DAMAGE(2, Needs.OTHERS),
+    LOG_DAMAGE(2, Needs.OTHERS),
+    LATENT_DAMAGE(2, Needs.OTHERS),
+    LOST_SNAPSHOT(1, Needs.OTHERS),
+    WIPE(2, Needs.OTHERS),
+    FAILING_FORCE(2, Needs.RESTART),
+    FAILING_READ(2, Needs.RESTART),
+    FULL_DISK(2, Needs.NOTHING),
+    NO_INODES(2, Needs.NOTHING);
 
     final int standard;
+    private final Needs needs;
 
-    Fault(int standard) {
+    Fault(int standard, Needs needs) {
       this.standard = standard;
+      this.needs = needs;
     }
   }
 
@@ -80,7 +94,6 @@ record Scenario(
       int[] share = {0, 1, 1, 4};
       weights.put(fault, fault.standard * share[random.nextInt(share.length)]);
     }
-    weights.merge(Fault.KILL, 1, Integer::sum); // so that there is one at least
     return new Scenario(
         sizes[random.nextInt(sizes.length)],
         (4L + random.nextInt(random.nextBoolean() ? 12 : 92)) << 10,
@@ -97,6 +110,36 @@ record Scenario(
         random.nextInt(16) == 0,
         random.nextInt(16) == 0,
         Map.copyOf(weights));
+  }
+
+  /** The same as far as nodes of this profile, as many as it can have, promise to survive it. */
+  Scenario within(Profile profile) {
+    int most = Math.min(nodes, profile.membersMax());
+    boolean restarts = profile.survivesRestart();
+    Map<Fault, Integer> survived = new EnumMap<>(weights);
+    survived
+        .keySet()
+        .removeIf(
+            fault ->
+                (fault.needs == Needs.OTHERS && most == 1)
+                    || (fault.needs != Needs.NOTHING && !restarts));
+    survived.merge(restarts ? Fault.KILL : Fault.PAUSE, 1, Integer::sum); // one at least
+    return new Scenario(
+        most,
+        snapshotBytes,
+        clockSpread,
+        restarts ? crashRate : 0,
+        forceNanos,
+        thinkNanos,
+        faultNanos,
+        delayNanos,
+        loss,
+        duplication,
+        lateness,
+        streamBreaks,
+        slowWriter,
+        restarts && losesAllLogs,
+        Map.copyOf(survived));
   }
 
   Fault pick(Random random) {

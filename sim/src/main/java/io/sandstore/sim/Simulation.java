@@ -22,20 +22,20 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A cluster of three nodes and some clients in a {@link World}: the shipped wiring of a profile
- * with only the leaf ports replaced. Faults come by the seed; then everything heals, and what was
- * acknowledged must be there.
+ * A cluster of nodes of a profile and some clients in a {@link World}: the shipped wiring with only
+ * the leaf ports replaced. Faults come by the seed, as far as the profile promises to survive them;
+ * then everything heals, and what was acknowledged must be there.
  */
 public final class Simulation {
 
   private static final long MILLI = 1_000_000;
   private static final int CLIENTS = 3;
-  private static final String PROFILE = "raft";
-  private static final int SEGMENT_BYTES = 64 << 10;
+  private static final long SEGMENT_BYTES = 64 << 10;
   private static final int CLIENT_BLOCK_BYTES = 64 << 10;
   private static final Duration CLIENT_TIMEOUT = Duration.ofSeconds(8);
 
@@ -74,6 +74,7 @@ public final class Simulation {
       Map<String, Integer> faults) {}
 
   private final long seed;
+  private final Profile profile;
   final World world;
   final Scenario scenario;
   final SimNetwork network;
@@ -91,10 +92,14 @@ public final class Simulation {
   private long lookedAt;
   private @Nullable Violation seen;
 
-  public Simulation(long seed) {
+  /**
+   * @throws IllegalArgumentException if there is no profile of that name
+   */
+  public Simulation(long seed, String profile) {
     this.seed = seed;
+    this.profile = Profile.named(profile);
     this.world = new World(seed);
-    this.scenario = Scenario.of(world.random);
+    this.scenario = Scenario.of(world.random).within(this.profile);
     this.network = new SimNetwork(world);
     this.views = new SimViews(world);
     this.invariants = new Invariants(this, scenario.nodes());
@@ -107,6 +112,19 @@ public final class Simulation {
 
   SimViews views() {
     return views;
+  }
+
+  private static String clientName(int number) {
+    return "client-" + number;
+  }
+
+  /**
+   * Those whose way to a member a partition cuts: the other members, or if there are none, clients.
+   */
+  List<String> othersThan(Member member) {
+    return members.size() > 1
+        ? members.keySet().stream().filter(name -> !name.equals(member.name)).toList()
+        : IntStream.range(0, CLIENTS).mapToObj(Simulation::clientName).toList();
   }
 
   /** Where the nodes are, by name. */
@@ -125,17 +143,34 @@ public final class Simulation {
         NodeConfig.Addressing.of(addresses),
         NodeConfig.Operations.none(),
         "/",
-        PROFILE,
-        Settings.of(Profile.named(PROFILE).keys(), Map.of())
-            .with("SANDSTORE_SNAPSHOT_MB", scenario.snapshotBytes())
-            .with("SANDSTORE_SEGMENT_MB", SEGMENT_BYTES)
-            .with("SANDSTORE_RESERVE_MB", 1 << 20)
-            .with("SANDSTORE_SCRUB_MS", Duration.ofMillis(200))
-            .with("SANDSTORE_COLLECT_S", Duration.ofSeconds(10)),
+        profile.name(),
+        small(profile, scenario.snapshotBytes()),
         Duration.ofSeconds(5),
         Duration.ofSeconds(600),
         BLOCK_GRACE,
         8);
+  }
+
+  /** Much happens in little time, and on little room, where the profile lets that be set. */
+  static Settings small(Profile profile, long snapshotBytes) {
+    Map<String, Long> small =
+        Map.of(
+            "SANDSTORE_SNAPSHOT_MB",
+            snapshotBytes,
+            "SANDSTORE_SEGMENT_MB",
+            SEGMENT_BYTES,
+            "SANDSTORE_RESERVE_MB",
+            1L << 20,
+            "SANDSTORE_SCRUB_MS",
+            Duration.ofMillis(200).toNanos(),
+            "SANDSTORE_COLLECT_S",
+            Duration.ofSeconds(10).toNanos());
+    Settings settings = Settings.of(profile.keys(), Map.of());
+    for (Settings.Key key : profile.keys()) {
+      Long value = small.get(key.name());
+      settings = value == null ? settings : settings.with(key.name(), value);
+    }
+    return settings;
   }
 
   private static SandstoreClient client(SimProcess process, String seeds) {
@@ -180,7 +215,7 @@ public final class Simulation {
       members.put(name, member);
     }
     for (int i = 0; i < CLIENTS; i++) {
-      SimProcess process = new SimProcess(world, "client-" + i, network);
+      SimProcess process = new SimProcess(world, clientName(i), network);
       SandstoreClient client = client(process, everywhere());
       List<SandstoreClient> readers =
           addresses.values().stream().map(address -> client(process, address)).toList();

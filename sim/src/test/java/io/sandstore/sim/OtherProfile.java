@@ -30,6 +30,11 @@ public final class OtherProfile implements Profile {
   }
 
   @Override
+  public boolean survivesRestart() {
+    return raft.survivesRestart();
+  }
+
+  @Override
   public List<Settings.Key> keys() {
     return raft.keys();
   }

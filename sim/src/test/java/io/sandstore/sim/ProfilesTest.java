@@ -107,4 +107,33 @@ class ProfilesTest {
         });
     cluster.awaitWhole();
   }
+
+  /** What was in its memory is gone: under its old name, it would pass for somebody who has it. */
+  @Test
+  void aStartOfAProfileInMemoryIsThatOfANewMember() {
+    SimCluster cluster = new SimCluster(5, List.of("n-0"), name -> "toy");
+    cluster.inClient(() -> cluster.client.mkdir("/d", 0755));
+    long before = cluster.inspections().getFirst().memberId();
+    cluster.restart("n-0", false);
+    cluster.awaitWhole();
+    assertThat(cluster.inspections().getFirst().memberId()).isNotEqualTo(before);
+    cluster.inClient(
+        () -> {
+          assertThatThrownBy(() -> cluster.client.readdir("/"))
+              .as("who knew the former cluster does not take this one for it")
+              .hasMessageContaining("belongs to cluster");
+          SandstoreClient client = cluster.anotherClient();
+          assertThat(client.readdir("/")).isEmpty();
+          client.mkdir("/d", 0755);
+        });
+  }
+
+  /** Each of them would be a cluster of its own. */
+  @Test
+  void moreNodesThanAProfileCanHaveDoNotStart() {
+    SimCluster cluster = new SimCluster(6, SimCluster.NAMES, name -> "toy");
+    cluster.world.run(A_WHILE.toNanos(), () -> !cluster.haltedBy("n-2").isEmpty());
+    assertThat(cluster.haltedBy("n-1"))
+        .contains("profile toy runs on 1 node at most, and there are 3");
+  }
 }

@@ -2,15 +2,12 @@ package io.sandstore.sim;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.sandstore.block.ReplicatedBlocks;
 import io.sandstore.client.ClientConfig;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.config.NodeConfig;
 import io.sandstore.node.Inspection;
 import io.sandstore.node.Node;
-import io.sandstore.profile.RaftProfile;
 import io.sandstore.replication.Profile;
-import io.sandstore.replication.Settings;
 import io.sandstore.replication.Views;
 import java.io.IOException;
 import java.time.Duration;
@@ -58,13 +55,17 @@ final class SimCluster {
       boot(name);
     }
     clientProcess = new SimProcess(world, "client", network);
-    client =
-        new SandstoreClient(
-            clientProcess.host,
-            ClientConfig.of(String.join(",", members().values()))
-                .withTimeout(Duration.ofSeconds(30))
-                .withBlockBytes(64 << 10)
-                .withInlineBytes(4 << 10));
+    client = anotherClient();
+  }
+
+  /** One that has seen nothing yet. */
+  SandstoreClient anotherClient() {
+    return new SandstoreClient(
+        clientProcess.host,
+        ClientConfig.of(String.join(",", members().values()))
+            .withTimeout(Duration.ofSeconds(30))
+            .withBlockBytes(64 << 10)
+            .withInlineBytes(4 << 10));
   }
 
   private Map<String, String> members() {
@@ -81,28 +82,17 @@ final class SimCluster {
         NodeConfig.Operations.none(),
         "/",
         profiles.apply(name),
-        settings(Profile.named(profiles.apply(name))),
+        Simulation.small(Profile.named(profiles.apply(name)), 32 << 10),
         Duration.ofSeconds(5),
         Duration.ofSeconds(600),
         Duration.ofSeconds(60),
         8);
   }
 
-  private static Settings settings(Profile profile) {
-    Settings settings = Settings.of(profile.keys(), Map.of());
-    return profile.keys().contains(RaftProfile.SNAPSHOT)
-        ? settings
-            .with(RaftProfile.SNAPSHOT.name(), 32 << 10)
-            .with(RaftProfile.SEGMENT.name(), 64 << 10)
-            .with(ReplicatedBlocks.RESERVE.name(), 1 << 20)
-            .with(ReplicatedBlocks.SCRUB.name(), Duration.ofMillis(200))
-            .with(ReplicatedBlocks.COLLECT.name(), Duration.ofSeconds(10))
-        : settings;
-  }
-
   private void boot(String name) {
     SimProcess process = new SimProcess(world, name, network);
     processes.put(name, process);
+    nodes.remove(name);
     process.host.threads().start("main", () -> main(name, process));
   }
 

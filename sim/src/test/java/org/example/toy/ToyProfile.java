@@ -5,6 +5,7 @@ import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Disk;
 import io.sandstore.host.Frame;
+import io.sandstore.host.Host;
 import io.sandstore.replication.BlockPlane;
 import io.sandstore.replication.BlockSink;
 import io.sandstore.replication.Catalog;
@@ -32,6 +33,7 @@ import io.sandstore.wire.ReadBlockReply;
 import io.sandstore.wire.WriteBlockReply;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -60,6 +62,16 @@ public final class ToyProfile implements Profile {
   }
 
   @Override
+  public boolean survivesRestart() {
+    return false;
+  }
+
+  @Override
+  public int membersMax() {
+    return 1;
+  }
+
+  @Override
   public List<Settings.Key> keys() {
     return List.of(MEMORY);
   }
@@ -71,7 +83,7 @@ public final class ToyProfile implements Profile {
 
   @Override
   public BlockPlane blocks(Site site) {
-    return new Blocks(site.settings().bytes(MEMORY));
+    return new Blocks(site.host(), site.settings().bytes(MEMORY));
   }
 
   @Override
@@ -248,12 +260,17 @@ public final class ToyProfile implements Profile {
   }
 
   private static final class Blocks implements BlockPlane, BlockSink {
+    private static final Duration COLLECT_EVERY = Duration.ofSeconds(1);
+
+    private final Host host;
     private final long capacity;
     private final Map<Long, byte[]> blocks = new ConcurrentHashMap<>();
     private @Nullable Catalog catalog;
     private @Nullable Cluster cluster;
+    private volatile boolean running = true;
 
-    Blocks(long capacity) {
+    Blocks(Host host, long capacity) {
+      this.host = host;
       this.capacity = capacity;
     }
 
@@ -275,7 +292,32 @@ public final class ToyProfile implements Profile {
 
     @Override
     public void start() {
-      // It has no thread.
+      host.threads().start("collect", this::collect);
+    }
+
+    /** What was written, and then named by nobody while it could be. */
+    private void collect() {
+      while (running) {
+        blocks.keySet().removeIf(this::isGarbage);
+        try {
+          host.clock().sleep(COLLECT_EVERY);
+        } catch (InterruptedException e) {
+          Thread.currentThread().interrupt();
+          return;
+        }
+      }
+    }
+
+    private boolean isGarbage(long block) {
+      return block < catalog().blockFloor() && catalog().blockLength(block) == 0;
+    }
+
+    private Catalog catalog() {
+      Catalog names = catalog;
+      if (names == null) {
+        throw new IllegalStateException("not connected yet");
+      }
+      return names;
     }
 
     private long used() {
@@ -348,14 +390,17 @@ public final class ToyProfile implements Profile {
 
     @Override
     public Optional<String> audit() {
-      Catalog names = catalog;
-      if (names == null) {
-        return Optional.of("not connected yet");
-      }
-      return names.blocksAfter(0, Integer.MAX_VALUE).stream()
-          .filter(block -> !blocks.containsKey(block))
-          .findFirst()
-          .map(block -> "block " + block + " is missing");
+      Optional<String> missing =
+          catalog().blocksAfter(0, Integer.MAX_VALUE).stream()
+              .filter(block -> !blocks.containsKey(block))
+              .findFirst()
+              .map(block -> "block " + block + " is missing");
+      return missing.or(
+          () ->
+              blocks.keySet().stream()
+                  .filter(this::isGarbage)
+                  .findFirst()
+                  .map(block -> "block " + block + " is garbage"));
     }
 
     @Override
@@ -385,6 +430,7 @@ public final class ToyProfile implements Profile {
 
     @Override
     public void close() {
+      running = false;
       blocks.clear();
     }
   }
