@@ -9,6 +9,7 @@ import io.sandstore.replication.BlockPlane;
 import io.sandstore.replication.Catalog;
 import io.sandstore.replication.Cluster;
 import io.sandstore.replication.Profile;
+import io.sandstore.replication.Whereabouts;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.rpc.RpcClient;
 import io.sandstore.sim.ProfileMembers;
@@ -85,9 +86,9 @@ class BlockPlaneContractTest {
 
     @Override
     public List<Long> underReplicatedAfter(long block, int atMost) {
-      int most = cluster.members().size();
+      Whereabouts whereabouts = cluster.members().getFirst().blocks().whereabouts();
       return blocks.tailMap(block, false).entrySet().stream()
-          .filter(entry -> Long.bitCount(entry.getValue().holders) < most)
+          .filter(entry -> !whereabouts.isComplete(entry.getValue().where, configuration()))
           .map(java.util.Map.Entry::getKey)
           .limit(atMost)
           .toList();
