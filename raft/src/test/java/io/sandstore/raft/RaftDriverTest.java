@@ -92,7 +92,7 @@ class RaftDriverTest extends CommandLogContract {
       RaftDriver to = drivers.get(toName);
       if (to != null) {
         String from = Long.toString(message.from());
-        to.receive(MessageCodec.decode(MessageCodec.encode(message)), from);
+        to.receive(MessageCodec.decode(MessageCodec.encode(message, "")), from);
       }
     }
 
