@@ -55,11 +55,18 @@ public final class RpcServer implements Closeable {
   static final Duration IDLE_LIMIT = Duration.ofMinutes(3);
   static final Duration YIELD_AFTER = Duration.ofSeconds(20);
 
-  /** What a process does with requests. */
+  /** What a process does with those who call. */
   public interface Handler {
 
     /** Accepts or refuses a connection. */
-    HelloReply hello(Hello hello) throws PosixException;
+    HelloReply hello(Caller caller, Hello hello) throws PosixException;
+
+    /** What takes the requests of one more connection, which are all this caller's. */
+    Requests forLink(Caller caller);
+  }
+
+  /** What a process does with the requests of one connection. */
+  public interface Requests {
 
     /** The answer to a request. The payload is only valid during the call. */
     Frame handle(Header request, ByteBuffer payload, Deadline deadline)
@@ -67,11 +74,6 @@ public final class RpcServer implements Closeable {
 
     /** Takes a message that has no answer. Must not block. */
     void receive(Header message);
-
-    /** What answers the requests of one more connection. */
-    default Handler forLink() {
-      return this;
-    }
   }
 
   private final Host host;
@@ -179,24 +181,26 @@ public final class RpcServer implements Closeable {
       goes = admission.enter(guest, address(link));
     }
     goes.ifPresent(stranger -> stranger.link.close());
+    Optional<Caller> caller = Optional.empty();
     try {
       if (!closed) {
-        greet(guest);
+        caller = greet(guest);
       }
     } catch (IOException | RuntimeException e) {
       log.debug("link {} was not greeted: {}", link.remote(), e.toString());
     }
     // A thread of its own is woken once for a message, a virtual one that waits for a socket twice.
-    switch (guest.kind) {
-      case STRANGER -> end(guest);
-      case NODE -> serveOnOwnThread(guest, () -> {});
-      case CLIENT, OPERATOR -> {
-        if (ownThreads.tryAcquire()) {
-          serveOnOwnThread(guest, ownThreads::release);
-        } else {
-          serveRequests(guest);
-        }
-      }
+    if (caller.isEmpty()) {
+      end(guest);
+      return;
+    }
+    Requests requests = handler.forLink(caller.get());
+    if (guest.kind == Kind.NODE) {
+      serveOnOwnThread(guest, requests, () -> {});
+    } else if (ownThreads.tryAcquire()) {
+      serveOnOwnThread(guest, requests, ownThreads::release);
+    } else {
+      serveRequests(guest, requests);
     }
   }
 
@@ -206,13 +210,13 @@ public final class RpcServer implements Closeable {
     return colon < 0 ? link.remote() : link.remote().substring(0, colon);
   }
 
-  private void serveOnOwnThread(Guest guest, Runnable onEnd) {
+  private void serveOnOwnThread(Guest guest, Requests requests, Runnable onEnd) {
     host.threads()
         .startDedicated(
             "link " + guest.link.remote(),
             () -> {
               try {
-                serveRequests(guest);
+                serveRequests(guest, requests);
               } finally {
                 onEnd.run();
               }
@@ -227,11 +231,12 @@ public final class RpcServer implements Closeable {
     }
   }
 
-  private void greet(Guest guest) throws IOException {
+  /** Who it is; empty: it may not stay. */
+  private Optional<Caller> greet(Guest guest) throws IOException {
     Link link = guest.link;
     Frame first = link.receive();
     if (first == null) {
-      return;
+      return Optional.empty();
     }
     first.close();
     Hello hello = first.header().getHello();
@@ -239,29 +244,33 @@ public final class RpcServer implements Closeable {
       if (!first.header().hasHello()) {
         throw new PosixException(Errno.EPROTO, "a connection begins with a hello");
       }
-      HelloReply reply = handler.hello(hello);
-      Kind kind = kind(hello);
+      Caller caller = Caller.of(hello);
+      HelloReply reply = handler.hello(caller, hello);
+      Kind kind = kind(caller);
       admit(guest, kind);
       if (kind == Kind.NODE) {
         link.markNode();
       }
-      link.send(Frame.of(Header.newBuilder().setHelloReply(reply).build()));
       guest.heardAt = host.clock().nanos();
+      link.send(Frame.of(Header.newBuilder().setHelloReply(reply).build()));
       guest.kind = kind;
+      return Optional.of(caller);
     } catch (PosixException e) {
       refusals.say(
           more ->
               log.info(
                   "refused {} ({}): {}{}", link.remote(), hello.getFrom(), e.getMessage(), more));
       link.send(Frame.of(Header.newBuilder().setFault(e.fault()).build()));
+      return Optional.empty();
     }
   }
 
-  private static Kind kind(Hello hello) {
-    if (!hello.getFrom().isEmpty()) {
-      return Kind.NODE;
-    }
-    return hello.getOperator() ? Kind.OPERATOR : Kind.CLIENT;
+  private static Kind kind(Caller caller) {
+    return switch (caller) {
+      case Caller.Client() -> Kind.CLIENT;
+      case Caller.Operator() -> Kind.OPERATOR;
+      case Caller.Node(String name) -> Kind.NODE;
+    };
   }
 
   private void admit(Guest guest, Kind kind) throws PosixException {
@@ -281,9 +290,9 @@ public final class RpcServer implements Closeable {
     }
   }
 
-  private void serveRequests(Guest guest) {
+  private void serveRequests(Guest guest, Requests requests) {
     try {
-      takeRequests(guest);
+      takeRequests(guest, requests);
     } catch (IOException e) {
       log.debug("link {} ended: {}", guest.link.remote(), e.toString());
     } finally {
@@ -291,15 +300,14 @@ public final class RpcServer implements Closeable {
     }
   }
 
-  private void takeRequests(Guest guest) throws IOException {
+  private void takeRequests(Guest guest, Requests requests) throws IOException {
     Link link = guest.link;
     Semaphore inFlight = new Semaphore(IN_FLIGHT_PER_LINK);
-    Handler own = handler.forLink();
     Frame frame;
     while ((frame = link.receive()) != null) {
       guest.heardAt = host.clock().nanos();
       if (frame.header().getId() == 0) {
-        handler.receive(frame.header());
+        requests.receive(frame.header());
         frame.close();
         continue;
       }
@@ -318,9 +326,8 @@ public final class RpcServer implements Closeable {
               "request",
               () -> {
                 try {
-                  answer(link, request, own);
+                  answer(guest, request, requests);
                 } finally {
-                  guest.heardAt = host.clock().nanos();
                   guest.answering.decrementAndGet();
                   answering.decrementAndGet();
                   inFlight.release();
@@ -329,19 +336,21 @@ public final class RpcServer implements Closeable {
     }
   }
 
-  private void answer(Link link, Frame request, Handler own) {
+  private void answer(Guest guest, Frame request, Requests requests) {
+    Link link = guest.link;
     long id = request.header().getId();
     try (request;
-        Frame answer = handle(link, request, own)) {
+        Frame answer = handle(link, request, requests)) {
       Header.Builder header = answer.header().toBuilder().setId(id);
       Header sealed = Payloads.seal(header, answer.payload()).build();
+      guest.heardAt = host.clock().nanos(); // before the caller can know, and go on from there
       link.send(new Frame(sealed, answer.payload(), answer.region(), () -> {}));
     } catch (IOException e) {
       log.debug("answer to {} not sent: {}", link.remote(), e.toString());
     }
   }
 
-  private Frame handle(Link link, Frame request, Handler own) {
+  private Frame handle(Link link, Frame request, Requests requests) {
     try {
       Payloads.verify(request, link.remote());
       // A little less than the caller waits, so that it hears what came of it.
@@ -349,7 +358,7 @@ public final class RpcServer implements Closeable {
       Deadline deadline =
           host.clock()
               .deadline(Duration.ofMillis(Math.min(limitMs * 9 / 10, DEADLINE_MAX.toMillis())));
-      return own.handle(request.header(), request.payload(), deadline);
+      return requests.handle(request.header(), request.payload(), deadline);
     } catch (PosixException e) {
       return fault(e.fault());
     } catch (LostException e) {

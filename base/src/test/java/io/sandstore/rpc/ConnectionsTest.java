@@ -102,10 +102,15 @@ class ConnectionsTest {
     }
   }
 
-  private final class Server implements RpcServer.Handler {
+  private final class Server implements RpcServer.Handler, RpcServer.Requests {
     @Override
-    public HelloReply hello(Hello hello) {
+    public HelloReply hello(Caller caller, Hello hello) {
       return HelloReply.newBuilder().setName("server").build();
+    }
+
+    @Override
+    public RpcServer.Requests forLink(Caller caller) {
+      return this;
     }
 
     @Override

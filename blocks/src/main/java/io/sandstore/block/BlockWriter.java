@@ -103,7 +103,8 @@ public final class BlockWriter {
         store.put(id, data.duplicate());
       } else {
         Header.Builder request =
-            Header.newBuilder().setStoreBlock(StoreBlock.newBuilder().setBlock(id));
+            Header.newBuilder()
+                .setBlockCall(StoreBlock.newBuilder().setBlock(id).build().toByteString());
         RpcClient peer = cluster.peer(name);
         peer.call(peer.bulkLane(), request, data.duplicate(), clock.deadline(STORE_LIMIT)).close();
       }

@@ -1,5 +1,7 @@
 package io.sandstore.block;
 
+import com.google.protobuf.ByteString;
+import com.google.protobuf.InvalidProtocolBufferException;
 import io.sandstore.host.BufferPool;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
@@ -13,9 +15,7 @@ import io.sandstore.replication.Settings;
 import io.sandstore.replication.Site;
 import io.sandstore.replication.Whereabouts;
 import io.sandstore.rpc.PosixException;
-import io.sandstore.wire.Done;
 import io.sandstore.wire.Errno;
-import io.sandstore.wire.Header;
 import io.sandstore.wire.Member;
 import io.sandstore.wire.ReadBlock;
 import io.sandstore.wire.StoreBlock;
@@ -119,13 +119,21 @@ public final class ReplicatedBlocks implements BlockPlane {
   }
 
   @Override
-  public Header.Builder handle(Header request, ByteBuffer payload) throws IOException {
-    StoreBlock block = request.getStoreBlock();
-    if (block.getBlock() <= 0) {
-      throw new PosixException(Errno.EINVAL, "not a block id: " + block.getBlock());
+  public ByteString handle(ByteString request, ByteBuffer payload) throws IOException {
+    StoreBlock block = parse(request);
+    if (block.getBlock() <= 0 || !payload.hasRemaining()) {
+      throw new PosixException(Errno.EINVAL, "not a block: " + block.getBlock());
     }
     store.put(block.getBlock(), payload);
-    return Header.newBuilder().setDone(Done.getDefaultInstance());
+    return ByteString.EMPTY;
+  }
+
+  private static StoreBlock parse(ByteString request) throws PosixException {
+    try {
+      return StoreBlock.parseFrom(request);
+    } catch (InvalidProtocolBufferException e) {
+      throw new PosixException(Errno.EPROTO, "not a request for blocks: " + e.getMessage());
+    }
   }
 
   @Override

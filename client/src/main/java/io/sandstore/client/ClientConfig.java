@@ -8,7 +8,8 @@ import java.util.List;
  * How a client finds and treats a cluster.
  *
  * @param seeds addresses ({@code host:port}) of some or all nodes; one is enough, since any node is
- *     a correct entry
+ *     a correct entry and names the others
+ * @param seedsOnly true: no other nodes are asked, whatever addresses the cluster names
  * @param timeout how long one operation may take, retries included
  * @param blockBytes write buffer of a file and size of its blocks, 64 KiB to 4 MiB
  * @param blocksInFlight blocks of one file on their way at a time
@@ -19,6 +20,7 @@ import java.util.List;
  */
 public record ClientConfig(
     List<String> seeds,
+    boolean seedsOnly,
     Duration timeout,
     int blockBytes,
     int blocksInFlight,
@@ -47,7 +49,7 @@ public record ClientConfig(
   public static ClientConfig of(String seeds) {
     List<String> list =
         Arrays.stream(seeds.split(",", -1)).map(String::strip).filter(s -> !s.isEmpty()).toList();
-    return new ClientConfig(list, Duration.ofSeconds(30), 4 << 20, 4, 32 << 10, budget());
+    return new ClientConfig(list, false, Duration.ofSeconds(30), 4 << 20, 4, 32 << 10, budget());
   }
 
   /** An eighth of the heap within bounds. */
@@ -56,20 +58,28 @@ public record ClientConfig(
     return Math.clamp(eighth, WRITE_BUFFER_BYTES_MIN, WRITE_BUFFER_BYTES_MAX);
   }
 
+  public ClientConfig withSeedsOnly() {
+    return new ClientConfig(
+        seeds, true, timeout, blockBytes, blocksInFlight, inlineBytes, writeBufferBytes);
+  }
+
   public ClientConfig withTimeout(Duration value) {
     return new ClientConfig(
-        seeds, value, blockBytes, blocksInFlight, inlineBytes, writeBufferBytes);
+        seeds, seedsOnly, value, blockBytes, blocksInFlight, inlineBytes, writeBufferBytes);
   }
 
   public ClientConfig withBlockBytes(int value) {
-    return new ClientConfig(seeds, timeout, value, blocksInFlight, inlineBytes, writeBufferBytes);
+    return new ClientConfig(
+        seeds, seedsOnly, timeout, value, blocksInFlight, inlineBytes, writeBufferBytes);
   }
 
   public ClientConfig withInlineBytes(int value) {
-    return new ClientConfig(seeds, timeout, blockBytes, blocksInFlight, value, writeBufferBytes);
+    return new ClientConfig(
+        seeds, seedsOnly, timeout, blockBytes, blocksInFlight, value, writeBufferBytes);
   }
 
   public ClientConfig withWriteBufferBytes(long value) {
-    return new ClientConfig(seeds, timeout, blockBytes, blocksInFlight, inlineBytes, value);
+    return new ClientConfig(
+        seeds, seedsOnly, timeout, blockBytes, blocksInFlight, inlineBytes, value);
   }
 }

@@ -17,8 +17,6 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
@@ -42,54 +40,63 @@ final class ClusterClient implements Closeable {
 
   private final Host host;
   private final Clock clock;
-  private final List<RpcClient> peers = new ArrayList<>();
+  private final Routes routes;
   private final HedgeDelay hedges = new HedgeDelay();
   private final AtomicLong turn = new AtomicLong();
-  private final Set<Integer> tried = ConcurrentHashMap.newKeySet();
-  private volatile int preferred;
+
+  /** Those that were asked before they ever answered. */
+  private final Set<RpcClient> tried = ConcurrentHashMap.newKeySet();
+
+  private volatile RpcClient preferred;
   private volatile String clusterId = "";
 
-  ClusterClient(Host host, List<String> seeds) {
+  ClusterClient(Host host, ClientConfig config) {
     this.host = host;
     this.clock = host.clock();
-    for (String seed : seeds) {
-      peers.add(new RpcClient(host, seed, this::hello));
-    }
+    this.routes = new Routes(host, config, this::hello);
+    this.preferred = routes.peers().getFirst();
   }
 
   private Hello hello() {
     return Hello.newBuilder().setClusterId(clusterId).build();
   }
 
-  /** Metadata: to the leader if it is known, else to the node that answered last. */
+  /** Metadata: to the node that carries it out if it is known, else to who answered last. */
   Header call(Header.Builder request, Deadline deadline) throws IOException, InterruptedException {
-    int first = preferred;
-    try (Frame answer = call(request, Frame.NO_PAYLOAD, deadline, first, false)) {
-      if (!answer.header().getLeader().isEmpty()) {
-        preferLeader(answer.header().getLeader());
+    try (Frame answer = call(request, Frame.NO_PAYLOAD, deadline, preferred, false)) {
+      if (!answer.header().getRoute().isEmpty()) {
+        follow(answer.header().getRoute());
       }
       return answer.header();
     }
   }
 
-  /** The next metadata goes to the leader itself, if we know it, else to a node never tried. */
-  private void preferLeader(String name) {
-    for (int i = 0; i < peers.size(); i++) {
-      HelloReply greeting = peers.get(i).greeting();
-      if (greeting == null ? !tried.contains(i) : greeting.getName().equals(name)) {
-        preferred = i;
-        return;
-      }
+  /** The next metadata goes to the node itself, if we know it, else to one never tried. */
+  private void follow(String route) {
+    Optional<RpcClient> named = routes.named(route);
+    if (named.isEmpty()) {
+      routes.seek();
     }
+    named
+        .or(
+            () ->
+                routes.peers().stream()
+                    .filter(peer -> peer.greeting() == null && !tried.contains(peer))
+                    .findFirst())
+        .ifPresent(peer -> preferred = peer);
   }
 
   /** A block to store: to the nodes in turn, which spreads the work. */
   Header send(Header.Builder request, ByteBuffer payload, Deadline deadline)
       throws IOException, InterruptedException {
-    int first = (int) Math.floorMod(turn.getAndIncrement(), (long) peers.size());
-    try (Frame answer = call(request, payload, deadline, first, true)) {
+    routes.seek();
+    try (Frame answer = call(request, payload, deadline, next(routes.peers()), true)) {
       return answer.header();
     }
+  }
+
+  private RpcClient next(List<RpcClient> peers) {
+    return peers.get((int) Math.floorMod(turn.getAndIncrement(), (long) peers.size()));
   }
 
   /**
@@ -115,7 +122,7 @@ final class ClusterClient implements Closeable {
     try {
       return await(begin(part, holders, deadline), holders);
     } catch (PosixException e) {
-      if (!isTransient(e.errno())) {
+      if (!isTransient(e.errno()) && e.errno() != Errno.MISMATCH) {
         throw e;
       }
     } catch (DamagedException e) {
@@ -133,7 +140,8 @@ final class ClusterClient implements Closeable {
 
   /** Asks for a part of a block, to be waited for later; if it fails: {@link #fetch}. */
   HedgedRead begin(ReadBlock part, List<String> holders, Deadline deadline) {
-    RpcClient first = peers.get(holder(holders, Optional.empty()));
+    routes.seek();
+    RpcClient first = holder(holders, Optional.empty());
     Deadline limit = clock.deadline(deadline.leftAtMost(ATTEMPT_LIMIT));
     return new HedgedRead(host, hedges, part, first, limit);
   }
@@ -141,9 +149,7 @@ final class ClusterClient implements Closeable {
   /** Waits for a part that was asked for; if it is late, asks another holder, too. */
   Frame await(HedgedRead begun, List<String> holders) throws IOException, InterruptedException {
     return begun.await(
-        first ->
-            Optional.of(peers.get(holder(holders, Optional.of(first))))
-                .filter(other -> other != first));
+        first -> Optional.of(holder(holders, Optional.of(first))).filter(other -> other != first));
   }
 
   /** The bytes of an answer that were asked for: it may hold whole chunks around them. */
@@ -156,15 +162,14 @@ final class ClusterClient implements Closeable {
   }
 
   /** The node to ask for a block, in turns among those that are equally good. */
-  private int holder(List<String> holders, Optional<RpcClient> not) {
+  private RpcClient holder(List<String> holders, Optional<RpcClient> not) {
+    List<RpcClient> peers = routes.peers();
     int start = (int) Math.floorMod(turn.getAndIncrement(), (long) peers.size());
-    int best = start;
+    RpcClient best = peers.get(start);
     int bestRank = Integer.MAX_VALUE;
     for (int i = 0; i < peers.size(); i++) {
-      int candidate = (start + i) % peers.size();
-      int rank =
-          rank(peers.get(candidate), holders)
-              + (not.isPresent() && not.get() == peers.get(candidate) ? 8 : 0);
+      RpcClient candidate = peers.get((start + i) % peers.size());
+      int rank = rank(candidate, holders) + (not.isPresent() && not.get() == candidate ? 8 : 0);
       if (rank < bestRank) {
         best = candidate;
         bestRank = rank;
@@ -181,31 +186,35 @@ final class ClusterClient implements Closeable {
   }
 
   /** All nodes, from one on in turn, the suspect behind the others. */
-  private List<Integer> order(int first) {
+  private List<RpcClient> order(RpcClient first) {
+    List<RpcClient> peers = routes.peers();
+    int start = Math.max(0, peers.indexOf(first));
     return IntStream.range(0, peers.size())
-        .mapToObj(i -> (first + i) % peers.size())
-        .sorted(Comparator.comparing(i -> peers.get(i).isSuspect()))
+        .mapToObj(i -> peers.get((start + i) % peers.size()))
+        .sorted(Comparator.comparing(RpcClient::isSuspect))
         .toList();
   }
 
   private Frame call(
-      Header.Builder request, ByteBuffer payload, Deadline deadline, int first, boolean bulk)
+      Header.Builder request, ByteBuffer payload, Deadline deadline, RpcClient first, boolean bulk)
       throws IOException, InterruptedException {
     Duration pause = RETRY_MIN;
-    List<Integer> order = order(first);
+    List<RpcClient> order = order(first);
     for (int attempt = 0; ; attempt++) {
-      int chosen = order.get(attempt % peers.size());
-      RpcClient peer = peers.get(chosen);
-      tried.add(chosen);
+      RpcClient peer = order.get(attempt);
+      if (peer.greeting() == null) {
+        tried.add(peer);
+      }
       IOException last;
       try {
         Deadline limit = clock.deadline(deadline.leftAtMost(ATTEMPT_LIMIT));
         int lane = bulk ? peer.bulkLane() : RpcClient.CONTROL;
         Frame answer = peer.call(lane, request.clone(), payload.duplicate(), limit);
-        remember(chosen, peer, bulk);
+        remember(peer, bulk);
         return answer;
       } catch (PosixException e) {
-        if (!isTransient(e.errno())) {
+        boolean elsewhere = e.errno() == Errno.MISMATCH && routes.forget(peer);
+        if (!elsewhere && !isTransient(e.errno())) {
           throw e;
         }
         last = e;
@@ -221,22 +230,25 @@ final class ClusterClient implements Closeable {
       } catch (IOException e) {
         last = e;
       }
+      routes.seek();
       if (deadline.left().compareTo(pause) <= 0) {
         throw timeout(last);
       }
-      if ((attempt + 1) % peers.size() == 0) {
+      if (attempt + 1 == order.size()) {
         long jitter = host.random().nextLong(pause.toNanos());
         clock.sleep(pause.plusNanos(jitter));
         order = order(first);
+        attempt = -1;
         pause = pause.multipliedBy(2).compareTo(RETRY_MAX) < 0 ? pause.multipliedBy(2) : RETRY_MAX;
       }
     }
   }
 
-  private void remember(int chosen, RpcClient peer, boolean bulk) {
+  private void remember(RpcClient peer, boolean bulk) {
     if (!bulk) {
-      preferred = chosen;
+      preferred = peer;
     }
+    routes.heard(peer.greeting());
     Optional.ofNullable(peer.greeting())
         .map(HelloReply::getClusterId)
         .filter(id -> !id.isEmpty())
@@ -251,7 +263,7 @@ final class ClusterClient implements Closeable {
   }
 
   private PosixException timeout(IOException last) {
-    List<String> addresses = peers.stream().map(RpcClient::address).toList();
+    List<String> addresses = routes.peers().stream().map(RpcClient::address).toList();
     PosixException timeout =
         new PosixException(
             Errno.ETIMEDOUT,
@@ -267,11 +279,11 @@ final class ClusterClient implements Closeable {
 
   /** Every known node, for questions to each of them. */
   List<RpcClient> peers() {
-    return Collections.unmodifiableList(peers);
+    return routes.peers();
   }
 
   @Override
   public void close() {
-    peers.forEach(RpcClient::close);
+    routes.close();
   }
 }

@@ -99,7 +99,7 @@ public final class SandstoreClient implements Closeable {
   public SandstoreClient(Host host, ClientConfig config) {
     this.host = host;
     this.config = config;
-    this.connector = new ClusterClient(host, config.seeds());
+    this.connector = new ClusterClient(host, config);
     this.session = new Session(host, connector);
     this.holder = host.random().nextLong() | 1;
     this.buffers = new WriteBuffers(config.writeBufferBytes(), config.blockBytes());

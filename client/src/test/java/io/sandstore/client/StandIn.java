@@ -5,6 +5,7 @@ import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.host.jvm.JvmHost;
+import io.sandstore.rpc.Caller;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.rpc.RpcServer;
 import io.sandstore.wire.Answer;
@@ -239,7 +240,7 @@ final class StandIn implements Closeable {
     return Arrays.copyOfRange(block, part.getOffset(), part.getOffset() + part.getLength());
   }
 
-  private final class Node implements RpcServer.Handler {
+  private final class Node implements RpcServer.Handler, RpcServer.Requests {
     private final String name;
 
     Node(String name) {
@@ -247,8 +248,13 @@ final class StandIn implements Closeable {
     }
 
     @Override
-    public HelloReply hello(Hello hello) {
+    public HelloReply hello(Caller caller, Hello hello) {
       return HelloReply.newBuilder().setName(name).setClusterId("stand-in").build();
+    }
+
+    @Override
+    public RpcServer.Requests forLink(Caller caller) {
+      return this;
     }
 
     @Override

@@ -85,7 +85,7 @@ class ArchitectureTest {
         .whereLayer("namespace")
         .mayOnlyAccessLayers("host", "replication")
         .whereLayer("config")
-        .mayOnlyAccessLayers("replication")
+        .mayOnlyAccessLayers("rpc", "replication")
         .whereLayer("node")
         .mayOnlyAccessLayers("host", "rpc", "replication", "namespace", "config")
         .whereLayer("client")
@@ -107,6 +107,25 @@ class ArchitectureTest {
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage("io.sandstore.raft..", "io.sandstore.block..", "io.sandstore.profile..")
+        .check(all);
+  }
+
+  /** Whoever carries a plane's messages does not read them; the simulation hurts them. */
+  @Test
+  void onlyAPlaneReadsItsOwnMessages() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackages("io.sandstore.raft..", "io.sandstore.sim..", "io.sandstore.wire..")
+        .should()
+        .dependOnClassesThat()
+        .haveNameMatching("io\\.sandstore\\.wire\\.(RaftMessage|LogEntry|SnapshotChunk).*")
+        .check(all);
+    noClasses()
+        .that()
+        .resideOutsideOfPackages("io.sandstore.block..", "io.sandstore.wire..")
+        .should()
+        .dependOnClassesThat()
+        .haveNameMatching("io\\.sandstore\\.wire\\.StoreBlock.*")
         .check(all);
   }
 

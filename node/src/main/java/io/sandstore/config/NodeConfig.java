@@ -2,6 +2,7 @@ package io.sandstore.config;
 
 import io.sandstore.replication.Profile;
 import io.sandstore.replication.Settings;
+import io.sandstore.rpc.Addresses;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -47,21 +48,24 @@ public record NodeConfig(
    * @param nodes how many found a cluster together
    * @param service DNS name under which each node has its own name ({@link Discovery#DNS})
    * @param address {@code host:port} at which others reach this node
+   * @param clientAddresses more of them, for clients that are elsewhere; four at most
    */
   public record Addressing(
       DiscoveryMethod method,
       Map<String, String> members,
       int nodes,
       String service,
-      String address) {
+      String address,
+      List<String> clientAddresses) {
 
     /** Members are kept in the order of their names, so that every start asks in the same one. */
     public Addressing {
+      clientAddresses = List.copyOf(clientAddresses);
       members = Collections.unmodifiableMap(new TreeMap<>(members));
     }
 
     public static Addressing of(Map<String, String> members) {
-      return new Addressing(DiscoveryMethod.STATIC, members, members.size(), "", "");
+      return new Addressing(DiscoveryMethod.STATIC, members, members.size(), "", "", List.of());
     }
   }
 
@@ -121,6 +125,7 @@ public record NodeConfig(
           new Key("SANDSTORE_NODES", "3", "dns, etcd: how many nodes found a cluster"),
           new Key("SANDSTORE_SERVICE", "", "dns: the domain in which nodes have their names"),
           new Key("SANDSTORE_ADDRESS", "", "etcd: host:port of this node (default: as dns)"),
+          new Key("SANDSTORE_CLIENT_ADDRESS", "", "host:port[,...] for clients elsewhere, if any"),
           new Key("SANDSTORE_ETCD", "", "endpoints of etcd, by commas: http://host:port"),
           new Key("SANDSTORE_ETCD_PREFIX", "/sandstore", "what our keys in etcd begin with"),
           new Key("SANDSTORE_HTTP", "", "address of probes, metrics and the dashboard at /ui"),
@@ -285,6 +290,13 @@ public record NodeConfig(
       return values.getOrDefault(PREFIX + key, "");
     }
 
+    List<String> list(String key) {
+      return Arrays.stream(optional(key).split(",", -1))
+          .map(String::strip)
+          .filter(part -> !part.isEmpty())
+          .toList();
+    }
+
     String text(String key) {
       String value = optional(key);
       require(!value.isEmpty(), "set " + PREFIX + key);
@@ -333,15 +345,17 @@ public record NodeConfig(
       Map<String, String> members =
           method == DiscoveryMethod.STATIC ? members(text("MEMBERS")) : Map.of();
       int nodes = members.isEmpty() ? (int) number("NODES", 1) : members.size();
-      return new Addressing(method, members, nodes, service, address);
+      List<String> forClients = list("CLIENT_ADDRESS");
+      require(
+          forClients.size() <= Addresses.OF_A_NODE_MAX
+              && forClients.stream().allMatch(Addresses::isValid),
+          "SANDSTORE_CLIENT_ADDRESS must be up to %d times host:port by commas, not '%s'"
+              .formatted(Addresses.OF_A_NODE_MAX, optional("CLIENT_ADDRESS")));
+      return new Addressing(method, members, nodes, service, address, forClients);
     }
 
     Operations operations() {
-      List<String> etcd =
-          Arrays.stream(optional("ETCD").split(",", -1))
-              .map(String::strip)
-              .filter(endpoint -> !endpoint.isEmpty())
-              .toList();
+      List<String> etcd = list("ETCD");
       for (String endpoint : etcd) {
         require(
             endpoint.matches("http://[^/:]+:\\d+"),

@@ -244,7 +244,7 @@ final class Founding {
                       more));
         }
       } catch (IOException e) {
-        if (e instanceof PosixException refusal && refusal.errno() == Errno.MISMATCH) {
+        if (e instanceof PosixException refusal) {
           refused = "; " + refusal.getMessage();
         }
         log.debug("{} does not answer: {}", name, e.toString());

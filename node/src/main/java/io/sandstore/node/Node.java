@@ -27,6 +27,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class Node implements Closeable {
 
+  /** The id of the one log that a node has today. */
+  static final int LOG = 0;
+
   /** Release, as told in status. */
   public static final String VERSION = "0.1.0";
 
@@ -145,7 +148,8 @@ public final class Node implements Closeable {
   }
 
   private Planes construct() throws IOException {
-    Site site = new Site(host, disk, founding.identity(), config.settings(), postman, views);
+    Site site =
+        new Site(host, disk, founding.identity(), config.settings(), postman.of(LOG), views);
     BlockPlane blocks = profile.blocks(site);
     Namespace namespace =
         host.threads().runAtOnce()
@@ -197,6 +201,15 @@ public final class Node implements Closeable {
 
   Duration uptime() {
     return Duration.ofNanos(clock().nanos() - startedAt);
+  }
+
+  Peers peers() {
+    return peers;
+  }
+
+  /** A message of a log came from a node. */
+  void heard(String from) {
+    postman.heard(from);
   }
 
   Discovery discovery() {

@@ -1,10 +1,13 @@
 package io.sandstore.node;
 
 import io.sandstore.host.Host;
+import io.sandstore.rpc.Addresses;
 import io.sandstore.rpc.RpcClient;
 import io.sandstore.wire.Hello;
+import io.sandstore.wire.HelloReply;
 import java.io.Closeable;
 import java.io.IOException;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
@@ -43,6 +46,26 @@ final class Peers implements Closeable {
           }
           return new RpcClient(host, address, hello);
         });
+  }
+
+  /**
+   * Where a node wants to be reached by clients, as it said when it last answered. One that was
+   * never asked is asked in the background, for the next time.
+   */
+  List<String> clientAddresses(String name) {
+    try {
+      RpcClient peer = get(name);
+      HelloReply greeting = peer.greeting();
+      if (greeting == null) {
+        peer.isSuspect(); // asks a stranger who it is
+        return List.of();
+      }
+      return greeting.getName().equals(name)
+          ? Addresses.valid(greeting.getAddressesList())
+          : List.of();
+    } catch (IOException e) {
+      return List.of(); // it has left
+    }
   }
 
   @Override

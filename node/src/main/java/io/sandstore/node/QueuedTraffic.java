@@ -1,5 +1,6 @@
 package io.sandstore.node;
 
+import com.google.protobuf.ByteString;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
@@ -16,6 +17,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
@@ -26,7 +28,7 @@ import org.slf4j.LoggerFactory;
  * queue and a thread for each other node. A small message to one that was just heard of goes at
  * once, which saves waking that thread. What does not fit is dropped, which the log is made for.
  */
-final class QueuedTraffic implements Traffic, Closeable {
+final class QueuedTraffic implements Closeable {
 
   private static final Logger log = LoggerFactory.getLogger(QueuedTraffic.class);
   private static final int QUEUE_MAX = 256;
@@ -74,8 +76,25 @@ final class QueuedTraffic implements Traffic, Closeable {
     }
   }
 
-  @Override
-  public void cast(String to, Header message) {
+  /** The way of one of this node's logs to the same one on other nodes. */
+  Traffic of(int log) {
+    return new Traffic() {
+      @Override
+      public void cast(String to, ByteString message) {
+        QueuedTraffic.this.cast(to, Header.newBuilder().setLog(log).setLogCast(message).build());
+      }
+
+      @Override
+      public Optional<ByteString> call(String to, ByteString request, ByteBuffer payload)
+          throws IOException, InterruptedException {
+        Header.Builder question = Header.newBuilder().setLog(log).setLogCall(request);
+        Header answer = QueuedTraffic.this.call(to, question, payload);
+        return answer.hasLogCall() ? Optional.of(answer.getLogCall()) : Optional.empty();
+      }
+    };
+  }
+
+  private void cast(String to, Header message) {
     Box box = boxes.computeIfAbsent(to, this::open);
     try {
       if (box.takesAtOnce(message.getSerializedSize())
@@ -92,8 +111,8 @@ final class QueuedTraffic implements Traffic, Closeable {
     }
   }
 
-  @Override
-  public void heard(String from) {
+  /** A message of a log came from there, so that whatever was sent there before is being read. */
+  void heard(String from) {
     Box box = boxes.get(from);
     if (box != null) {
       box.room.updateAndGet(r -> Math.min(r + ROOM_BYTES, ROOM_BYTES));
@@ -156,8 +175,7 @@ final class QueuedTraffic implements Traffic, Closeable {
     }
   }
 
-  @Override
-  public Header call(String to, Header.Builder request, ByteBuffer payload)
+  private Header call(String to, Header.Builder request, ByteBuffer payload)
       throws IOException, InterruptedException {
     RpcClient peer = peers.get(to);
     Deadline limit = host.clock().deadline(CALL_LIMIT);

@@ -7,7 +7,10 @@ import io.sandstore.host.LogLimit;
 import io.sandstore.namespace.CommandCheck;
 import io.sandstore.replication.BlockPlane;
 import io.sandstore.replication.CommandLog;
+import io.sandstore.replication.Configurations;
 import io.sandstore.replication.Route;
+import io.sandstore.rpc.Addresses;
+import io.sandstore.rpc.Caller;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.rpc.RpcServer;
 import io.sandstore.wire.Answer;
@@ -25,9 +28,11 @@ import io.sandstore.wire.Mutate;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -54,7 +59,53 @@ final class RequestHandler implements RpcServer.Handler {
   }
 
   @Override
-  public HelloReply hello(Hello hello) throws PosixException {
+  public HelloReply hello(Caller caller, Hello hello) throws PosixException {
+    if (caller instanceof Caller.Node(String name)) {
+      checkNode(name);
+    }
+    checkCluster(hello);
+    Identity identity = node.founding().identity();
+    HelloReply.Builder reply =
+        HelloReply.newBuilder()
+            .setName(identity.getName())
+            .setClusterId(identity.getClusterId())
+            .addAllAddresses(node.config().addressing().clientAddresses());
+    return caller instanceof Caller.Node ? reply.build() : withNodes(reply).build();
+  }
+
+  private void checkNode(String name) throws PosixException {
+    if (name.equals(node.config().name())) {
+      throw new PosixException(Errno.MISMATCH, "two nodes call themselves " + name);
+    }
+    boolean listed = node.discovery().addresses().containsKey(name);
+    boolean member =
+        node.parts()
+            .map(parts -> parts.log().standing().members())
+            .flatMap(members -> Configurations.byName(members, name))
+            .isPresent();
+    if (!listed && !member) {
+      // Not for good: it may be on the caller's list already and not yet on this node's.
+      throw new PosixException(Errno.EAGAIN, "'" + name + "' is not on the list of nodes");
+    }
+  }
+
+  /** Where clients reach the nodes, as far as those have said; else where nodes do. */
+  private HelloReply.Builder withNodes(HelloReply.Builder reply) {
+    new TreeMap<>(node.discovery().addresses())
+        .forEach(
+            (name, address) -> {
+              List<String> own =
+                  name.equals(reply.getName())
+                      ? reply.getAddressesList()
+                      : node.peers().clientAddresses(name);
+              if (reply.getNodesCount() < Addresses.NODES_MAX) {
+                reply.addNodesBuilder().setName(name).addAllAddresses(own).addAddresses(address);
+              }
+            });
+    return reply;
+  }
+
+  private void checkCluster(Hello hello) throws PosixException {
     Identity identity = node.founding().identity();
     String profile = node.profile().id();
     if (!hello.getProfile().isEmpty() && !hello.getProfile().equals(profile)) {
@@ -74,55 +125,72 @@ final class RequestHandler implements RpcServer.Handler {
                   hello.getFrom(),
                   hello.getClusterId()));
     }
-    return HelloReply.newBuilder()
-        .setName(identity.getName())
-        .setClusterId(identity.getClusterId())
-        .build();
   }
 
   @Override
-  public Frame handle(Header request, ByteBuffer payload, Deadline deadline)
-      throws IOException, InterruptedException {
-    long begin = host.clock().nanos();
-    String outcome = "error";
-    try {
-      Frame answer = carryOut(request, payload, deadline);
-      outcome = outcome(answer.header());
-      return answer;
-    } catch (PosixException e) {
-      outcome = e.errno().name();
-      throw e;
-    } finally {
-      host.telemetry()
-          .request(
-              operation(request), isFromClient(request), outcome, host.clock().nanos() - begin);
+  public RpcServer.Requests forLink(Caller caller) {
+    return new OfLink(caller);
+  }
+
+  /** What one caller asks on one connection: it opens sessions only so fast. */
+  private final class OfLink implements RpcServer.Requests {
+
+    private final Caller caller;
+    private final SessionRate sessions;
+
+    OfLink(Caller caller) {
+      this.caller = caller;
+      this.sessions = new SessionRate(host.clock());
+    }
+
+    @Override
+    public Frame handle(Header request, ByteBuffer payload, Deadline deadline)
+        throws IOException, InterruptedException {
+      long begin = host.clock().nanos();
+      String outcome = "error";
+      try {
+        Permissions.check(caller, request);
+        if (!(caller instanceof Caller.Node) && request.getMutate().getCommand().hasOpenSession()) {
+          sessions.take();
+        }
+        Frame answer = carryOut(request, payload, deadline);
+        outcome = outcome(answer.header());
+        return answer;
+      } catch (PosixException e) {
+        outcome = e.errno().name();
+        throw e;
+      } finally {
+        host.telemetry()
+            .request(
+                operation(request),
+                isFromClient(caller, request),
+                outcome,
+                host.clock().nanos() - begin);
+      }
+    }
+
+    @Override
+    public void receive(Header message) {
+      if (!(caller instanceof Caller.Node(String name))) {
+        dropped(caller + " sent " + message.getBodyCase());
+      } else if (!message.hasLogCast() || message.getLog() != Node.LOG) {
+        dropped(
+            "%s sent %s for log %d"
+                .formatted(name, message.getBodyCase(), Integer.toUnsignedLong(message.getLog())));
+      } else {
+        node.heard(name);
+        try {
+          node.parts().ifPresent(parts -> parts.log().receive(name, message.getLogCast()));
+        } catch (IllegalArgumentException e) {
+          dropped(String.valueOf(e.getMessage()));
+        }
+      }
     }
   }
 
-  /** What one connection asks: it opens sessions only so fast. */
-  @Override
-  public RpcServer.Handler forLink() {
-    SessionRate rate = new SessionRate(host.clock());
-    return new RpcServer.Handler() {
-      @Override
-      public HelloReply hello(Hello hello) throws PosixException {
-        return RequestHandler.this.hello(hello);
-      }
-
-      @Override
-      public Frame handle(Header request, ByteBuffer payload, Deadline deadline)
-          throws IOException, InterruptedException {
-        if (isFromClient(request) && request.getMutate().getCommand().hasOpenSession()) {
-          rate.take();
-        }
-        return RequestHandler.this.handle(request, payload, deadline);
-      }
-
-      @Override
-      public void receive(Header message) {
-        RequestHandler.this.receive(message);
-      }
-    };
+  private void dropped(String what) {
+    host.telemetry().rejected("messages");
+    malformed.say(more -> log.warn("dropped a message: {}{}", what, more));
   }
 
   private static String operation(Header request) {
@@ -135,14 +203,12 @@ final class RequestHandler implements RpcServer.Handler {
     return OPERATIONS.computeIfAbsent(name, n -> n.name().toLowerCase(Locale.ROOT));
   }
 
-  private static boolean isFromClient(Header request) {
-    return switch (request.getBodyCase()) {
-      case MUTATE -> !request.getMutate().getForwarded();
-      case ASK -> !request.getAsk().getForwarded();
-      case READ_BLOCK -> !request.getReadBlock().getLocal();
-      case WRITE_BLOCK -> true;
-      default -> false;
-    };
+  private static boolean isFromClient(Caller caller, Header request) {
+    return !(caller instanceof Caller.Node)
+        && switch (request.getBodyCase()) {
+          case MUTATE, ASK, READ_BLOCK, WRITE_BLOCK -> true;
+          default -> false;
+        };
   }
 
   private static String outcome(Header answer) {
@@ -160,8 +226,8 @@ final class RequestHandler implements RpcServer.Handler {
   private Frame carryOut(Header request, ByteBuffer payload, Deadline deadline)
       throws IOException, InterruptedException {
     return switch (request.getBodyCase()) {
-      case MUTATE -> fromLeader(mutate(request.getMutate(), deadline));
-      case ASK -> fromLeader(ask(request.getAsk(), deadline));
+      case MUTATE -> routed(mutate(request.getMutate(), deadline));
+      case ASK -> routed(ask(request.getAsk(), deadline));
       case WRITE_BLOCK ->
           frame(
               Header.newBuilder()
@@ -172,8 +238,14 @@ final class RequestHandler implements RpcServer.Handler {
               request.getStatusRequest().getAll()
                   ? Header.newBuilder().setClusterStatus(node.status().ofAll(deadline))
                   : Header.newBuilder().setNodeStatus(node.status().ofThis()));
-      case STORE_BLOCK -> frame(serving().blocks().handle(request, checked(payload)));
-      case SNAPSHOT_CHUNK -> frame(serving().log().handle(request, payload));
+      case BLOCK_CALL ->
+          frame(
+              Header.newBuilder()
+                  .setBlockCall(serving().blocks().handle(request.getBlockCall(), payload)));
+      case LOG_CALL ->
+          frame(
+              Header.newBuilder()
+                  .setLogCall(serving().log().handle(request.getLogCall(), payload)));
       case PROBE -> frame(Header.newBuilder().setProbeReply(node.founding().probe()));
       case ADOPT -> {
         node.founding().adopt(request.getAdopt());
@@ -195,21 +267,11 @@ final class RequestHandler implements RpcServer.Handler {
           NODE_STATUS,
           CLUSTER_STATUS,
           DONE,
-          RAFT,
+          LOG_CAST,
           PROBE_REPLY,
           BODY_NOT_SET ->
-          throw new PosixException(
-              Errno.EPROTO, "not a request that this release knows: " + request.getBodyCase());
+          throw new IllegalStateException("permitted, and not a request");
     };
-  }
-
-  @Override
-  public void receive(Header message) {
-    try {
-      node.parts().ifPresent(parts -> parts.log().receive(message));
-    } catch (IllegalArgumentException e) {
-      malformed.say(more -> log.warn("dropped a malformed message: {}{}", e.getMessage(), more));
-    }
   }
 
   private static Frame frame(Header.Builder header) {
@@ -217,8 +279,8 @@ final class RequestHandler implements RpcServer.Handler {
   }
 
   /** Tells the caller where to ask next time, if that is not here. */
-  private Frame fromLeader(Header.Builder answer) throws PosixException {
-    return frame(answer.setLeader(serving().router().leaderElsewhere()));
+  private Frame routed(Header.Builder answer) throws PosixException {
+    return frame(answer.setRoute(serving().router().elsewhere()));
   }
 
   private static Header.Builder done() {
@@ -247,9 +309,6 @@ final class RequestHandler implements RpcServer.Handler {
     Optional<Fault> fault = CommandCheck.fault(command);
     if (fault.isPresent()) {
       throw PosixException.of(fault.get());
-    }
-    if (!mutate.getForwarded() && CommandCheck.isOfNodes(command)) {
-      throw new PosixException(Errno.EINVAL, "only nodes have this done: " + command.getOpCase());
     }
     Router router = serving().router();
     return mutate.getForwarded()
@@ -283,9 +342,9 @@ final class RequestHandler implements RpcServer.Handler {
     if (!node.discovery().addresses().containsKey(join.getName()) || join.getMemberId() == 0) {
       throw new PosixException(Errno.EINVAL, "'" + join.getName() + "' is not on the list");
     }
-    if (commands.commands() instanceof Route.At(String leader) && !join.getForwarded()) {
+    if (commands.commands() instanceof Route.At(String name) && !join.getForwarded()) {
       Header.Builder forward = Header.newBuilder().setJoin(join.toBuilder().setForwarded(true));
-      serving().router().peer(leader).call(forward, deadline).close();
+      serving().router().peer(name).call(forward, deadline).close();
       return done();
     }
     commands.join(join.getName(), join.getMemberId(), deadline);

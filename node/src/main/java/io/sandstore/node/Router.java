@@ -25,9 +25,9 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * Brings commands and queries to the leader, wherever it is, so that any node is a correct entry.
- * While there is no leader it waits for one, up to the caller's deadline. Trying again is safe: a
- * command is applied once under its id.
+ * Brings commands and queries to where they are carried out, so that any node is a correct entry.
+ * While that is nowhere it waits, up to the caller's deadline. Trying again is safe: a command is
+ * applied once under its id.
  */
 final class Router implements Cluster {
 
@@ -43,7 +43,7 @@ final class Router implements Cluster {
   private final Supplier<String> lacks;
 
   /**
-   * @param holds told of what clients hold while this node leads
+   * @param holds told of what clients hold while commands are proposed here
    * @param lacks what this node has too little of for anything but removal; empty: nothing
    */
   Router(
@@ -89,8 +89,8 @@ final class Router implements Cluster {
     return route(log::queries, deadline, () -> askHere(query, deadline), forward).getAnswer();
   }
 
-  /** The leader's name; empty if this node leads or knows none. */
-  String leaderElsewhere() {
+  /** The node that carries commands out; empty if it is this one or nobody knows. */
+  String elsewhere() {
     return log.commands() instanceof Route.At(String name) ? name : "";
   }
 
@@ -130,7 +130,7 @@ final class Router implements Cluster {
     }
   }
 
-  /** Proposes on this node, which must lead. */
+  /** Proposes on this node, where commands must be proposed. */
   Header.Builder mutateHere(Command command, Deadline deadline)
       throws IOException, InterruptedException {
     Command proposed = command;
@@ -142,7 +142,7 @@ final class Router implements Cluster {
         }
       }
       case RETAIN_ORPHANS -> {
-        log.readBarrier(deadline); // one that does not lead any more must not say that all is well
+        log.readBarrier(deadline); // one that is cut off must not say that all is well
         RetainOrphans retain = command.getRetainOrphans();
         if (retain.getHolder() != 0) {
           holds.hold(retain.getHolder(), retain.getLowestBlock());
@@ -161,7 +161,7 @@ final class Router implements Cluster {
     return Header.newBuilder().setOutcome(log.propose(proposed, deadline));
   }
 
-  /** Answers from this node, which must lead. */
+  /** Answers from this node, where queries must be answered. */
   Header.Builder askHere(Query query, Deadline deadline) throws IOException, InterruptedException {
     log.readBarrier(deadline);
     return Header.newBuilder().setAnswer(namespace.ask(query));

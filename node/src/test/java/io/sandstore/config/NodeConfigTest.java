@@ -27,6 +27,18 @@ class NodeConfigTest {
   }
 
   @Test
+  void anAddressForClientsIsAHostAndAPort() {
+    assertThat(with("SANDSTORE_CLIENT_ADDRESS", "a:1, b.c:65535").addressing().clientAddresses())
+        .containsExactly("a:1", "b.c:65535");
+    for (String wrong : List.of("a", ":1", "a:", "a:0", "a:65536", "a:-1", "a:1,b:2,c:3,d:4,e:5")) {
+      assertThatThrownBy(() -> with("SANDSTORE_CLIENT_ADDRESS", wrong))
+          .as(wrong)
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("SANDSTORE_CLIENT_ADDRESS");
+    }
+  }
+
+  @Test
   void everyKeyIsRead() {
     Map<String, String> byDns = new HashMap<>(BASE);
     byDns.putAll(
@@ -50,7 +62,8 @@ class NodeConfigTest {
             "SANDSTORE_NODES", "5",
             "SANDSTORE_ELECTION_MS", "777",
             "SANDSTORE_RESERVE_MB", "300",
-            "SANDSTORE_BLOCK_GRACE_S", "120");
+            "SANDSTORE_BLOCK_GRACE_S", "120",
+            "SANDSTORE_CLIENT_ADDRESS", "outside:1,[::1]:2");
     for (NodeConfig.Key key : NodeConfig.keys("raft")) {
       if (key.name().equals("SANDSTORE_PROFILE")) {
         continue; // there is no other one here

@@ -1,22 +1,35 @@
 package io.sandstore.raft;
 
+import com.google.protobuf.ByteString;
+import com.google.protobuf.CodedInputStream;
+import com.google.protobuf.CodedOutputStream;
 import com.google.protobuf.UnsafeByteOperations;
+import com.google.protobuf.WireFormat;
 import io.sandstore.wire.LogEntry;
 import io.sandstore.wire.RaftMessage;
 import io.sandstore.wire.RaftMessage.Type;
+import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Messages to and from their wire form. */
 public final class MessageCodec {
 
+  private static final int BEFORE_DATA_BYTES_MAX = 64;
+
   private MessageCodec() {}
 
-  public static RaftMessage encode(Message message) {
+  /**
+   * The wire form. The bytes of entries are not copied: whoever sends it, copies them into the
+   * frame.
+   */
+  public static ByteString encode(Message message, String fromName) {
     RaftMessage.Builder wire =
         RaftMessage.newBuilder()
             .setFrom(message.from())
             .setTo(message.to())
-            .setTerm(message.term());
+            .setTerm(message.term())
+            .setFromName(fromName);
     switch (message) {
       case Message.PreVote m ->
           wire.setType(Type.PRE_VOTE).setIndex(m.lastIndex()).setLogTerm(m.lastTerm());
@@ -34,7 +47,6 @@ public final class MessageCodec {
             .setCommit(m.commit())
             .setRound(m.round())
             .setSequence(m.sequence());
-        m.entries().forEach(entry -> wire.addEntries(encode(entry)));
       }
       case Message.AppendReply m ->
           wire.setType(Type.APPEND_REPLY)
@@ -52,16 +64,49 @@ public final class MessageCodec {
           wire.setType(Type.TIMEOUT_NOW).setRound(m.round()).setLife(m.life());
       case Message.Removed m -> wire.setType(Type.REMOVED).setIndex(m.index());
     }
-    return wire.build();
+    ByteString fields = wire.build().toByteString();
+    return message instanceof Message.Append append && !append.entries().isEmpty()
+        ? withEntries(fields, append.entries())
+        : fields;
   }
 
-  private static LogEntry encode(Entry entry) {
-    return LogEntry.newBuilder()
-        .setTerm(entry.term())
-        .setIndex(entry.index())
-        .setKind(entry.kind().code())
-        .setData(UnsafeByteOperations.unsafeWrap(entry.data()))
-        .build();
+  private static ByteString withEntries(ByteString fields, List<Entry> entries) {
+    List<ByteString> parts = new ArrayList<>(1 + 2 * entries.size());
+    parts.add(fields);
+    for (Entry entry : entries) {
+      parts.add(beforeData(entry));
+      parts.add(UnsafeByteOperations.unsafeWrap(entry.data()));
+    }
+    return ByteString.copyFrom(parts);
+  }
+
+  /** What a field {@code entries} has before the entry's bytes, which come last in it. */
+  private static ByteString beforeData(Entry entry) {
+    LogEntry fields =
+        LogEntry.newBuilder()
+            .setTerm(entry.term())
+            .setIndex(entry.index())
+            .setKind(entry.kind().code())
+            .build();
+    int data = entry.data().length;
+    int length =
+        fields.getSerializedSize()
+            + CodedOutputStream.computeTagSize(LogEntry.DATA_FIELD_NUMBER)
+            + CodedOutputStream.computeUInt32SizeNoTag(data)
+            + data;
+    ByteString.Output bytes = ByteString.newOutput(BEFORE_DATA_BYTES_MAX);
+    CodedOutputStream out = CodedOutputStream.newInstance(bytes, BEFORE_DATA_BYTES_MAX);
+    try {
+      out.writeTag(RaftMessage.ENTRIES_FIELD_NUMBER, WireFormat.WIRETYPE_LENGTH_DELIMITED);
+      out.writeUInt32NoTag(length);
+      fields.writeTo(out);
+      out.writeTag(LogEntry.DATA_FIELD_NUMBER, WireFormat.WIRETYPE_LENGTH_DELIMITED);
+      out.writeUInt32NoTag(data);
+      out.flush();
+    } catch (IOException e) {
+      throw new IllegalStateException("into memory", e);
+    }
+    return bytes.toByteString();
   }
 
   /**
@@ -69,7 +114,8 @@ public final class MessageCodec {
    *
    * @throws IllegalArgumentException if it makes no sense
    */
-  public static Message decode(RaftMessage w) {
+  public static Message decode(ByteString bytes) {
+    RaftMessage w = parse(bytes);
     long from = w.getFrom();
     long to = w.getTo();
     long term = w.getTerm();
@@ -112,9 +158,22 @@ public final class MessageCodec {
     };
   }
 
+  /** The entries' bytes stay where they are until each is copied out. */
+  private static RaftMessage parse(ByteString bytes) {
+    CodedInputStream in = bytes.newCodedInput();
+    in.enableAliasing(true);
+    try {
+      RaftMessage message = RaftMessage.parseFrom(in);
+      in.checkLastTagWas(0);
+      return message;
+    } catch (IOException e) {
+      throw new IllegalArgumentException("not a message of Raft: " + e.getMessage(), e);
+    }
+  }
+
   private static List<Entry> decodeEntries(RaftMessage w) {
     long next = w.getIndex() + 1;
-    java.util.ArrayList<Entry> entries = new java.util.ArrayList<>(w.getEntriesCount());
+    List<Entry> entries = new ArrayList<>(w.getEntriesCount());
     for (LogEntry entry : w.getEntriesList()) {
       if (entry.getIndex() != next++ || entry.getTerm() > w.getTerm()) {
         throw new IllegalArgumentException("entries out of order in message from " + w.getFrom());

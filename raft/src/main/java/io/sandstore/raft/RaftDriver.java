@@ -1,5 +1,6 @@
 package io.sandstore.raft;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
@@ -19,7 +20,6 @@ import io.sandstore.wire.Batch;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Errno;
-import io.sandstore.wire.Header;
 import io.sandstore.wire.Member;
 import io.sandstore.wire.NodeStatus;
 import io.sandstore.wire.Outcome;
@@ -850,19 +850,21 @@ public final class RaftDriver implements CommandLog {
   }
 
   @Override
-  public void receive(Header message) {
-    if (message.hasRaft()) {
-      String from = message.getRaft().getFromName();
-      transport.heard(from);
-      receive(MessageCodec.decode(message.getRaft()), from);
-    }
+  public void receive(String from, ByteString message) {
+    receive(MessageCodec.decode(message), from);
   }
 
   @Override
-  public Header.Builder handle(Header request, ByteBuffer payload)
+  public ByteString handle(ByteString request, ByteBuffer payload)
       throws IOException, InterruptedException {
-    long next = receiveChunk(request.getSnapshotChunk(), payload);
-    return Header.newBuilder().setSnapshotChunk(SnapshotChunk.newBuilder().setOffset(next));
+    SnapshotChunk chunk;
+    try {
+      chunk = SnapshotChunk.parseFrom(request);
+    } catch (InvalidProtocolBufferException e) {
+      throw new PosixException(Errno.EPROTO, "not a piece of a snapshot: " + e.getMessage());
+    }
+    long next = receiveChunk(chunk, payload);
+    return SnapshotChunk.newBuilder().setOffset(next).build().toByteString();
   }
 
   /** Takes a message from another member; drops it when too much waits already. */

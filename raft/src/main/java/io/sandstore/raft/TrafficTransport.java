@@ -1,11 +1,11 @@
 package io.sandstore.raft;
 
+import com.google.protobuf.ByteString;
 import io.sandstore.replication.Traffic;
-import io.sandstore.wire.Header;
-import io.sandstore.wire.RaftMessage;
 import io.sandstore.wire.SnapshotChunk;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Optional;
 
 /**
  * Members reach each other as nodes do.
@@ -16,22 +16,16 @@ public record TrafficTransport(String self, Traffic traffic) implements Transpor
 
   @Override
   public void send(String toName, Message message) {
-    RaftMessage wire = MessageCodec.encode(message).toBuilder().setFromName(self).build();
-    traffic.cast(toName, Header.newBuilder().setRaft(wire).build());
-  }
-
-  @Override
-  public void heard(String fromName) {
-    traffic.heard(fromName);
+    traffic.cast(toName, MessageCodec.encode(message, self));
   }
 
   @Override
   public long sendChunk(String toName, SnapshotChunk chunk, ByteBuffer bytes)
       throws IOException, InterruptedException {
     int length = bytes.remaining();
-    Header answer = traffic.call(toName, Header.newBuilder().setSnapshotChunk(chunk), bytes);
-    return answer.hasSnapshotChunk()
-        ? answer.getSnapshotChunk().getOffset()
+    Optional<ByteString> answer = traffic.call(toName, chunk.toByteString(), bytes);
+    return answer.isPresent()
+        ? SnapshotChunk.parseFrom(answer.get()).getOffset()
         : chunk.getOffset() + length; // a release that does not say
   }
 }

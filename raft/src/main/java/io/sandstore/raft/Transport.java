@@ -10,9 +10,6 @@ public interface Transport {
   /** Sends a message if it can; never blocks, never fails, may lose it. */
   void send(String toName, Message message);
 
-  /** A message came from there. */
-  default void heard(String fromName) {}
-
   /**
    * Sends a piece of a snapshot and waits until it is stored.
    *

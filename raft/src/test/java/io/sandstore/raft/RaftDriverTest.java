@@ -205,7 +205,7 @@ class RaftDriverTest {
       RaftDriver to = drivers.get(toName);
       if (to != null) {
         String from = Long.toString(message.from());
-        to.receive(MessageCodec.decode(MessageCodec.encode(message)), from);
+        to.receive(MessageCodec.decode(MessageCodec.encode(message, "")), from);
       }
     }
 

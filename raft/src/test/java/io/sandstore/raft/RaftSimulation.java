@@ -359,7 +359,7 @@ final class RaftSimulation {
     if (!healed && (chance(lossRate) || cut.contains(message.from() + ">" + message.to()))) {
       return;
     }
-    Message copy = MessageCodec.decode(MessageCodec.encode(message));
+    Message copy = MessageCodec.decode(MessageCodec.encode(message, ""));
     int copies = !healed && chance(0.02) ? 2 : 1;
     for (int i = 0; i < copies; i++) {
       long delay = random.nextLong(maxDelayNanos);

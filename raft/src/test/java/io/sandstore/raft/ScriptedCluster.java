@@ -238,7 +238,7 @@ final class ScriptedCluster {
   }
 
   private void send(Message message) {
-    network.add(MessageCodec.decode(MessageCodec.encode(message)));
+    network.add(MessageCodec.decode(MessageCodec.encode(message, "")));
     tell(show(message));
   }
 
@@ -359,7 +359,7 @@ final class ScriptedCluster {
   }
 
   private Message copy(Message message) {
-    return MessageCodec.decode(MessageCodec.encode(message));
+    return MessageCodec.decode(MessageCodec.encode(message, ""));
   }
 
   private static String which(List<String> words) {

@@ -1,9 +1,9 @@
 package io.sandstore.replication;
 
+import com.google.protobuf.ByteString;
 import io.sandstore.host.BufferPool;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
-import io.sandstore.wire.Header;
 import io.sandstore.wire.ReadBlock;
 import io.sandstore.wire.WriteBlockReply;
 import java.io.Closeable;
@@ -47,8 +47,12 @@ public interface BlockPlane extends Closeable {
    */
   Frame read(ReadBlock request, Deadline deadline) throws IOException, InterruptedException;
 
-  /** Answers a request of this plane on another node. */
-  Header.Builder handle(Header request, ByteBuffer payload)
+  /**
+   * Answers a request of this plane on another node.
+   *
+   * @throws io.sandstore.rpc.PosixException EPROTO if it is malformed
+   */
+  ByteString handle(ByteString request, ByteBuffer payload)
       throws IOException, InterruptedException;
 
   /** What is too little here to take a command that adds something; empty: nothing. */

@@ -1,9 +1,9 @@
 package io.sandstore.replication;
 
+import com.google.protobuf.ByteString;
 import io.sandstore.host.Deadline;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
-import io.sandstore.wire.Header;
 import io.sandstore.wire.NodeStatus;
 import io.sandstore.wire.Outcome;
 import java.io.Closeable;
@@ -74,12 +74,17 @@ public interface CommandLog extends Closeable {
   /**
    * Takes a message from another node's log.
    *
+   * @param from that node's name
    * @throws IllegalArgumentException if it is malformed
    */
-  void receive(Header message);
+  void receive(String from, ByteString message);
 
-  /** Answers a request of another node's log. */
-  Header.Builder handle(Header request, ByteBuffer payload)
+  /**
+   * Answers a request of another node's log.
+   *
+   * @throws io.sandstore.rpc.PosixException EPROTO if it is malformed
+   */
+  ByteString handle(ByteString request, ByteBuffer payload)
       throws IOException, InterruptedException;
 
   /**

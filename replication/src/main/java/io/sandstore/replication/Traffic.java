@@ -1,19 +1,21 @@
 package io.sandstore.replication;
 
-import io.sandstore.wire.Header;
+import com.google.protobuf.ByteString;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Optional;
 
-/** Carries messages between nodes for a log. */
+/** Carries one log's messages to the same log on other nodes, and reads none of them. */
 public interface Traffic {
 
   /** Sends and forgets; may lose it. Called by one thread. */
-  void cast(String to, Header message);
+  void cast(String to, ByteString message);
 
-  /** A message came from there, so that whatever was sent there before is being read. */
-  void heard(String from);
-
-  /** Sends and waits for the answer, at most 10 s. */
-  Header call(String to, Header.Builder request, ByteBuffer payload)
+  /**
+   * Sends and waits for the answer, at most 10 s.
+   *
+   * @return empty from a release that says no more than that it is done
+   */
+  Optional<ByteString> call(String to, ByteString request, ByteBuffer payload)
       throws IOException, InterruptedException;
 }

@@ -187,12 +187,12 @@ final class MemberInvariants {
   /** Sees what processes send each other. */
   void sent(SimNetwork.Sent sent) {
     boolean answer = pieces.removeIf(piece -> piece.isAnsweredBy(sent));
-    RaftMessage message = sent.header().getRaft();
+    RaftMessage message = SimNetwork.message(sent.header());
     if (message.getType() == RaftMessage.Type.APPEND_REPLY && message.getFlag()) {
       acknowledgedById.put(
           message.getFrom(), new Acknowledged(message.getTerm(), message.getIndex()));
-    } else if (sent.header().hasSnapshotChunk() && !answer) {
-      long term = sent.header().getSnapshotChunk().getTerm();
+    } else if (sent.header().hasLogCall() && !answer) {
+      long term = SimNetwork.piece(sent.header()).getTerm();
       if (term > 0) { // else a second answer, to a piece that the network doubled
         oneSnapshotStream(sent, term);
       }

@@ -6,6 +6,8 @@ import io.sandstore.host.Frame;
 import io.sandstore.host.Link;
 import io.sandstore.host.Network;
 import io.sandstore.wire.Header;
+import io.sandstore.wire.RaftMessage;
+import io.sandstore.wire.SnapshotChunk;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -140,16 +142,35 @@ final class SimNetwork {
 
   /** Seldom sent types come late as often as common ones: it is the rare one that does harm. */
   private boolean comesLate(Header header) {
-    if (lateness == 0 || !header.hasRaft()) {
+    if (lateness == 0 || !header.hasLogCast()) {
       return false;
     }
+    RaftMessage message = message(header);
     double rarity =
-        switch (header.getRaft().getType()) {
+        switch (message.getType()) {
           case TIMEOUT_NOW -> 900;
           case VOTE, VOTE_REPLY, PRE_VOTE, PRE_VOTE_REPLY -> 30;
-          default -> header.getRaft().getFlag() ? 1 : 3;
+          default -> message.getFlag() ? 1 : 3;
         };
     return world.random.nextDouble() < lateness * rarity;
+  }
+
+  /** What the log of a member says to another's; an empty one if it says nothing. */
+  static RaftMessage message(Header header) {
+    try {
+      return RaftMessage.parseFrom(header.getLogCast());
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalStateException("a member sends what it cannot mean", e);
+    }
+  }
+
+  /** A piece of a snapshot, or the answer to one; an empty one if it is neither. */
+  static SnapshotChunk piece(Header header) {
+    try {
+      return SnapshotChunk.parseFrom(header.getLogCall());
+    } catch (InvalidProtocolBufferException e) {
+      throw new IllegalStateException("a member sends what it cannot mean", e);
+    }
   }
 
   @SuppressWarnings("ArrayRecordComponent") // never compared

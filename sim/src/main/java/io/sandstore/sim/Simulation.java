@@ -178,12 +178,14 @@ public final class Simulation {
   }
 
   private static SandstoreClient client(SimProcess process, String seeds, Duration timeout) {
-    ClientConfig config =
-        ClientConfig.of(seeds)
-            .withTimeout(timeout)
-            .withBlockBytes(CLIENT_BLOCK_BYTES)
-            .withInlineBytes(4 << 10);
-    return new SandstoreClient(process.host, config);
+    return new SandstoreClient(process.host, config(seeds, timeout));
+  }
+
+  private static ClientConfig config(String seeds, Duration timeout) {
+    return ClientConfig.of(seeds)
+        .withTimeout(timeout)
+        .withBlockBytes(CLIENT_BLOCK_BYTES)
+        .withInlineBytes(4 << 10);
   }
 
   void fault(String what) {
@@ -263,7 +265,7 @@ public final class Simulation {
 
   private void sent(SimNetwork.Sent sent) {
     memberInvariants.sent(sent);
-    boolean piece = sent.header().hasSnapshotChunk() && sent.from().name.startsWith("sandstore");
+    boolean piece = sent.header().hasLogCall() && sent.from().name.startsWith("sandstore");
     if (piece && !healing && world.random.nextDouble() < scenario.streamBreaks()) {
       fault("broken stream of a snapshot");
       String from = sent.from().name;
@@ -285,7 +287,12 @@ public final class Simulation {
   private OpenLoop openLoop() {
     SimProcess process = new SimProcess(world, "open-loop", network);
     Map<String, SandstoreClient> clients = new LinkedHashMap<>();
-    addresses.forEach((name, address) -> clients.put(name, client(process, address)));
+    addresses.forEach(
+        (name, address) ->
+            clients.put(
+                name,
+                new SandstoreClient(
+                    process.host, config(address, CLIENT_TIMEOUT).withSeedsOnly())));
     return new OpenLoop(this, process, clients, client(process, everywhere()));
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.google.protobuf.ByteString;
 import io.sandstore.host.Frame;
 import io.sandstore.replication.BlockPlane;
 import io.sandstore.replication.Catalog;
@@ -18,9 +19,7 @@ import io.sandstore.wire.Answer;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Errno;
-import io.sandstore.wire.Header;
 import io.sandstore.wire.Outcome;
-import io.sandstore.wire.Probe;
 import io.sandstore.wire.Query;
 import io.sandstore.wire.ReadBlock;
 import io.sandstore.wire.WriteBlockReply;
@@ -523,10 +522,8 @@ class BlockPlaneContractTest {
     cluster.run(
         () -> {
           for (Member member : cluster.members()) {
-            for (Header request :
-                List.of(
-                    Header.getDefaultInstance(),
-                    Header.newBuilder().setProbe(Probe.getDefaultInstance()).build())) {
+            for (ByteString request :
+                List.of(ByteString.EMPTY, ByteString.copyFromUtf8("not a question"))) {
               assertThatThrownBy(
                       () -> member.blocks().handle(request, ByteBuffer.wrap(new byte[10])))
                   .isInstanceOf(PosixException.class);

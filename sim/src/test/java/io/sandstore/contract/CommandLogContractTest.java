@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.google.protobuf.ByteString;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.replication.CommandLog;
@@ -464,16 +465,14 @@ class CommandLogContractTest {
         () -> {
           long before = propose(1);
           for (Member member : cluster.members()) {
-            for (Header message :
+            for (ByteString message :
                 List.of(
-                    Header.getDefaultInstance(),
-                    Header.newBuilder().setProbe(Probe.getDefaultInstance()).build(),
-                    Header.newBuilder().setRaft(RaftMessage.getDefaultInstance()).build(),
-                    Header.newBuilder()
-                        .setRaft(RaftMessage.newBuilder().setTypeValue(77).setTerm(-1))
-                        .build())) {
+                    ByteString.EMPTY,
+                    ByteString.copyFromUtf8("not a message"),
+                    Header.newBuilder().setProbe(Probe.getDefaultInstance()).build().toByteString(),
+                    RaftMessage.newBuilder().setTypeValue(77).setTerm(-1).build().toByteString())) {
               try {
-                member.log().receive(message);
+                member.log().receive("m-9", message);
               } catch (IllegalArgumentException e) {
                 // As the port says.
               }
@@ -482,9 +481,7 @@ class CommandLogContractTest {
                     () ->
                         member
                             .log()
-                            .handle(
-                                Header.newBuilder().setProbe(Probe.getDefaultInstance()).build(),
-                                Frame.NO_PAYLOAD))
+                            .handle(ByteString.copyFromUtf8("not a question"), Frame.NO_PAYLOAD))
                 .isInstanceOf(IOException.class);
           }
           assertThat(propose(1)).isEqualTo(before + 1);

@@ -11,6 +11,7 @@ import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.host.Link;
 import io.sandstore.host.Mailbox;
+import io.sandstore.rpc.Caller;
 import io.sandstore.rpc.DamagedException;
 import io.sandstore.rpc.LostException;
 import io.sandstore.rpc.PosixException;
@@ -149,7 +150,7 @@ abstract class HostContract {
   }
 
   /** Answers, refuses, fails or stays silent, as asked. */
-  private static final class Server implements RpcServer.Handler {
+  private static final class Server implements RpcServer.Handler, RpcServer.Requests {
     final Host host;
     int served;
 
@@ -162,11 +163,16 @@ abstract class HostContract {
     }
 
     @Override
-    public HelloReply hello(Hello hello) throws PosixException {
+    public HelloReply hello(Caller caller, Hello hello) throws PosixException {
       if (hello.getClusterId().equals("other")) {
         throw new PosixException(Errno.MISMATCH, "another cluster");
       }
       return HelloReply.newBuilder().setName("server").build();
+    }
+
+    @Override
+    public RpcServer.Requests forLink(Caller caller) {
+      return this;
     }
 
     @Override

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 
 /**
  * Three shipped nodes and some clients in virtual time, without any fault but those that a test
@@ -94,6 +95,21 @@ final class CalmCluster {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  /** Tells of every frame from now on. */
+  void observe(Consumer<SimNetwork.Sent> observer) {
+    network.observer = observer;
+  }
+
+  /** The test's process and a node do not hear each other any more. */
+  void cutOff(String name) {
+    network.cut("client", name);
+    network.cut(name, "client");
+  }
+
+  void heal() {
+    network.heal();
   }
 
   /** Ends a process; what was forced stays. */

@@ -1,5 +1,6 @@
 package io.sandstore.sim;
 
+import com.google.protobuf.ByteString;
 import io.sandstore.host.BufferPool;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
@@ -12,6 +13,7 @@ import io.sandstore.replication.Profile;
 import io.sandstore.replication.Site;
 import io.sandstore.replication.Traffic;
 import io.sandstore.replication.Views;
+import io.sandstore.rpc.Caller;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.rpc.RpcClient;
 import io.sandstore.rpc.RpcServer;
@@ -28,6 +30,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
@@ -251,38 +254,56 @@ public final class ProfileMembers {
 
     /** Another member, as nodes reach each other. */
     public RpcClient peer(String to) {
+      Hello hello = Hello.newBuilder().setFrom(name).build();
       return peers.computeIfAbsent(
-          to, key -> new RpcClient(process.host, key + ":9070", Hello::getDefaultInstance));
+          to, key -> new RpcClient(process.host, key + ":9070", () -> hello));
     }
 
     @Override
-    public HelloReply hello(Hello hello) {
+    public HelloReply hello(Caller caller, Hello hello) {
       return HelloReply.getDefaultInstance();
     }
 
     @Override
-    public Frame handle(Header request, ByteBuffer payload, Deadline deadline)
+    public RpcServer.Requests forLink(Caller caller) {
+      if (!(caller instanceof Caller.Node(String from))) {
+        throw new IllegalArgumentException("members have no clients: " + caller);
+      }
+      return new RpcServer.Requests() {
+        @Override
+        public Frame handle(Header request, ByteBuffer payload, Deadline deadline)
+            throws IOException, InterruptedException {
+          return Member.this.handle(request, payload, deadline);
+        }
+
+        @Override
+        public void receive(Header message) {
+          if (open) {
+            log().receive(from, message.getLogCast());
+          }
+        }
+      };
+    }
+
+    private Frame handle(Header request, ByteBuffer payload, Deadline deadline)
         throws IOException, InterruptedException {
       if (!open) {
         throw new PosixException(Errno.EAGAIN, "not yet");
       }
+      Header.Builder answer = Header.newBuilder();
       return switch (request.getBodyCase()) {
-        case SNAPSHOT_CHUNK -> Frame.of(log().handle(request, payload).build());
-        case STORE_BLOCK -> Frame.of(blocks().handle(request, payload).build());
+        case LOG_CALL ->
+            Frame.of(answer.setLogCall(log().handle(request.getLogCall(), payload)).build());
+        case BLOCK_CALL ->
+            Frame.of(answer.setBlockCall(blocks().handle(request.getBlockCall(), payload)).build());
         case READ_BLOCK -> blocks().read(request.getReadBlock(), deadline);
         default -> throw new PosixException(Errno.EPROTO, "not a request between members");
       };
     }
 
     @Override
-    public void receive(Header message) {
-      if (open) {
-        log().receive(message);
-      }
-    }
-
-    @Override
-    public void cast(String to, Header message) {
+    public void cast(String to, ByteString message) {
+      Header header = Header.newBuilder().setLogCast(message).build();
       process
           .host
           .threads()
@@ -290,7 +311,7 @@ public final class ProfileMembers {
               "cast",
               () -> {
                 try {
-                  peer(to).cast(RpcClient.LOG, message);
+                  peer(to).cast(RpcClient.LOG, header);
                 } catch (IOException e) {
                   // It is lost, as it may be.
                 } catch (InterruptedException e) {
@@ -300,17 +321,13 @@ public final class ProfileMembers {
     }
 
     @Override
-    public void heard(String from) {
-      // Every message has a thread of its own here.
-    }
-
-    @Override
-    public Header call(String to, Header.Builder request, ByteBuffer payload)
+    public Optional<ByteString> call(String to, ByteString request, ByteBuffer payload)
         throws IOException, InterruptedException {
       RpcClient peer = peer(to);
-      try (Frame answer =
-          peer.call(peer.bulkLane(), request, payload, process.host.clock().deadline(CALL_LIMIT))) {
-        return answer.header();
+      Header.Builder question = Header.newBuilder().setLogCall(request);
+      Deadline limit = process.host.clock().deadline(CALL_LIMIT);
+      try (Frame answer = peer.call(peer.bulkLane(), question, payload, limit)) {
+        return Optional.of(answer.header().getLogCall());
       }
     }
   }

@@ -1,5 +1,6 @@
 package org.example.toy;
 
+import com.google.protobuf.ByteString;
 import io.sandstore.host.BufferPool;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
@@ -116,8 +117,8 @@ public final class ToyProfile implements Profile {
     throw new IOException("it is alone already");
   }
 
-  private static PosixException notHere(Header request) {
-    return new PosixException(Errno.EPROTO, "there are no others: " + request.getBodyCase());
+  private static PosixException alone() {
+    return new PosixException(Errno.EPROTO, "there are no others");
   }
 
   /** Whoever proposes applies. */
@@ -216,13 +217,13 @@ public final class ToyProfile implements Profile {
     }
 
     @Override
-    public void receive(Header message) {
+    public void receive(String from, ByteString message) {
       // From nobody.
     }
 
     @Override
-    public Header.Builder handle(Header request, ByteBuffer payload) throws IOException {
-      throw notHere(request);
+    public ByteString handle(ByteString request, ByteBuffer payload) throws IOException {
+      throw alone();
     }
 
     @Override
@@ -363,8 +364,8 @@ public final class ToyProfile implements Profile {
     }
 
     @Override
-    public Header.Builder handle(Header request, ByteBuffer payload) throws IOException {
-      throw notHere(request);
+    public ByteString handle(ByteString request, ByteBuffer payload) throws IOException {
+      throw alone();
     }
 
     @Override

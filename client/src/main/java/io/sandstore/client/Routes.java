@@ -1,0 +1,210 @@
+package io.sandstore.client;
+
+import io.sandstore.host.Host;
+import io.sandstore.rpc.Addresses;
+import io.sandstore.rpc.RpcClient;
+import io.sandstore.wire.Hello;
+import io.sandstore.wire.HelloReply;
+import io.sandstore.wire.NodeAddresses;
+import java.io.Closeable;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The nodes that a client can reach: its seeds, which stay, and others that it learned of. A
+ * greeting names the nodes and where they say they are; not every client gets there, and somebody
+ * else may be there. So a node is asked nothing before it was dialled in the background and greeted
+ * under that name and cluster. Thread-safe.
+ */
+final class Routes implements Closeable {
+
+  private static final Duration GREET_LIMIT = Duration.ofSeconds(2);
+  private static final Duration PAUSE_MIN = Duration.ofSeconds(1);
+  private static final Duration PAUSE_MAX = Duration.ofSeconds(60);
+
+  private record Learned(String name, RpcClient peer) {}
+
+  private final Host host;
+  private final Supplier<Hello> hello;
+  private final boolean seedsOnly;
+  private final List<RpcClient> seeds;
+  private volatile List<RpcClient> peers;
+
+  /** The latest greeting that names nodes, and the one whose nodes are all known. */
+  private volatile HelloReply heard = HelloReply.getDefaultInstance();
+
+  private volatile HelloReply settled = heard;
+
+  // Guarded by this.
+  private final List<Learned> learned = new ArrayList<>();
+  private boolean seeking;
+  private boolean closed;
+  private long pausedAt;
+  private Duration pause = Duration.ZERO;
+
+  Routes(Host host, ClientConfig config, Supplier<Hello> hello) {
+    this.host = host;
+    this.hello = hello;
+    this.seedsOnly = config.seedsOnly();
+    this.seeds =
+        config.seeds().stream().map(seed -> new RpcClient(host, seed, this.hello)).toList();
+    this.peers = seeds;
+  }
+
+  /** The nodes to ask, seeds first; never empty. */
+  List<RpcClient> peers() {
+    return peers;
+  }
+
+  /** A node that was last heard of under this name. */
+  Optional<RpcClient> named(String name) {
+    return peers.stream()
+        .filter(peer -> Optional.ofNullable(peer.greeting()).filter(is(name)).isPresent())
+        .findFirst();
+  }
+
+  private static Predicate<HelloReply> is(String name) {
+    return greeting -> greeting.getName().equals(name);
+  }
+
+  /** A node answered, and had greeted with this. */
+  void heard(@Nullable HelloReply greeting) {
+    HelloReply before = heard;
+    if (greeting != null
+        && greeting != before
+        && greeting.getNodesCount() > 0
+        && !greeting.getNodesList().equals(before.getNodesList())) {
+      heard = greeting;
+    }
+  }
+
+  /** Other nodes would be of use: looks for them in the background, seldom if in vain. */
+  void seek() {
+    HelloReply latest = heard;
+    if (seedsOnly || latest == settled) {
+      return;
+    }
+    synchronized (this) {
+      boolean paused = host.clock().nanos() - pausedAt < pause.toNanos();
+      if (seeking || paused || closed) {
+        return;
+      }
+      seeking = true;
+    }
+    host.threads().start("seek nodes", () -> seek(latest));
+  }
+
+  private void seek(HelloReply latest) {
+    boolean all = true;
+    try {
+      List<NodeAddresses> nodes =
+          latest.getNodesList().stream().limit(Addresses.NODES_MAX).toList();
+      forgetAllBut(nodes);
+      for (NodeAddresses node : nodes) {
+        if (named(node.getName()).isEmpty()) {
+          all &= !maySeedBe(node) && reach(node, latest.getClusterId());
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      sought(latest, all);
+    }
+  }
+
+  private synchronized void sought(HelloReply latest, boolean all) {
+    seeking = false;
+    pausedAt = host.clock().nanos();
+    if (all) {
+      settled = latest;
+      pause = PAUSE_MIN;
+    } else {
+      Duration twice = pause.multipliedBy(2);
+      pause = twice.compareTo(PAUSE_MIN) < 0 ? PAUSE_MIN : twice;
+      pause = pause.compareTo(PAUSE_MAX) > 0 ? PAUSE_MAX : pause;
+    }
+  }
+
+  /** A seed that nobody asked yet may turn out to be this node; several may share an address. */
+  private boolean maySeedBe(NodeAddresses node) {
+    return seeds.stream()
+        .anyMatch(
+            seed -> seed.greeting() == null && node.getAddressesList().contains(seed.address()));
+  }
+
+  private boolean reach(NodeAddresses node, String clusterId) throws InterruptedException {
+    for (String address : Addresses.valid(node.getAddressesList())) {
+      RpcClient peer = new RpcClient(host, address, hello);
+      try {
+        HelloReply greeting = peer.greet(host.clock().deadline(GREET_LIMIT));
+        if (greeting.getName().equals(node.getName())
+            && greeting.getClusterId().equals(clusterId)
+            && add(node.getName(), peer)) {
+          return true;
+        }
+      } catch (IOException e) {
+        // Nobody is there, for this client.
+      }
+      peer.close();
+    }
+    return false;
+  }
+
+  private synchronized boolean add(String name, RpcClient peer) {
+    if (closed) {
+      return false;
+    }
+    learned.add(new Learned(name, peer));
+    publish();
+    return true;
+  }
+
+  private void publish() {
+    List<RpcClient> all = new ArrayList<>(seeds);
+    learned.forEach(node -> all.add(node.peer));
+    peers = List.copyOf(all);
+  }
+
+  /** Keeps the learned nodes that are still named; one that moved, for as long as it answers. */
+  private synchronized void forgetAllBut(List<NodeAddresses> nodes) {
+    forget(
+        node ->
+            nodes.stream()
+                .filter(now -> now.getName().equals(node.name))
+                .noneMatch(
+                    now ->
+                        now.getAddressesList().contains(node.peer.address())
+                            || !node.peer.isSuspect()));
+  }
+
+  /**
+   * Another cluster is there now.
+   *
+   * @return false if it is a seed, which stays
+   */
+  synchronized boolean forget(RpcClient peer) {
+    return forget(node -> node.peer == peer);
+  }
+
+  private boolean forget(Predicate<Learned> which) {
+    List<Learned> gone = learned.stream().filter(which).toList();
+    learned.removeAll(gone);
+    publish();
+    gone.forEach(node -> node.peer.close());
+    return !gone.isEmpty();
+  }
+
+  @Override
+  public void close() {
+    synchronized (this) {
+      closed = true;
+    }
+    peers.forEach(RpcClient::close);
+  }
+}
