@@ -375,8 +375,7 @@ public final class Repair {
         while (running && clock.nanos() >= nextShard) { // several at a time: each look wakes once
           collectShard();
           // After a pause of the machine, one search and no more.
-          nextShard =
-              Math.max(nextShard + shardNanos, clock.nanos() - pace.collect.toNanos());
+          nextShard = Math.max(nextShard + shardNanos, clock.nanos() - pace.collect.toNanos());
         }
       } catch (IOException | RuntimeException e) {
         log.info("collection will try again: {}", e.toString());

@@ -76,8 +76,7 @@ class SessionTest {
     }
 
     @Override
-    public Frame handle(
-        Header request, ByteBuffer payload, io.sandstore.host.Deadline deadline)
+    public Frame handle(Header request, ByteBuffer payload, io.sandstore.host.Deadline deadline)
         throws IOException, InterruptedException {
       Command command = request.getMutate().getCommand();
       asked.add(command);
@@ -153,7 +152,8 @@ class SessionTest {
     reply(command -> fault(Errno.SESSION_EXPIRED));
     apply();
     assertThat(numbers()).containsExactly("1/1", "2/2");
-    assertThat(asked.stream().filter(Command::hasOpenSession).map(c -> c.getOpenSession().getNonce()))
+    assertThat(
+            asked.stream().filter(Command::hasOpenSession).map(c -> c.getOpenSession().getNonce()))
         .as("another session has another nonce")
         .doesNotHaveDuplicates()
         .doesNotContain(0L);

@@ -112,7 +112,9 @@ public final class Simulation {
     return "client-" + number;
   }
 
-  /** Those whose way to a member a partition cuts: the other members, or if there are none, clients. */
+  /**
+   * Those whose way to a member a partition cuts: the other members, or if there are none, clients.
+   */
   List<String> othersThan(Member member) {
     return members.size() > 1
         ? members.keySet().stream().filter(name -> !name.equals(member.name)).toList()
@@ -147,11 +149,16 @@ public final class Simulation {
   static Settings small(Profile profile, long snapshotBytes) {
     Map<String, Long> small =
         Map.of(
-            "SANDSTORE_SNAPSHOT_MB", snapshotBytes,
-            "SANDSTORE_SEGMENT_MB", SEGMENT_BYTES,
-            "SANDSTORE_RESERVE_MB", 1L << 20,
-            "SANDSTORE_SCRUB_MS", Duration.ofMillis(200).toNanos(),
-            "SANDSTORE_COLLECT_S", Duration.ofSeconds(10).toNanos());
+            "SANDSTORE_SNAPSHOT_MB",
+            snapshotBytes,
+            "SANDSTORE_SEGMENT_MB",
+            SEGMENT_BYTES,
+            "SANDSTORE_RESERVE_MB",
+            1L << 20,
+            "SANDSTORE_SCRUB_MS",
+            Duration.ofMillis(200).toNanos(),
+            "SANDSTORE_COLLECT_S",
+            Duration.ofSeconds(10).toNanos());
     Settings settings = Settings.of(profile.keys(), Map.of());
     for (Settings.Key key : profile.keys()) {
       Long value = small.get(key.name());

@@ -215,8 +215,7 @@ class BlockPlaneContractTest {
 
   private static void refused(Errno errno, ThrowingCallable attempt) {
     assertThatThrownBy(attempt)
-        .isInstanceOfSatisfying(
-            PosixException.class, e -> assertThat(e.errno()).isEqualTo(errno));
+        .isInstanceOfSatisfying(PosixException.class, e -> assertThat(e.errno()).isEqualTo(errno));
   }
 
   @Test
@@ -285,8 +284,7 @@ class BlockPlaneContractTest {
               byte[] found = new byte[bytes.remaining()];
               bytes.duplicate().get(found);
               assertThat(begin + found.length).isGreaterThanOrEqualTo(150_000);
-              assertThat(found)
-                  .isEqualTo(Arrays.copyOfRange(data, begin, begin + found.length));
+              assertThat(found).isEqualTo(Arrays.copyOfRange(data, begin, begin + found.length));
               List<Integer> sums = answer.header().getReadBlockReply().getChunkCrcsList();
               assertThat(sums).hasSize(chunk == 0 ? 0 : (found.length - 1) / chunk + 1);
               for (int i = 0; i < sums.size(); i++) {

@@ -195,8 +195,7 @@ class CommandLogContractTest {
           Member here = where(member -> member);
           List<CompletableFuture<Outcome>> outcomes =
               IntStream.range(0, 40)
-                  .mapToObj(
-                      i -> cluster.beside(() -> here.log().propose(add(1), cluster.soon())))
+                  .mapToObj(i -> cluster.beside(() -> here.log().propose(add(1), cluster.soon())))
                   .toList();
           List<Long> sums = new ArrayList<>();
           for (CompletableFuture<Outcome> outcome : outcomes) {
@@ -444,8 +443,7 @@ class CommandLogContractTest {
   }
 
   private boolean isMember(long id) throws Exception {
-    return where(
-        member -> Configurations.byId(member.log().standing().members(), id).isPresent());
+    return where(member -> Configurations.byId(member.log().standing().members(), id).isPresent());
   }
 
   /** One that can take nobody in says so. */

@@ -78,8 +78,7 @@ public final class ProfileMembers {
             .setFounders(Configurations.founders(founders))
             .build();
     founders.forEach(
-        founder ->
-            members.put(founder.getName(), new Member(founder.getName(), founder.getId())));
+        founder -> members.put(founder.getName(), new Member(founder.getName(), founder.getId())));
     members.values().forEach(Member::boot);
   }
 
@@ -221,7 +220,8 @@ public final class ProfileMembers {
         Identity self = cluster.toBuilder().setName(name).setMemberId(id).build();
         new RpcServer(booted.host, name + ":9070", this);
         opener.open(
-            this, new Site(booted.host, disk, self, Simulation.small(profile, SNAPSHOT_BYTES), this));
+            this,
+            new Site(booted.host, disk, self, Simulation.small(profile, SNAPSHOT_BYTES), this));
         open = true;
       } catch (IOException e) {
         booted.host.halt().halt("cannot start: " + e.getMessage(), e);

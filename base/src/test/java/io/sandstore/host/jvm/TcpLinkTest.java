@@ -89,8 +89,7 @@ class TcpLinkTest {
   void whatWouldBeRefusedIsNotSent() throws IOException {
     Header header = Header.newBuilder().setPing(Ping.getDefaultInstance()).build();
     assertThatThrownBy(
-            () ->
-                link.send(Frame.of(header, ByteBuffer.allocate(Frame.PAYLOAD_BYTES_MAX + 1))))
+            () -> link.send(Frame.of(header, ByteBuffer.allocate(Frame.PAYLOAD_BYTES_MAX + 1))))
         .isInstanceOfAny(IOException.class, IllegalArgumentException.class);
     link.send(Frame.of(header, ByteBuffer.wrap(new byte[] {1, 2, 3})));
     DataInputStream in = new DataInputStream(other.getInputStream());
