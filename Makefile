@@ -39,7 +39,7 @@ cli/target/lib/.built: $(SOURCES) | jdk tools
 	@touch $@
 
 check: | jdk tools ## before a commit: format, lint, unit tests, 50 seeds of the simulation; two minutes
-	@$(MVN) -q test -Dtest.excluded=cluster,slow -Dsim.seeds=50 -Dsim.steps=2000
+	@$(MVN) -q test -Dtest.excluded=cluster,slow -Dsim.seeds=50
 	@echo "formatted, compiled, tested, and 50 seeds of the simulation run. NOT run: what needs a cluster (make e2e), and"
 	@echo "what is slow (make test):" $$(grep -rl --include='*Test.java' '@Tag("slow")' */src/test | xargs -n 1 basename -s .java | sort)
 
