@@ -65,8 +65,7 @@ class RouterTest {
     String leader = cluster.leader();
     cluster.kill(leader);
     cluster.inClient(
-        () ->
-            assertThat(ask(follower(leader), lookup("/", false), LONG).hasAttributes()).isTrue());
+        () -> assertThat(ask(follower(leader), lookup("/", false), LONG).hasAttributes()).isTrue());
   }
 
   /** Else two nodes that take each other for the leader would send it back and forth. */
