@@ -10,7 +10,7 @@ KUBE_CONTEXT ?= minikube-laptop
 PROFILE ?= raft
 export KUBE_CONTEXT PROFILE REGISTRY_URL ENDPOINT ETCD_IMAGE ALLOW_LOCAL_CLUSTER DOCKER_BUILD_FLAGS POD TAIL FOLLOW COMPOSE_PORT TAKE_OVER
 
-.PHONY: help demo chaos soak compare up status down test build format clean sim jdk tools k8s-build k8s-destroy k8s-deploy k8s-update \
+.PHONY: help demo chaos soak compare up status down check test build format clean sim jdk tools k8s-build k8s-destroy k8s-deploy k8s-update \
 	k8s-rollback k8s-logs k8s-logs-crash k8s-status k8s-smoke compose-up compose-smoke compose-down parity e2e
 
 help: ## this list
@@ -38,7 +38,13 @@ cli/target/lib/.built: $(SOURCES) | jdk tools
 	@rm -f cli/target/sandstore.jsa; bin/sandstore node --check-profile raft >/dev/null 2>&1 || true
 	@touch $@
 
-test: | jdk tools ## all tests, or some: MODULE=raft TEST=LogStoreTest
+check: | jdk tools ## before a commit: format, lint, unit tests, 50 seeds of the simulation; two minutes
+	@$(MVN) -q test -Dtest.excluded=cluster,slow -Dsim.seeds=50
+	@echo "formatted, compiled, tested, and 50 seeds of the simulation run. NOT run: what needs a cluster (make e2e), and"
+	@echo "what is slow (make test):" $$(grep -rl --include='*Test.java' '@Tag("slow")' */src/test | xargs -n 1 basename -s .java | sort)
+
+test: | jdk tools ## all tests, or some: MODULE=raft TEST=LogStoreTest, TEST='LogStoreTest#aTorn*'
+	@bin/test-names '$(MODULE)' '$(TEST)'
 	$(MVN) verify $(if $(MODULE),-pl $(MODULE) -am) $(if $(TEST),-Dtest='$(TEST)' -Dsurefire.failIfNoSpecifiedTests=false)
 
 sim: build ## replay one simulation: make sim SEED=42 STEPS=2000

@@ -41,11 +41,13 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
 /** What clients see of a healthy cluster of three real processes, and of what they do wrong. */
+@Tag("slow")
 class ClusterTest {
 
   @TempDir static Path directory;

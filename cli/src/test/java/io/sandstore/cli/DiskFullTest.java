@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -22,6 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
  * A disk that really is full: a small tmpfs where it may be mounted, else a reserve that leaves
  * little.
  */
+@Tag("slow")
 class DiskFullTest {
 
   private static final long ROOM_MB = 160;

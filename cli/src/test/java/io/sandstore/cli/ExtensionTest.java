@@ -20,10 +20,12 @@ import java.util.Optional;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
 import javax.tools.ToolProvider;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A profile in a jar that somebody else compiled works when it is dropped beside ours. */
+@Tag("slow")
 class ExtensionTest {
 
   private static final Path SOURCE =

@@ -17,10 +17,12 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What three real nodes show of themselves: metrics, alarms, logs, and the page in a browser. */
+@Tag("slow")
 class ObservabilityTest {
 
   private static final Path RULES = Path.of("../deploy/observability");

@@ -12,10 +12,12 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** More disks lost their logs than a cluster survives. */
+@Tag("slow")
 class RecoverTest {
 
   private record Run(int code, String out, String err) {}

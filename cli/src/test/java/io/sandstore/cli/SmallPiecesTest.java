@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.Map;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
  * -Dpieces.overwrites=10000 -Dpieces.merged=false} prints the figures of a release that does not
  * merge.
  */
+@Tag("slow")
 class SmallPiecesTest {
 
   private static final int APPENDS = Integer.getInteger("pieces.appends", 2000);

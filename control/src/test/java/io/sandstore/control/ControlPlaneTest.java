@@ -24,10 +24,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The control plane against a real etcd, which is killed, paused and wiped. */
+@Tag("slow")
 class ControlPlaneTest {
 
   private static final Duration LIMIT = Duration.ofSeconds(60);

@@ -22,10 +22,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A real node with what surrounds it, on this machine. */
+@Tag("slow")
 class NodeServicesTest {
 
   private static final Duration LIMIT = Duration.ofSeconds(60);

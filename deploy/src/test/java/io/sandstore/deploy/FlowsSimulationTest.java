@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -31,6 +32,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  *
  * Run more with {@code -Dflows.seeds=100}, one with {@code -Dflows.seed=42}.
  */
+@Tag("slow")
 class FlowsSimulationTest {
 
   private static final List<String> GOOD_ENDS =

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -18,6 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
  * The flows on a good day, as make runs them: which calls are made, in which order, and above all
  * which are not. Bad days are {@link BadDayTest}'s, a real cluster is {@link KubernetesTest}'s.
  */
+@Tag("slow")
 class FlowsTest {
 
   private static final List<String> FLOWS =

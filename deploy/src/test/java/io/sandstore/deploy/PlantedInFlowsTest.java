@@ -12,6 +12,7 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.platform.engine.DiscoverySelector;
@@ -27,6 +28,7 @@ import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
  * <p>The first fault of each kind is planted in every build, all with {@code -Dflows.planted=.*},
  * and some by a regular expression of their names. The kinds are those of docs/kubernetes.md.
  */
+@Tag("slow")
 class PlantedInFlowsTest {
 
   private enum Fault {

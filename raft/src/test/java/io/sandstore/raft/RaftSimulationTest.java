@@ -2,9 +2,11 @@ package io.sandstore.raft;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Thousands of seeds. {@code -Draft.seeds=N} runs more. */
+@Tag("slow")
 class RaftSimulationTest {
 
   private static final int FIRST = Integer.getInteger("raft.first", 1);

@@ -13,9 +13,11 @@ import java.nio.ByteBuffer;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A block that was acknowledged is there, whole, wherever a process or the power ended. */
+@Tag("slow")
 class BlockCrashTest {
 
   private static final Host HOST = JvmHost.create(2);

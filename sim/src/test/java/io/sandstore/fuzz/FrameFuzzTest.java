@@ -16,10 +16,12 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** A connection on which anything may come ends with frames or a refusal, in bounded memory. */
+@Tag("slow")
 class FrameFuzzTest {
 
   private static final Host HOST = JvmHost.create(4);

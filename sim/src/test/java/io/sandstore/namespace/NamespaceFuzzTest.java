@@ -20,10 +20,12 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Commands, queries and snapshots with anything in them are taken or refused. */
+@Tag("slow")
 class NamespaceFuzzTest {
 
   private static final class Nowhere implements BlockSink {

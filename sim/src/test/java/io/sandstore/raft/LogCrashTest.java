@@ -12,12 +12,14 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * The log stopped after every single call to the disk, with every part of what was not forced, and
  * recovered: what was acknowledged is there, nothing is taken for damage, and writing goes on.
  */
+@Tag("slow")
 class LogCrashTest {
 
   private static final int SEGMENT = 8 << 10;

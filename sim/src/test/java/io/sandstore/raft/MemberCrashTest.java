@@ -30,6 +30,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -39,6 +40,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * A member's snapshot and log together, stopped after every single call to the disk: the member
  * starts, as one that has installed the snapshot or as one that has not, and goes on from there.
  */
+@Tag("slow")
 class MemberCrashTest {
 
   private static final int SEGMENT = 8 << 10;

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -19,6 +20,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Whatever comes from a peer or a disk is taken or refused with a typed error. Each test runs its
  * seeds; JAZZER_FUZZ=1 lets jazzer look for more.
  */
+@Tag("slow")
 class RaftFuzzTest {
 
   @TempDir Path directory;

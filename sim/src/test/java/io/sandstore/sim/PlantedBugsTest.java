@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.sandstore.sim.Planted.Edit;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -15,6 +16,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * compiled, and put before the shipped classes of a process of its own: the simulation must find
  * it.
  */
+@Tag("slow")
 class PlantedBugsTest {
 
   private static final int SEEDS = 1000;

@@ -7,6 +7,7 @@ import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass
 import io.sandstore.sim.Planted.Edit;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -18,6 +19,7 @@ import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
  * Would a test say so if a mended fault came back? Each is planted again, as in {@link
  * PlantedBugsTest}, and one test class runs with it: it must fail.
  */
+@Tag("slow")
 class PlantedInTestsTest {
 
   private enum Bug {

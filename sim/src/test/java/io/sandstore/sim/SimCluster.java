@@ -5,10 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.sandstore.client.ClientConfig;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.config.NodeConfig;
+import io.sandstore.host.Deadline;
 import io.sandstore.node.Inspection;
 import io.sandstore.node.Node;
 import io.sandstore.replication.Profile;
 import io.sandstore.replication.Views;
+import io.sandstore.rpc.RpcClient;
+import io.sandstore.wire.Hello;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -34,7 +37,7 @@ final class SimCluster {
   private final long seed;
   private final List<String> names;
   private final UnaryOperator<String> profiles;
-  private final SimNetwork network;
+  final SimNetwork network;
   private final SimProcess clientProcess;
   private final Map<String, SimProcess> processes = new LinkedHashMap<>();
   private final Map<String, Node> nodes = new LinkedHashMap<>();
@@ -92,7 +95,6 @@ final class SimCluster {
   private void boot(String name) {
     SimProcess process = new SimProcess(world, name, network);
     processes.put(name, process);
-    nodes.remove(name);
     process.host.threads().start("main", () -> main(name, process));
   }
 
@@ -109,13 +111,38 @@ final class SimCluster {
     }
   }
 
-  void restart(String name, boolean power) {
+  /** Ends a process, for as long as the test wants. */
+  void kill(String name) {
     processes.get(name).kill();
     network.drop(processes.get(name));
+    nodes.remove(name);
+  }
+
+  void restart(String name, boolean power) {
+    kill(name);
     if (power) {
       disks.get(name).loseUnforced();
     }
     boot(name);
+  }
+
+  /** The node that takes commands. */
+  String leader() {
+    awaitWhole();
+    return nodes.entrySet().stream()
+        .filter(node -> node.getValue().inspect().map(Inspection::serves).orElse(false))
+        .map(Map.Entry::getKey)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /** A link of the client's machine to one node, without the client's retries. */
+  RpcClient link(String name) {
+    return new RpcClient(clientProcess.host, name + ":9070", Hello::getDefaultInstance);
+  }
+
+  Deadline deadline(Duration fromNow) {
+    return clientProcess.host.clock().deadline(fromNow);
   }
 
   Node node(String name) {
@@ -154,7 +181,7 @@ final class SimCluster {
   }
 
   interface Step {
-    void run() throws IOException;
+    void run() throws IOException, InterruptedException;
   }
 
   /** Runs a step of the client to its end. */
@@ -169,7 +196,7 @@ final class SimCluster {
               try {
                 step.run();
                 end.complete(null);
-              } catch (IOException | RuntimeException | AssertionError e) {
+              } catch (IOException | InterruptedException | RuntimeException | AssertionError e) {
                 end.complete(e);
               }
             });

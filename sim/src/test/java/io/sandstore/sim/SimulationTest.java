@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -173,6 +174,7 @@ class SimulationTest {
 
   /** Also in another process, whose hashes and orders of sets are others. */
   @Test
+  @Tag("slow")
   void theSameSeedGivesTheSameRun() throws Exception {
     for (long seed = 4711; seed < 4731; seed++) {
       assertThat(run("raft", seed, 1, 1)).as("seed %d", seed).isEqualTo(run("raft", seed, 1, 1));
