@@ -5,6 +5,7 @@ import io.sandstore.host.Disk;
 import io.sandstore.host.Host;
 import io.sandstore.host.LogLimit;
 import io.sandstore.host.NoRoomException;
+import io.sandstore.namespace.FeatureLevel;
 import io.sandstore.replication.Configurations;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Adopt;
@@ -52,6 +53,7 @@ final class Founding {
   private final Disk disk;
   private final Discovery discovery;
   private final Peers peers;
+  private final FeatureLevel known;
 
   /** Held while the identity changes, on the disk first. */
   private final ReentrantLock changing = new ReentrantLock();
@@ -64,13 +66,14 @@ final class Founding {
   /** Why another node will not talk to this one, as of the last probes; empty: none says so. */
   private String refused = "";
 
-  Founding(Host host, Disk disk, Discovery discovery, Peers peers, Identity identity) {
+  Founding(Host host, Disk disk, Discovery discovery, Peers peers, Identity identity, FeatureLevel known) {
     this.host = host;
     this.clock = host.clock();
     this.disk = disk;
     this.discovery = discovery;
     this.peers = peers;
     this.identity = identity;
+    this.known = known;
     this.notTakenIn = new LogLimit(SAY_EVERY, clock::nanos);
     this.wrongNames = new LogLimit(SAY_EVERY, clock::nanos);
   }
@@ -88,6 +91,26 @@ final class Founding {
     return !identity.getClusterId().isEmpty();
   }
 
+  /**
+   * The feature level at which this cluster's log begins.
+   *
+   * @throws IOException if this build is too old for it
+   */
+  FeatureLevel level() throws IOException {
+    return level(identity.getFounders());
+  }
+
+  private FeatureLevel level(Configuration founders) throws PosixException {
+    return FeatureLevel.numbered(founders.getLevel())
+        .filter(known::includes)
+        .orElseThrow(
+            () ->
+                new PosixException(
+                    Errno.MISMATCH,
+                    FeatureLevel.tooOld(
+                        identity.getName(), known.number(), founders.getLevel())));
+  }
+
   // --- Asked by others ---
 
   ProbeReply probe() {
@@ -98,6 +121,7 @@ final class Founding {
         .setClusterId(now.getClusterId())
         .setFounders(now.getFounders())
         .setFormerCluster(now.getFormerCluster())
+        .setKnownLevel(known.number())
         .build();
   }
 
@@ -117,6 +141,7 @@ final class Founding {
       if (Configurations.byId(adopt.getFounders(), identity.getMemberId()).isEmpty()) {
         throw new PosixException(Errno.MISMATCH, "this node is not among the founders");
       }
+      level(adopt.getFounders());
       become(adopt.getClusterId(), adopt.getFounders());
     } finally {
       changing.unlock();
@@ -263,7 +288,10 @@ final class Founding {
     List<Member> members = new ArrayList<>();
     members.add(member(identity().getName(), identity().getMemberId()));
     replies.forEach(r -> members.add(member(r.getName(), r.getMemberId())));
-    Configuration founders = Configurations.founders(members);
+    int level =
+        replies.stream().mapToInt(ProbeReply::getKnownLevel).reduce(known.number(), Math::min);
+    Configuration founders =
+        Configurations.founders(members).toBuilder().setLevel(Math.max(0, level)).build();
     log.info("founding cluster {} of {} nodes", clusterId, members.size());
     become(clusterId, founders);
     Adopt adopt = Adopt.newBuilder().setClusterId(clusterId).setFounders(founders).build();
@@ -293,8 +321,19 @@ final class Founding {
               .formatted(belonged(former), settled.getName(), settled.getClusterId());
       return;
     }
+    try {
+      level(settled.getFounders());
+    } catch (PosixException e) {
+      waiting = String.valueOf(e.getMessage());
+      return;
+    }
     if (Configurations.byId(settled.getFounders(), self.getMemberId()).isEmpty()) {
-      Join join = Join.newBuilder().setName(self.getName()).setMemberId(self.getMemberId()).build();
+      Join join = 
+          Join.newBuilder()
+              .setName(self.getName())
+              .setMemberId(self.getMemberId())
+              .setKnownLevel(known.number())
+              .build();
       try {
         peers
             .get(settled.getName())

@@ -17,6 +17,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.Executor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,6 +39,7 @@ public final class Node implements Closeable {
   private final NodeConfig config;
   private final Profile profile;
   private final Discovery discovery;
+  private final Build build;
   private final long startedAt;
   private final Peers peers;
   private final QueuedTraffic postman;
@@ -61,23 +63,38 @@ public final class Node implements Closeable {
   private record Planes(CommandLog log, Namespace namespace, BlockPlane blocks) {}
 
   /**
-   * Opens a node's disk and begins to listen.
+   * Opens a node's disk and begins to listen, as this build.
    *
    * @throws IllegalArgumentException if there is no such profile
    * @throws IOException if the disk belongs to another node or another release, or the address is
    *     taken
    */
   public Node(Host host, Disk disk, NodeConfig config, Discovery discovery) throws IOException {
+    this(host, disk, config, discovery, Build.THIS);
+  }
+
+  /**
+   * Opens a node's disk and begins to listen.
+   *
+   * @param build what differs between nodes of one cluster while it is updated
+   *
+   * @throws IllegalArgumentException if there is no such profile
+   * @throws IOException if the disk belongs to another node or another release, or the address is
+   *     taken
+   */
+  public Node(Host host, Disk disk, NodeConfig config, Discovery discovery, Build build)
+      throws IOException {
     this.host = host;
     this.disk = disk;
     this.config = config;
     this.profile = Profile.named(config.profile());
     this.discovery = discovery;
+    this.build = build;
     this.startedAt = host.clock().nanos();
     this.peers = new Peers(host, discovery, this::hello);
     this.postman = new QueuedTraffic(host, peers);
     Identity identity = Identities.loadOrCreate(disk, config.name(), profile, host.random());
-    this.founding = new Founding(host, disk, discovery, peers, identity);
+    this.founding = new Founding(host, disk, discovery, peers, identity, build.known());
     this.status = new StatusReport(this, host, peers);
     this.server = new RpcServer(host, config.listen(), new RequestHandler(this, host));
   }
@@ -105,7 +122,9 @@ public final class Node implements Closeable {
     Router router =
         new Router(config.name(), clock(), peers, commands, namespace, holds, () -> lacks(planes));
     blocks.connect(namespace, router);
-    Housekeeping chores = new Housekeeping(clock(), router, commands, namespace, holds, config);
+    LevelRaise level = new LevelRaise(clock(), router, namespace, build);
+    Housekeeping chores =
+        new Housekeeping(clock(), router, commands, namespace, holds, level, config);
     Merger merger = new Merger(host, router, namespace, blocks, commands::coordinates);
     parts = Optional.of(new Parts(commands, namespace, blocks, router, chores, merger));
     commands.start();
@@ -134,11 +153,11 @@ public final class Node implements Closeable {
   private Planes construct() throws IOException {
     Site site = new Site(host, disk, founding.identity(), config.settings(), postman);
     BlockPlane blocks = profile.blocks(site);
-    Namespace namespace =
+    Optional<Executor> other =
         host.threads().runAtOnce()
-            ? new Namespace(
-                blocks.sink(), task -> host.threads().startDedicated("snapshot ahead", task))
-            : new Namespace(blocks.sink());
+            ? Optional.of(task -> host.threads().startDedicated("snapshot ahead", task))
+            : Optional.empty();
+    Namespace namespace = new Namespace(blocks.sink(), build.known(), founding.level(), other);
     return new Planes(profile.log(site, namespace), namespace, blocks);
   }
 
@@ -165,6 +184,10 @@ public final class Node implements Closeable {
 
   NodeConfig config() {
     return config;
+  }
+
+  Build build() {
+    return build;
   }
 
   Founding founding() {

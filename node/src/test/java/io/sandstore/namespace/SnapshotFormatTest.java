@@ -14,6 +14,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Arrays;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -27,7 +28,13 @@ class SnapshotFormatTest {
   private static Namespace empty(boolean two) {
     NamespaceModelTest.Memory blocks = new NamespaceModelTest.Memory();
     Namespace namespace =
-        two ? new Namespace(blocks, task -> new Thread(task).start()) : new Namespace(blocks);
+        two
+            ? new Namespace(
+                blocks,
+                FeatureLevel.newest(),
+                FeatureLevel.BEFORE_LEVELS,
+                Optional.of(task -> new Thread(task).start()))
+            : new Namespace(blocks);
     namespace.configure(
         Configuration.newBuilder()
             .addMembers(Member.newBuilder().setId(7).setName("n"))

@@ -1,8 +1,12 @@
 package io.sandstore.sim;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import io.sandstore.namespace.FeatureLevel;
 import io.sandstore.node.Inspection;
+import io.sandstore.wire.Batch;
+import io.sandstore.wire.Command;
 import io.sandstore.wire.Identity;
+import io.sandstore.wire.LogEntry;
 import io.sandstore.wire.RaftMessage;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -21,7 +25,10 @@ import java.util.Set;
  *       its log or snapshot damaged.
  *   <li><b>KeepsWhatItHad</b>: a process finds in its log whatever an earlier one of the same
  *       identity had applied, and what it acknowledged to a leader of the term it is in.
- *   <li><b>EndsForCause</b>: a process ends itself only if its disk failed or was damaged.
+ *   <li><b>EndsForCause</b>: a process ends itself only if its disk failed or was damaged, or it
+ *       is an older build than the cluster's feature level allows.
+ *   <li><b>KnowsItsLevel</b>: no state is at a feature level that its build does not know.
+ *   <li><b>NothingAboveTheLevel</b>: no log gets a command before its level.
  *   <li><b>LeaderComplete</b>: who begins to lead has every entry in its log that was ever applied.
  *   <li><b>LeaseExclusion</b>: while a member may answer reads by itself, nobody leads a later
  *       term.
@@ -31,6 +38,9 @@ import java.util.Set;
 final class MemberInvariants {
 
   private static final int IDENTITY_HEADER_BYTES = 16;
+
+  /** Kind of an entry of the log. */
+  private static final int COMMANDS = 1;
 
   /** Less than a sender waits for an answer, whatever its clock does. */
   private static final long PIECE_WAITS_NANOS = 8_000_000_000L;
@@ -60,6 +70,7 @@ final class MemberInvariants {
   private final Map<String, Long> ledTerms = new HashMap<>();
   private final List<Piece> pieces = new ArrayList<>();
   private long furthestApplied;
+  private FeatureLevel level = FeatureLevel.BEFORE_LEVELS;
 
   MemberInvariants(Simulation simulation) {
     this.simulation = simulation;
@@ -75,6 +86,7 @@ final class MemberInvariants {
       identity(member);
       endsForCause(member);
       member.inspect().ifPresent(inspection -> keepsWhatItHad(member, inspection));
+      member.inspect().ifPresent(inspection -> knowsItsLevel(member, inspection));
     }
     for (Member member : members) {
       member.inspect().ifPresent(inspection -> leaderComplete(member, inspection));
@@ -119,7 +131,8 @@ final class MemberInvariants {
     String reason = member.process.haltedBy();
     if (!reason.isEmpty()
         && ended.add(new Incarnation(member.name, member.generation()))
-        && !member.hadBadDisk()) {
+        && !member.hadBadDisk()
+        && !simulation.isTooOld(member)) {
       throw simulation.violation(
           "EndsForCause: %s ended itself: %s".formatted(member.name, reason));
     }
@@ -152,6 +165,42 @@ final class MemberInvariants {
     }
     appliedById.merge(id, inspection.appliedIndex(), Math::max);
     furthestApplied = Math.max(furthestApplied, inspection.appliedIndex());
+  }
+
+  private void knowsItsLevel(Member member, Inspection inspection) {
+    FeatureLevel now = inspection.namespace().level();
+    if (!member.build.known().includes(now)) {
+      throw simulation.violation(
+          "KnowsItsLevel: %s is at feature level %s and knows %s"
+              .formatted(member.name, now, member.build.known()));
+    }
+    if (!level.includes(now)) {
+      level = now;
+      simulation.fault("level " + now);
+    }
+  }
+
+  /** The highest feature level that a member was seen at. */
+  FeatureLevel level() {
+    return level;
+  }
+
+  private void nothingAboveTheLevel(RaftMessage message) {
+    for (LogEntry entry : message.getEntriesList()) {
+      if (entry.getKind() != COMMANDS) {
+        continue;
+      }
+      try {
+        if (Batch.parseFrom(entry.getData()).getCommandsList().stream()
+            .anyMatch(Command::hasMerge)) {
+          simulation.seen(
+              "NothingAboveTheLevel: entry %d has a Merge while the cluster is at level %s"
+                  .formatted(entry.getIndex(), level));
+        }
+      } catch (InvalidProtocolBufferException e) {
+        throw new IllegalStateException("an entry that cannot be read", e);
+      }
+    }
   }
 
   private void leaderComplete(Member member, Inspection inspection) {
@@ -188,6 +237,9 @@ final class MemberInvariants {
   void sent(SimNetwork.Sent sent) {
     boolean answer = pieces.removeIf(piece -> piece.isAnsweredBy(sent));
     RaftMessage message = sent.header().getRaft();
+    if (!level.includes(FeatureLevel.MERGE)) {
+      nothingAboveTheLevel(message);
+    }
     if (message.getType() == RaftMessage.Type.APPEND_REPLY && message.getFlag()) {
       acknowledgedById.put(
           message.getFrom(), new Acknowledged(message.getTerm(), message.getIndex()));
