@@ -130,10 +130,7 @@ public final class Namespace implements StateMachine, Catalog {
 
   private void requireKnown(long index, Batch batch) {
     for (Command command : batch.getCommandsList()) {
-      int needed = FeatureLevel.of(command).number();
-      if (command.hasRaiseLevel() && namesTheMembers(command.getRaiseLevel())) {
-        needed = command.getRaiseLevel().getLevel();
-      }
+      int needed = raises(command) ? command.getRaiseLevel().getLevel() : FeatureLevel.of(command).number();
       if (needed > known.number()) {
         throw new LaterReleaseException(
             "entry %d: %s".formatted(index, FeatureLevel.tooOld("this node", known.number(), needed)));
@@ -502,6 +499,13 @@ public final class Namespace implements StateMachine, Catalog {
     FeatureLevel raised = FeatureLevel.numbered(op.getLevel()).orElseThrow();
     level = level.includes(raised) ? level : raised;
     return value(level.number());
+  }
+
+  /** False of one that every release refuses. */
+  private boolean raises(Command command) {
+    return command.hasRaiseLevel()
+        && CommandCheck.fault(command).isEmpty()
+        && namesTheMembers(command.getRaiseLevel());
   }
 
   private boolean namesTheMembers(RaiseLevel op) {

@@ -44,8 +44,11 @@ class SnapshotFormatTest {
   }
 
   private static byte[] fixture(int version) throws IOException {
-    try (InputStream in =
-        SnapshotFormatTest.class.getResourceAsStream("/formats/namespace-v" + version)) {
+    return fixture("namespace-v" + version);
+  }
+
+  private static byte[] fixture(String name) throws IOException {
+    try (InputStream in = SnapshotFormatTest.class.getResourceAsStream("/formats/" + name)) {
       return in.readAllBytes();
     }
   }
@@ -111,6 +114,39 @@ class SnapshotFormatTest {
   void whatIsReadOfAnEarlierVersionIsWrittenAsThisOne() throws IOException {
     assertThat(written(read(fixture(2), false))).isEqualTo(fixture(3));
     assertThat(read(fixture(2), false).digest()).isEqualTo(read(fixture(3), true).digest());
+  }
+
+  /** Written at level 2; else as version 3. */
+  @Test
+  void theFeatureLevelIsReadAndWritten() throws IOException {
+    byte[] fixture = fixture("namespace-v3-level");
+    Namespace namespace = read(fixture, false);
+    assertThat(namespace.level()).isEqualTo(FeatureLevel.MERGE);
+    assertThat(written(namespace)).isEqualTo(fixture);
+    assertThat(namespace.digest()).isNotEqualTo(read(fixture(3), false).digest());
+  }
+
+  @Test
+  void aSnapshotOfBeforeLevelsHasNone() throws IOException {
+    Namespace namespace = read(fixture("namespace-v3-level"), false);
+    namespace.restore(new ByteArrayInputStream(fixture(3)));
+    assertThat(namespace.level()).isEqualTo(FeatureLevel.BEFORE_LEVELS);
+  }
+
+  @Test
+  void aSnapshotOfAHigherLevelThanIsKnownIsRefusedWithWhatIsNeeded() throws IOException {
+    byte[] fixture = fixture("namespace-v3-level");
+    Namespace older =
+        new Namespace(
+            new NamespaceModelTest.Memory(),
+            FeatureLevel.BASE,
+            FeatureLevel.BASE,
+            Optional.empty());
+    assertThatThrownBy(() -> older.restore(new ByteArrayInputStream(fixture)))
+        .isInstanceOf(IOException.class)
+        .hasMessage(
+            "the snapshot: this node knows feature levels up to 1, the cluster is at 2: it needs"
+                + " release 0.2 or later");
   }
 
   @Test

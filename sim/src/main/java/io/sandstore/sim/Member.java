@@ -38,6 +38,9 @@ final class Member {
   /** What its next process is started as. */
   Build build;
 
+  /** When that changed last. */
+  long rolledAtNanos = Long.MIN_VALUE / 2;
+
 
   /** Whether the log or the snapshot was damaged when this disk's identity was written last. */
   private boolean damagedBeforeIdentity;

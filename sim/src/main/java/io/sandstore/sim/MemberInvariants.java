@@ -28,6 +28,10 @@ import java.util.Set;
  *   <li><b>EndsForCause</b>: a process ends itself only if its disk failed or was damaged, or it
  *       is an older build than the cluster's feature level allows.
  *   <li><b>KnowsItsLevel</b>: no state is at a feature level that its build does not know.
+ *   <li><b>RisesWhenAllKnow</b>: the feature level rises only if every member knows it, or did so a
+ *       moment ago.
+ *   <li><b>RisesWhenAllKnow</b>: the feature level rises only if every member knows it, or did so a
+ *       moment ago.
  *   <li><b>NothingAboveTheLevel</b>: no log gets a command before its level.
  *   <li><b>LeaderComplete</b>: who begins to lead has every entry in its log that was ever applied.
  *   <li><b>LeaseExclusion</b>: while a member may answer reads by itself, nobody leads a later
@@ -44,6 +48,9 @@ final class MemberInvariants {
 
   /** Less than a sender waits for an answer, whatever its clock does. */
   private static final long PIECE_WAITS_NANOS = 8_000_000_000L;
+
+  /** What a member said may raise the level so much later: an entry can wait for its commit. */
+  private static final long WORD_HOLDS_NANOS = 60_000_000_000L;
 
   private record Incarnation(String name, int generation) {}
 
@@ -86,7 +93,7 @@ final class MemberInvariants {
       identity(member);
       endsForCause(member);
       member.inspect().ifPresent(inspection -> keepsWhatItHad(member, inspection));
-      member.inspect().ifPresent(inspection -> knowsItsLevel(member, inspection));
+      member.inspect().ifPresent(inspection -> knowsItsLevel(member, members, inspection));
     }
     for (Member member : members) {
       member.inspect().ifPresent(inspection -> leaderComplete(member, inspection));
@@ -167,7 +174,7 @@ final class MemberInvariants {
     furthestApplied = Math.max(furthestApplied, inspection.appliedIndex());
   }
 
-  private void knowsItsLevel(Member member, Inspection inspection) {
+  private void knowsItsLevel(Member member, List<Member> members, Inspection inspection) {
     FeatureLevel now = inspection.namespace().level();
     if (!member.build.known().includes(now)) {
       throw simulation.violation(
@@ -176,7 +183,17 @@ final class MemberInvariants {
     }
     if (!level.includes(now)) {
       level = now;
+      members.forEach(this::risesWhenAllKnow);
       simulation.fault("level " + now);
+    }
+  }
+
+  private void risesWhenAllKnow(Member member) {
+    long forNanos = simulation.world.nowNanos() - member.rolledAtNanos;
+    if (!member.build.known().includes(level) && forNanos > WORD_HOLDS_NANOS) {
+      throw simulation.violation(
+          "RisesWhenAllKnow: to feature level %s, but %s has known no more than %s for long"
+              .formatted(level, member.name, member.build.known()));
     }
   }
 

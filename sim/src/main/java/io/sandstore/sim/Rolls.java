@@ -54,6 +54,7 @@ final class Rolls {
   private void roll(Member member, Build build) {
     simulation.fault(build == NEWER ? "update" : "rollback");
     member.build = build;
+    member.rolledAtNanos = world.nowNanos();
     simulation.kill(member);
   }
 
