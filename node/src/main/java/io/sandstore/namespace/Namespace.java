@@ -130,10 +130,12 @@ public final class Namespace implements StateMachine, Catalog {
 
   private void requireKnown(long index, Batch batch) {
     for (Command command : batch.getCommandsList()) {
-      int needed = raises(command) ? command.getRaiseLevel().getLevel() : FeatureLevel.of(command).number();
+      int needed =
+          raises(command) ? command.getRaiseLevel().getLevel() : FeatureLevel.of(command).number();
       if (needed > known.number()) {
         throw new LaterReleaseException(
-            "entry %d: %s".formatted(index, FeatureLevel.tooOld("this node", known.number(), needed)));
+            "entry %d: %s"
+                .formatted(index, FeatureLevel.tooOld("this node", known.number(), needed)));
       }
       // Without any field it is one of no release, which all refuse alike.
       boolean empty = command.getUnknownFields().asMap().isEmpty();
@@ -166,7 +168,8 @@ public final class Namespace implements StateMachine, Catalog {
   private static Refused above(FeatureLevel now, FeatureLevel needed) {
     return new Refused(
         Errno.EPROTO,
-        "the cluster is at feature level %d, this needs %d".formatted(now.number(), needed.number()));
+        "the cluster is at feature level %d, this needs %d"
+            .formatted(now.number(), needed.number()));
   }
 
   private void weigh() {

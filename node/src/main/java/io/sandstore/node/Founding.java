@@ -66,7 +66,13 @@ final class Founding {
   /** Why another node will not talk to this one, as of the last probes; empty: none says so. */
   private String refused = "";
 
-  Founding(Host host, Disk disk, Discovery discovery, Peers peers, Identity identity, FeatureLevel known) {
+  Founding(
+      Host host,
+      Disk disk,
+      Discovery discovery,
+      Peers peers,
+      Identity identity,
+      FeatureLevel known) {
     this.host = host;
     this.clock = host.clock();
     this.disk = disk;
@@ -107,8 +113,7 @@ final class Founding {
             () ->
                 new PosixException(
                     Errno.MISMATCH,
-                    FeatureLevel.tooOld(
-                        identity.getName(), known.number(), founders.getLevel())));
+                    FeatureLevel.tooOld(identity.getName(), known.number(), founders.getLevel())));
   }
 
   // --- Asked by others ---
@@ -328,7 +333,7 @@ final class Founding {
       return;
     }
     if (Configurations.byId(settled.getFounders(), self.getMemberId()).isEmpty()) {
-      Join join = 
+      Join join =
           Join.newBuilder()
               .setName(self.getName())
               .setMemberId(self.getMemberId())

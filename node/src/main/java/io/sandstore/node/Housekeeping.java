@@ -18,7 +18,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What the leader sees to now and then: forgets silent clients, removes unlinked files that nobody
- * reads any more, and raises the block floor and the feature level. None of it is needed for safety.
+ * reads any more, and raises the block floor and the feature level. None of it is needed for
+ * safety.
  */
 final class Housekeeping {
 

@@ -109,8 +109,7 @@ final class LevelRaise {
     RaiseLevel.Builder raise = RaiseLevel.newBuilder().setLevel(to);
     members.forEach(member -> raise.addMembers(member.getId()));
     Outcome outcome =
-        cluster.mutate(
-            Command.newBuilder().setRaiseLevel(raise).build(), clock.deadline(LIMIT));
+        cluster.mutate(Command.newBuilder().setRaiseLevel(raise).build(), clock.deadline(LIMIT));
     if (outcome.hasFault()) {
       if (outcome.getFault().getErrno() != Errno.EAGAIN) {
         throw PosixException.of(outcome.getFault());

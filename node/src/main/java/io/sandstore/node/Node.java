@@ -77,7 +77,6 @@ public final class Node implements Closeable {
    * Opens a node's disk and begins to listen.
    *
    * @param build what differs between nodes of one cluster while it is updated
-   *
    * @throws IllegalArgumentException if there is no such profile
    * @throws IOException if the disk belongs to another node or another release, or the address is
    *     taken

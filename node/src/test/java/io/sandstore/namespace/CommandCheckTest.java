@@ -113,7 +113,9 @@ class CommandCheckTest {
             .setExpireSessions(ExpireSessions.newBuilder().setUnusedSinceMs(-5))
             .build(),
         Command.newBuilder().setReapOrphans(ReapOrphans.newBuilder().setUnusedSinceMs(1)).build(),
-        Command.newBuilder().setRaiseLevel(RaiseLevel.newBuilder().setLevel(1).addMembers(7)).build(),
+        Command.newBuilder()
+            .setRaiseLevel(RaiseLevel.newBuilder().setLevel(1).addMembers(7))
+            .build(),
         Command.newBuilder()
             .setMerge(
                 Merge.newBuilder()

@@ -44,11 +44,7 @@ class FeatureLevelTest {
                   .setHolders(1)
                   .addPieces(Extent.newBuilder().setLength(5).setBlock(1))
                   .addPieces(
-                      Extent.newBuilder()
-                          .setOffset(5)
-                          .setLength(5)
-                          .setBlock(1)
-                          .setBlockOffset(5)))
+                      Extent.newBuilder().setOffset(5).setLength(5).setBlock(1).setBlockOffset(5)))
           .build();
 
   private static Namespace namespace(FeatureLevel known, FeatureLevel founded) {
@@ -177,8 +173,7 @@ class FeatureLevelTest {
     // At the door it is refused as ever, and so is one without anything, which no release knows.
     assertThat(CommandCheck.fault(later).orElseThrow().getErrno()).isEqualTo(Errno.EPROTO);
     assertThat(
-            errno(
-                namespace(FeatureLevel.MERGE, FeatureLevel.MERGE), Command.getDefaultInstance()))
+            errno(namespace(FeatureLevel.MERGE, FeatureLevel.MERGE), Command.getDefaultInstance()))
         .isEqualTo(Errno.EPROTO);
   }
 }

@@ -41,7 +41,6 @@ final class Member {
   /** When that changed last. */
   long rolledAtNanos = Long.MIN_VALUE / 2;
 
-
   /** Whether the log or the snapshot was damaged when this disk's identity was written last. */
   private boolean damagedBeforeIdentity;
 

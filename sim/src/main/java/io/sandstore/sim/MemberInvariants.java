@@ -25,8 +25,8 @@ import java.util.Set;
  *       its log or snapshot damaged.
  *   <li><b>KeepsWhatItHad</b>: a process finds in its log whatever an earlier one of the same
  *       identity had applied, and what it acknowledged to a leader of the term it is in.
- *   <li><b>EndsForCause</b>: a process ends itself only if its disk failed or was damaged, or it
- *       is an older build than the cluster's feature level allows.
+ *   <li><b>EndsForCause</b>: a process ends itself only if its disk failed or was damaged, or it is
+ *       an older build than the cluster's feature level allows.
  *   <li><b>KnowsItsLevel</b>: no state is at a feature level that its build does not know.
  *   <li><b>RisesWhenAllKnow</b>: the feature level rises only if every member knows it, or did so a
  *       moment ago.

@@ -13,7 +13,7 @@ import java.util.Random;
  */
 final class Rolls {
 
-  private static final Duration GRACE = Duration.ofSeconds(4);
+  private static final Duration GRACE = Duration.ofSeconds(1);
   static final Build NEWER = new Build(FeatureLevel.newest(), GRACE);
   static final Build OLDER = new Build(FeatureLevel.BASE, GRACE);
   private static final long MILLI = 1_000_000;
@@ -31,7 +31,7 @@ final class Rolls {
 
   void begin() {
     if (simulation.scenario.rolls()) {
-      world.after(random.nextLong(4000 * MILLI), this::next);
+      world.after(random.nextLong(1000 * MILLI), this::next);
     }
   }
 
@@ -42,13 +42,14 @@ final class Rolls {
     Build wanted = up ? NEWER : OLDER;
     List<Member> others =
         simulation.members().stream().filter(member -> member.build != wanted).toList();
-    if (others.isEmpty() || random.nextInt(10) == 0) {
-      up = up ? random.nextInt(4) > 0 : true; // mostly long enough for the level to rise
+    boolean risen = simulation.level().includes(NEWER.known());
+    if (random.nextInt(risen || !up ? 3 : 10) == 0) {
+      up = !up; // while all are up, mostly late enough for the level to rise
     }
     if (!others.isEmpty()) {
       roll(others.get(random.nextInt(others.size())), wanted);
     }
-    world.after(random.nextLong(3000 * MILLI), this::next);
+    world.after(random.nextLong(2000 * MILLI), this::next);
   }
 
   private void roll(Member member, Build build) {
@@ -68,6 +69,11 @@ final class Rolls {
   void bringBack(Member member) {
     simulation.fault("rollback after the level rose, refused");
     member.build = NEWER;
+  }
+
+  /** Too late, if the level has risen. */
+  void back(Member member) {
+    roll(member, OLDER);
   }
 
   /** In the end the update goes through. */

@@ -212,8 +212,12 @@ public final class Simulation {
     if (scenario.slowWriter()) {
       as(this::writeSlowly);
     }
-    if (!run(RISE_LIMIT, () -> failed() || members.values().stream().allMatch(Simulation::hasRisen))) {
+    if (!run(
+        RISE_LIMIT, () -> failed() || members.values().stream().allMatch(Simulation::hasRisen))) {
       throw violation("LevelRises: all members know the newest feature level, but: " + describe());
+    }
+    if (scenario.rolls()) {
+      rollBackTooLate();
     }
     Duration clean = checkReplicas();
     checkLevels();
@@ -427,6 +431,17 @@ public final class Simulation {
   private static boolean hasRisen(Member member) {
     FeatureLevel newest = member.build.known();
     return member.inspect().map(i -> i.namespace().level().includes(newest)).orElse(false);
+  }
+
+  /**
+   * There is no way back over a level: the older build ends itself, and the newer is brought back.
+   */
+  private void rollBackTooLate() {
+    Member member = members().getFirst();
+    rolls.back(member);
+    if (!run(RISE_LIMIT, () -> failed() || member.build == Rolls.NEWER)) {
+      throw violation("OlderBuildEnds: the level has risen, and yet it goes on: " + describe());
+    }
   }
 
   /** The highest feature level that a member was seen at. */

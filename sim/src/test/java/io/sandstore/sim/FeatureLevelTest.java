@@ -45,9 +45,7 @@ class FeatureLevelTest {
     try (SandstoreClient client = CalmCluster.client(host);
         SandFile file =
             client.open(
-                path,
-                EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_APPEND),
-                0644)) {
+                path, EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_APPEND), 0644)) {
       for (int i = 0; i < 600; i++) {
         file.write(ByteBuffer.wrap(new byte[] {(byte) i}));
         file.fsync();
