@@ -16,6 +16,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -112,7 +113,24 @@ final class StatusCommand implements Callable<Integer> {
         System.out.printf("%-12s not ready: %s%n", "", String.join("; ", s.getNotReadyList()));
       }
     }
+    printLevels(all);
     printLoad(all);
+  }
+
+  /** The cluster's, and what each node knows while they differ. */
+  private static void printLevels(ClusterStatus all) {
+    List<NodeStatus> nodes =
+        all.getNodesList().stream()
+            .filter(ClusterStatus.Entry::hasStatus)
+            .map(ClusterStatus.Entry::getStatus)
+            .toList();
+    int level = nodes.stream().mapToInt(NodeStatus::getFeatureLevel).max().orElse(0);
+    boolean same = nodes.stream().allMatch(s -> s.getKnownLevel() == level);
+    String known =
+        nodes.stream()
+            .map(s -> s.getName() + " knows " + s.getKnownLevel())
+            .collect(Collectors.joining(", "));
+    System.out.printf("feature level %d%s%n", level, same ? "" : ": " + known);
   }
 
   private static void printLoad(ClusterStatus all) {

@@ -39,6 +39,7 @@ class KubernetesTest {
 
   private static final Duration MINUTES = Duration.ofMinutes(3);
   private static final List<String> PODS = List.of("sandstore-0", "sandstore-1", "sandstore-2");
+  private static final String NODE = "node/src/main/java/io/sandstore/node/Node.java";
   private static final String NODE_COMMAND = "cli/src/main/java/io/sandstore/cli/NodeCommand.java";
 
   private final Shell here = new Shell(ManifestsTest.ROOT, Map.of());
@@ -318,7 +319,7 @@ class KubernetesTest {
   @Order(20)
   void anUpdateUnderLoadLosesNothing() throws Exception {
     Shell newer = here.copyTo(temporary.resolve("newer"));
-    newer.edit("node/src/main/java/io/sandstore/node/Node.java", "\"0.1.0\"", "\"0.1.0-newer\"");
+    newer.edit(NODE, "\"0.1.0\"", "\"0.1.0-newer\"");
     try (Load load = new Load(endpoint, "/update");
         Quorum quorum = new Quorum()) {
       load.awaitMore(20, MINUTES);
@@ -457,6 +458,54 @@ class KubernetesTest {
       for (String pod : PODS) {
         assertThat(here.field("pod/" + pod, "{.spec.containers[0].image}")).isEqualTo(image);
       }
+      load.awaitMore(20, MINUTES);
+      load.verify();
+    }
+  }
+
+  /** A checkout whose level rises soon, for it cannot be waited an hour here. */
+  private Shell rolling(String name) throws Exception {
+    Shell copy = here.copyTo(temporary.resolve(name));
+    copy.edit(
+        "node/src/main/java/io/sandstore/node/Build.java",
+        "GRACE = Duration.ofHours(1)",
+        "GRACE = Duration.ofSeconds(90)");
+    copy.edit(NODE, "\"0.1.0\"", "\"0.1.0-" + name + "\"");
+    return copy;
+  }
+
+  private List<String> releasesAndLevels() throws Exception {
+    try (SandstoreClient client = Load.connect(endpoint)) {
+      return client.status().getNodesList().stream()
+          .map(ClusterStatus.Entry::getStatus)
+          .map(s -> "%s at %d".formatted(s.getVersion(), s.getFeatureLevel()))
+          .distinct()
+          .toList();
+    }
+  }
+
+  @Test
+  @Order(23)
+  void aBuildThatLacksACommandIsUpdatedAndCanBeBroughtBackUntilTheLevelRises() throws Exception {
+    Shell older = rolling("older");
+    older.edit(
+        "node/src/main/java/io/sandstore/namespace/FeatureLevel.java",
+        "return values()[values().length - 1];",
+        "return BASE;");
+    older.make("k8s-build").succeeds();
+    older.make("k8s-deploy").succeeds();
+    assertThat(releasesAndLevels()).containsExactly("0.1.0-older at 1");
+    Shell newer = rolling("newer");
+    try (Load load = new Load(endpoint, "/level")) {
+      newer.make("k8s-update").succeeds();
+      assertThat(releasesAndLevels()).containsExactly("0.1.0-newer at 1");
+      newer.make("k8s-rollback").succeeds();
+      assertThat(releasesAndLevels()).containsExactly("0.1.0-older at 1");
+      newer.make("k8s-update").succeeds();
+      Shell.await(
+          "the level rises",
+          Duration.ofMinutes(5),
+          () -> releasesAndLevels().equals(List.of("0.1.0-newer at 2")));
       load.awaitMore(20, MINUTES);
       load.verify();
     }

@@ -1,5 +1,6 @@
 package io.sandstore.namespace;
 
+import io.sandstore.replication.Configurations;
 import io.sandstore.host.Frame;
 import io.sandstore.wire.AddHolder;
 import io.sandstore.wire.Command;
@@ -9,6 +10,7 @@ import io.sandstore.wire.Fault;
 import io.sandstore.wire.Location;
 import io.sandstore.wire.Merge;
 import io.sandstore.wire.NewExtent;
+import io.sandstore.wire.RaiseLevel;
 import io.sandstore.wire.RetainOrphans;
 import io.sandstore.wire.SetAttributes;
 import io.sandstore.wire.Write;
@@ -43,6 +45,7 @@ public final class CommandCheck {
   static final int ADOPTED_MAX = 4096;
 
   private static final int TARGET_BYTES_MAX = 4095;
+  private static final int LEVEL_MAX = 1 << 16;
 
   private CommandCheck() {}
 
@@ -60,7 +63,13 @@ public final class CommandCheck {
   /** True for what nodes propose by themselves and never on behalf of a client. */
   public static boolean isOfNodes(Command command) {
     return switch (command.getOpCase()) {
-      case ALLOCATE_BLOCKS, RAISE_BLOCK_FLOOR, ADD_HOLDER, EXPIRE_SESSIONS, REAP_ORPHANS, MERGE ->
+      case ALLOCATE_BLOCKS,
+          RAISE_BLOCK_FLOOR,
+          ADD_HOLDER,
+          EXPIRE_SESSIONS,
+          REAP_ORPHANS,
+          MERGE,
+          RAISE_LEVEL ->
           true;
       case CREATE,
           MKDIR,
@@ -117,6 +126,7 @@ public final class CommandCheck {
       case EXPIRE_SESSIONS -> checkTime(command.getExpireSessions().getUnusedSinceMs());
       case REAP_ORPHANS -> checkTime(command.getReapOrphans().getUnusedSinceMs());
       case MERGE -> check(command.getMerge());
+      case RAISE_LEVEL -> check(command.getRaiseLevel());
       case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a command of another release");
     }
   }
@@ -199,6 +209,11 @@ public final class CommandCheck {
     if (op.getPieces(0).getOffset() != op.getOffset() || end != op.getOffset() + op.getLength()) {
       throw new Refused(Errno.EINVAL, "a block that is not as long as its pieces");
     }
+  }
+
+  private static void check(RaiseLevel op) {
+    checkCount("feature level", op.getLevel(), 1, LEVEL_MAX);
+    checkCount("members", op.getMembersCount(), 1, Configurations.SLOTS_MAX);
   }
 
   private static void check(AddHolder op) {

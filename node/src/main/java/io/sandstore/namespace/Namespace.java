@@ -12,12 +12,15 @@ import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Create;
 import io.sandstore.wire.Errno;
+import io.sandstore.wire.Fault;
 import io.sandstore.wire.FileType;
 import io.sandstore.wire.Location;
+import io.sandstore.wire.Member;
 import io.sandstore.wire.Merge;
 import io.sandstore.wire.NewExtent;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.Query;
+import io.sandstore.wire.RaiseLevel;
 import io.sandstore.wire.Rename;
 import io.sandstore.wire.SetAttributes;
 import io.sandstore.wire.Write;
@@ -25,6 +28,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -32,6 +36,7 @@ import java.util.OptionalLong;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /**
  * The file system's state machine. The same commands in the same order give the same tree, the same
@@ -63,37 +68,52 @@ public final class Namespace implements StateMachine, Catalog {
   private final Queries queries = new Queries(this);
   private boolean staged;
   ClusterTime time = ClusterTime.UNKNOWN;
+  private final FeatureLevel known;
+  volatile FeatureLevel level;
 
   /** As of the last batch. */
   private volatile long heapBytes;
 
   /**
+   * Of a cluster that began before there were feature levels, on one thread.
+   *
    * @param sink takes small writes and garbage
    * @param whereabouts of the plane behind it
    */
   public Namespace(BlockSink sink, Whereabouts whereabouts) {
-    this(sink, whereabouts, Optional.empty());
+    this(
+        sink, whereabouts, FeatureLevel.newest(), FeatureLevel.BEFORE_LEVELS, Optional.empty());
   }
 
   /**
+   * @param known highest feature level that this member carries out
+   * @param founded at which the log begins
    * @param other runs what can be done beside the caller's thread while a snapshot is read
    */
-  public Namespace(BlockSink sink, Whereabouts whereabouts, Executor other) {
-    this(sink, whereabouts, Optional.of(other));
-  }
-
-  private Namespace(BlockSink sink, Whereabouts whereabouts, Optional<Executor> other) {
+  public Namespace(
+      BlockSink sink,
+      Whereabouts whereabouts,
+      FeatureLevel known,
+      FeatureLevel founded,
+      Optional<Executor> other) {
     this.sink = sink;
     this.blocks = new Blocks(whereabouts);
     this.extents = new Extents(blocks);
+    this.known = known;
+    this.level = founded;
     this.other = other;
     tree.format();
   }
 
   // --- Driven by the log ---
 
+  /**
+   * @throws LaterReleaseException if it holds what only a later release knows; nothing of it was
+   *     applied, and nothing may be any more
+   */
   @Override
   public List<Outcome> apply(long index, Batch batch) {
+    requireKnown(index, batch);
     List<Outcome> outcomes = new ArrayList<>(batch.getCommandsCount());
     List<Long> garbage;
     lock.writeLock().lock();
@@ -119,6 +139,50 @@ public final class Namespace implements StateMachine, Catalog {
       sink.release(garbage);
     }
     return outcomes;
+  }
+
+  private void requireKnown(long index, Batch batch) {
+    for (Command command : batch.getCommandsList()) {
+      int needed =
+          raises(command) ? command.getRaiseLevel().getLevel() : FeatureLevel.of(command).number();
+      if (needed > known.number()) {
+        throw new LaterReleaseException(
+            "entry %d: %s"
+                .formatted(index, FeatureLevel.tooOld("this node", known.number(), needed)));
+      }
+      // Without any field it is one of no release, which all refuse alike.
+      boolean empty = command.getUnknownFields().asMap().isEmpty();
+      if (command.getOpCase() == Command.OpCase.OP_NOT_SET && !empty) {
+        throw new LaterReleaseException(
+            "entry %d has a command that this release does not know (field %s): a later one is needed"
+                .formatted(index, command.getUnknownFields().asMap().keySet()));
+      }
+    }
+  }
+
+  /**
+   * Why a command must not get into the log while the cluster is at its feature level, or with what
+   * this member knows; empty if it may.
+   */
+  public Optional<Fault> tooEarly(Command command) {
+    FeatureLevel needed = FeatureLevel.of(command);
+    FeatureLevel now = level();
+    if (!now.includes(needed)) {
+      return Optional.of(above(now, needed).fault());
+    }
+    if (command.getRaiseLevel().getLevel() > known.number()) {
+      return Optional.of(
+          new Refused(Errno.EPROTO, "no such feature level: " + command.getRaiseLevel().getLevel())
+              .fault());
+    }
+    return Optional.empty();
+  }
+
+  private static Refused above(FeatureLevel now, FeatureLevel needed) {
+    return new Refused(
+        Errno.EPROTO,
+        "the cluster is at feature level %d, this needs %d"
+            .formatted(now.number(), needed.number()));
   }
 
   private void weigh() {
@@ -166,6 +230,10 @@ public final class Namespace implements StateMachine, Catalog {
 
   private Outcome execute(Command command) {
     CommandCheck.checkOperation(command);
+    FeatureLevel needed = FeatureLevel.of(command);
+    if (!level.carriesOut(needed)) {
+      throw above(level, needed);
+    }
     return switch (command.getOpCase()) {
       case CREATE -> create(command.getCreate());
       case MKDIR -> {
@@ -213,6 +281,7 @@ public final class Namespace implements StateMachine, Catalog {
       }
       case MERGE -> merge(command.getMerge());
       case REAP_ORPHANS -> value(reap(command.getReapOrphans().getUnusedSinceMs()));
+      case RAISE_LEVEL -> raise(command.getRaiseLevel());
       case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a command of another release");
     };
   }
@@ -439,6 +508,30 @@ public final class Namespace implements StateMachine, Catalog {
     return value(ranges.size());
   }
 
+  private Outcome raise(RaiseLevel op) {
+    if (!namesTheMembers(op)) {
+      throw new Refused(Errno.EAGAIN, "the members are others by now");
+    }
+    FeatureLevel raised = FeatureLevel.numbered(op.getLevel()).orElseThrow();
+    level = level.includes(raised) ? level : raised;
+    return value(level.number());
+  }
+
+  /** False of one that every release refuses. */
+  private boolean raises(Command command) {
+    return command.hasRaiseLevel()
+        && CommandCheck.fault(command).isEmpty()
+        && namesTheMembers(command.getRaiseLevel());
+  }
+
+  private boolean namesTheMembers(RaiseLevel op) {
+    return new HashSet<>(op.getMembersList())
+        .equals(
+            blocks.configuration().getMembersList().stream()
+                .map(Member::getId)
+                .collect(Collectors.toSet()));
+  }
+
   /** Removes files without names that nobody has open, a bounded part at a time. */
   private long reap(long unusedSinceMs) {
     int budget = REAP_EXTENTS;
@@ -488,6 +581,10 @@ public final class Namespace implements StateMachine, Catalog {
     }
   }
 
+  /**
+   * @throws IOException if it cannot be read, or is of a cluster at a feature level that this
+   *     member does not know
+   */
   @Override
   public void restore(InputStream snapshot) throws IOException {
     lock.writeLock().lock();
@@ -515,6 +612,11 @@ public final class Namespace implements StateMachine, Catalog {
   /** The cluster's age, by which it says when something was used: no wall clock moves it. */
   public long ageMs() {
     return reading(n -> n.time.ageMs());
+  }
+
+  /** What all members are sure to know. */
+  public FeatureLevel level() {
+    return level;
   }
 
   /** Clients that are remembered. */
@@ -636,6 +738,18 @@ public final class Namespace implements StateMachine, Catalog {
     } finally {
       lock.readLock().unlock();
     }
+  }
+
+  /** A snapshot's feature level. */
+  void restoreLevel(int number) throws IOException {
+    level =
+        FeatureLevel.numbered(number)
+            .filter(known::includes)
+            .orElseThrow(
+                () ->
+                    new IOException(
+                        "the snapshot: "
+                            + FeatureLevel.tooOld("this node", known.number(), number)));
   }
 
   private <T> T reading(Function<Namespace, T> read) {

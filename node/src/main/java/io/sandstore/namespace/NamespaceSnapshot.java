@@ -60,7 +60,8 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
             .setInodes(namespace.tree.inodes.live.size())
             .setDentries(namespace.tree.dentries.live.size())
             .setExtents(namespace.extents.runs.live.size())
-            .setBlocks(namespace.blocks.blocks.live.size());
+            .setBlocks(namespace.blocks.blocks.live.size())
+            .setLevel(namespace.level.number());
     namespace.time.writeTo(header);
     return header.build();
   }

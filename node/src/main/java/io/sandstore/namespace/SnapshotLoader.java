@@ -295,6 +295,7 @@ final class SnapshotLoader {
         namespace.blocks.floor = h.getBlockFloor();
         namespace.sessions.next = h.getNextSession();
         namespace.time = ClusterTime.of(h);
+        namespace.restoreLevel(h.getLevel());
       }
       case INODE -> {
         InodeRecord r = record.getInode();

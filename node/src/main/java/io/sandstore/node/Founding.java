@@ -5,6 +5,7 @@ import io.sandstore.host.Disk;
 import io.sandstore.host.Host;
 import io.sandstore.host.LogLimit;
 import io.sandstore.host.NoRoomException;
+import io.sandstore.namespace.FeatureLevel;
 import io.sandstore.replication.Configurations;
 import io.sandstore.replication.Views;
 import io.sandstore.rpc.PosixException;
@@ -54,6 +55,7 @@ final class Founding {
   private final Discovery discovery;
   private final Views views;
   private final Peers peers;
+  private final FeatureLevel known;
 
   /** Held while the identity changes, on the disk first. */
   private final ReentrantLock changing = new ReentrantLock();
@@ -66,7 +68,14 @@ final class Founding {
   /** Why another node will not talk to this one, as of the last probes; empty: none says so. */
   private String refused = "";
 
-  Founding(Host host, Disk disk, Discovery discovery, Views views, Peers peers, Identity identity) {
+  Founding(
+      Host host,
+      Disk disk,
+      Discovery discovery,
+      Views views,
+      Peers peers,
+      Identity identity,
+      FeatureLevel known) {
     this.host = host;
     this.clock = host.clock();
     this.disk = disk;
@@ -74,6 +83,7 @@ final class Founding {
     this.views = views;
     this.peers = peers;
     this.identity = identity;
+    this.known = known;
     this.notTakenIn = new LogLimit(SAY_EVERY, clock::nanos);
     this.wrongNames = new LogLimit(SAY_EVERY, clock::nanos);
   }
@@ -91,6 +101,25 @@ final class Founding {
     return !identity.getClusterId().isEmpty();
   }
 
+  /**
+   * The feature level at which this cluster's log begins.
+   *
+   * @throws IOException if this build is too old for it
+   */
+  FeatureLevel level() throws IOException {
+    return level(identity.getFounders());
+  }
+
+  private FeatureLevel level(Configuration founders) throws PosixException {
+    return FeatureLevel.numbered(founders.getLevel())
+        .filter(known::includes)
+        .orElseThrow(
+            () ->
+                new PosixException(
+                    Errno.MISMATCH,
+                    FeatureLevel.tooOld(identity.getName(), known.number(), founders.getLevel())));
+  }
+
   // --- Asked by others ---
 
   ProbeReply probe() {
@@ -101,6 +130,7 @@ final class Founding {
         .setClusterId(now.getClusterId())
         .setFounders(now.getFounders())
         .setFormerCluster(now.getFormerCluster())
+        .setKnownLevel(known.number())
         .build();
   }
 
@@ -120,6 +150,7 @@ final class Founding {
       if (Configurations.byId(adopt.getFounders(), identity.getMemberId()).isEmpty()) {
         throw new PosixException(Errno.MISMATCH, "this node is not among the founders");
       }
+      level(adopt.getFounders());
       become(adopt.getClusterId(), adopt.getFounders());
     } finally {
       changing.unlock();
@@ -266,7 +297,10 @@ final class Founding {
     List<Member> members = new ArrayList<>();
     members.add(member(identity().getName(), identity().getMemberId()));
     replies.forEach(r -> members.add(member(r.getName(), r.getMemberId())));
-    Configuration founders = Configurations.founders(members);
+    int level =
+        replies.stream().mapToInt(ProbeReply::getKnownLevel).reduce(known.number(), Math::min);
+    Configuration founders =
+        Configurations.founders(members).toBuilder().setLevel(Math.max(0, level)).build();
     log.info("founding cluster {} of {} nodes", clusterId, members.size());
     become(clusterId, founders);
     Adopt adopt = Adopt.newBuilder().setClusterId(clusterId).setFounders(founders).build();
@@ -306,8 +340,19 @@ final class Founding {
               .formatted(belonged(former), settled.getName(), settled.getClusterId());
       return;
     }
+    try {
+      level(settled.getFounders());
+    } catch (PosixException e) {
+      waiting = String.valueOf(e.getMessage());
+      return;
+    }
     if (Configurations.byId(settled.getFounders(), self.getMemberId()).isEmpty()) {
-      Join join = Join.newBuilder().setName(self.getName()).setMemberId(self.getMemberId()).build();
+      Join join =
+          Join.newBuilder()
+              .setName(self.getName())
+              .setMemberId(self.getMemberId())
+              .setKnownLevel(known.number())
+              .build();
       try {
         peers
             .get(settled.getName())

@@ -18,7 +18,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What one node sees to for all now and then: forgets silent clients, removes unlinked files that
- * nobody reads any more, and raises the block floor. None of it is needed for safety.
+ * nobody reads any more, and raises the block floor and the feature level. None of it is needed for
+ * safety.
  */
 final class Housekeeping {
 
@@ -33,6 +34,7 @@ final class Housekeeping {
   private final CommandLog commands;
   private final Namespace namespace;
   private final BlockHolds holds;
+  private final LevelRaise level;
   private final NodeConfig config;
   private final ArrayDeque<Sample> samples = new ArrayDeque<>();
   private final Age age = new Age();
@@ -44,12 +46,14 @@ final class Housekeeping {
       CommandLog commands,
       Namespace namespace,
       BlockHolds holds,
+      LevelRaise level,
       NodeConfig config) {
     this.clock = clock;
     this.cluster = cluster;
     this.commands = commands;
     this.namespace = namespace;
     this.holds = holds;
+    this.level = level;
     this.config = config;
   }
 
@@ -76,8 +80,10 @@ final class Housekeeping {
           raiseFloor();
           reapOrphans();
           expireSessions();
+          level.step();
         } else {
           samples.clear();
+          level.forget();
         }
       } catch (IOException e) {
         log.debug("chores will be tried again: {}", e.toString());

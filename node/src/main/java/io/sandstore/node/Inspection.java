@@ -94,10 +94,11 @@ public final class Inspection {
     NodeStatus.Builder s = NodeStatus.newBuilder();
     parts.log().describe(s);
     try {
-      return "%s in term %d, primary %s, log %d..%d, commit %d, applied %d, under-replicated %d, sessions %d, blocks: %s"
+      return "%s in term %d, level %s, primary %s, log %d..%d, commit %d, applied %d, under-replicated %d, sessions %d, blocks: %s"
           .formatted(
               s.getRole(),
               s.getTerm(),
+              namespace().level(),
               s.getPrimary(),
               s.getFirstIndex(),
               s.getLastIndex(),

@@ -4,6 +4,7 @@ import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
+import io.sandstore.namespace.FeatureLevel;
 import io.sandstore.namespace.Namespace;
 import io.sandstore.namespace.Namespace.Piece;
 import io.sandstore.replication.BlockPlane;
@@ -12,12 +13,9 @@ import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Extent;
-import io.sandstore.wire.Header;
-import io.sandstore.wire.Member;
 import io.sandstore.wire.Merge;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.ReadBlock;
-import io.sandstore.wire.StatusRequest;
 import io.sandstore.wire.WriteBlockReply;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -46,7 +44,6 @@ public final class Merger {
   private static final Duration EVERY = Duration.ofSeconds(1);
   private static final Duration AFTER_FAILURE = Duration.ofSeconds(10);
   private static final Duration LIMIT = Duration.ofSeconds(10);
-  private static final Duration ASK_AGAIN = Duration.ofSeconds(60);
 
   private final Clock clock;
   private final Cluster cluster;
@@ -57,7 +54,6 @@ public final class Merger {
   private volatile boolean running = true;
   private long nextInode;
   private long nextOffset;
-  private long knownUntil;
 
   /**
    * @param coordinates true while this member is the one that merges
@@ -73,7 +69,6 @@ public final class Merger {
     this.namespace = namespace;
     this.blocks = blocks;
     this.coordinates = coordinates;
-    this.knownUntil = clock.nanos();
   }
 
   /** Pieces that went into a larger block, since the start. */
@@ -90,7 +85,7 @@ public final class Merger {
     while (running) {
       try {
         clock.sleep(EVERY);
-        if (coordinates.getAsBoolean() && allKnowTheCommand()) {
+        if (coordinates.getAsBoolean() && namespace.level().includes(FeatureLevel.MERGE)) {
           walk();
         }
       } catch (IOException | RuntimeException e) {
@@ -110,26 +105,6 @@ public final class Merger {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-  }
-
-  /** A member of an older release would refuse the command and differ from the others. */
-  private boolean allKnowTheCommand() throws IOException, InterruptedException {
-    if (clock.nanos() - knownUntil < 0) {
-      return true;
-    }
-    for (Member member : namespace.configuration().getMembersList()) {
-      if (member.getName().equals(cluster.self())) {
-        continue;
-      }
-      Header.Builder ask = Header.newBuilder().setStatusRequest(StatusRequest.getDefaultInstance());
-      try (Frame answer = cluster.peer(member.getName()).call(ask, clock.deadline(LIMIT))) {
-        if (!answer.header().getNodeStatus().getMerges()) {
-          return false;
-        }
-      }
-    }
-    knownUntil = clock.nanos() + ASK_AGAIN.toNanos();
-    return true;
   }
 
   /** Looks at some more files, from the first again after the last. */

@@ -18,6 +18,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.Executor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,6 +44,7 @@ public final class Node implements Closeable {
   private final Profile profile;
   private final Discovery discovery;
   private final Views views;
+  private final Build build;
   private final long startedAt;
   private final Peers peers;
   private final QueuedTraffic postman;
@@ -66,7 +68,7 @@ public final class Node implements Closeable {
   private record Planes(CommandLog log, Namespace namespace, BlockPlane blocks) {}
 
   /**
-   * Opens a node's disk and begins to listen.
+   * Opens a node's disk and begins to listen, as this build.
    *
    * @throws IllegalArgumentException if there is no such profile
    * @throws IOException if the disk belongs to another node or another release, the address is
@@ -74,12 +76,27 @@ public final class Node implements Closeable {
    */
   public Node(Host host, Disk disk, NodeConfig config, Discovery discovery, Views views)
       throws IOException {
+    this(host, disk, config, discovery, views, Build.THIS);
+  }
+
+  /**
+   * Opens a node's disk and begins to listen.
+   *
+   * @param build what differs between nodes of one cluster while it is updated
+   * @throws IllegalArgumentException if there is no such profile
+   * @throws IOException if the disk belongs to another node or another release, the address is
+   *     taken, or there are more nodes than the profile can have
+   */
+  public Node(
+      Host host, Disk disk, NodeConfig config, Discovery discovery, Views views, Build build)
+      throws IOException {
     this.host = host;
     this.disk = disk;
     this.config = config;
     this.profile = Profile.named(config.profile());
     this.discovery = discovery;
     this.views = views;
+    this.build = build;
     if (discovery.expected() > profile.membersMax()) {
       throw new IOException(
           "profile %s runs on %d node%s at most, and there are %d"
@@ -93,7 +110,7 @@ public final class Node implements Closeable {
     this.peers = new Peers(host, discovery, this::hello);
     this.postman = new QueuedTraffic(host, peers);
     Identity identity = Identities.loadOrCreate(disk, config.name(), profile, host.random());
-    this.founding = new Founding(host, disk, discovery, views, peers, identity);
+    this.founding = new Founding(host, disk, discovery, views, peers, identity, build.known());
     this.status = new StatusReport(this, host, peers);
     this.server = new RpcServer(host, config.listen(), new RequestHandler(this, host));
   }
@@ -121,7 +138,9 @@ public final class Node implements Closeable {
     Router router =
         new Router(config.name(), clock(), peers, commands, namespace, holds, () -> lacks(planes));
     blocks.connect(namespace, router);
-    Housekeeping chores = new Housekeeping(clock(), router, commands, namespace, holds, config);
+    LevelRaise level = new LevelRaise(clock(), router, namespace, build);
+    Housekeeping chores =
+        new Housekeeping(clock(), router, commands, namespace, holds, level, config);
     Merger merger = new Merger(host, router, namespace, blocks, commands::coordinates);
     parts = Optional.of(new Parts(commands, namespace, blocks, router, chores, merger));
     commands.start();
@@ -151,13 +170,13 @@ public final class Node implements Closeable {
     Site site =
         new Site(host, disk, founding.identity(), config.settings(), postman.of(LOG), views);
     BlockPlane blocks = profile.blocks(site);
-    Namespace namespace =
+    Optional<Executor> other =
         host.threads().runAtOnce()
-            ? new Namespace(
-                blocks.sink(),
-                blocks.whereabouts(),
-                task -> host.threads().startDedicated("snapshot ahead", task))
-            : new Namespace(blocks.sink(), blocks.whereabouts());
+            ? Optional.of(task -> host.threads().startDedicated("snapshot ahead", task))
+            : Optional.empty();
+    Namespace namespace =
+        new Namespace(
+            blocks.sink(), blocks.whereabouts(), build.known(), founding.level(), other);
     return new Planes(profile.log(site, namespace), namespace, blocks);
   }
 
@@ -184,6 +203,10 @@ public final class Node implements Closeable {
 
   NodeConfig config() {
     return config;
+  }
+
+  Build build() {
+    return build;
   }
 
   Founding founding() {

@@ -5,6 +5,7 @@ import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.host.LogLimit;
 import io.sandstore.namespace.CommandCheck;
+import io.sandstore.namespace.FeatureLevel;
 import io.sandstore.replication.BlockPlane;
 import io.sandstore.replication.CommandLog;
 import io.sandstore.replication.Configurations;
@@ -341,6 +342,11 @@ final class RequestHandler implements RpcServer.Handler {
     CommandLog commands = serving().log();
     if (!node.discovery().addresses().containsKey(join.getName()) || join.getMemberId() == 0) {
       throw new PosixException(Errno.EINVAL, "'" + join.getName() + "' is not on the list");
+    }
+    int level = serving().namespace().level().number();
+    if (join.getKnownLevel() < level) {
+      throw new PosixException(
+          Errno.MISMATCH, FeatureLevel.tooOld(join.getName(), join.getKnownLevel(), level));
     }
     if (commands.commands() instanceof Route.At(String name) && !join.getForwarded()) {
       Header.Builder forward = Header.newBuilder().setJoin(join.toBuilder().setForwarded(true));

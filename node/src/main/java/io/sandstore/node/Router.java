@@ -14,6 +14,7 @@ import io.sandstore.wire.Answer;
 import io.sandstore.wire.Ask;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Errno;
+import io.sandstore.wire.Fault;
 import io.sandstore.wire.Header;
 import io.sandstore.wire.Mutate;
 import io.sandstore.wire.Outcome;
@@ -22,6 +23,7 @@ import io.sandstore.wire.RetainOrphans;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
@@ -133,6 +135,10 @@ final class Router implements Cluster {
   /** Proposes on this node, where commands must be proposed. */
   Header.Builder mutateHere(Command command, Deadline deadline)
       throws IOException, InterruptedException {
+    Optional<Fault> tooEarly = namespace.tooEarly(command);
+    if (tooEarly.isPresent()) {
+      throw PosixException.of(tooEarly.get());
+    }
     Command proposed = command;
     switch (command.getOpCase()) {
       case CREATE, MKDIR, SYMLINK, WRITE -> {

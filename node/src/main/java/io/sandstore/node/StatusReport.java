@@ -48,7 +48,7 @@ public final class StatusReport {
             .setVersion(Node.VERSION)
             .setPid(ProcessHandle.current().pid())
             .setUptimeMs(node.uptime().toMillis())
-            .setMerges(true)
+            .setKnownLevel(node.build().known().number())
             .setRole("JOINING");
     Telemetry.Rates rates = host.telemetry().rates();
     status
@@ -70,6 +70,7 @@ public final class StatusReport {
     parts.log().describe(status);
     return status
         .setBlocks(health.blocks())
+        .setFeatureLevel(parts.namespace().level().number())
         .setUnderReplicatedBlocks(parts.namespace().underReplicatedCount())
         .setDiskFreeBytes(capacity.freeBytes())
         .setDiskTotalBytes(capacity.totalBytes())

@@ -29,6 +29,7 @@ import io.sandstore.wire.OpenSession;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.Query;
 import io.sandstore.wire.RaiseBlockFloor;
+import io.sandstore.wire.RaiseLevel;
 import io.sandstore.wire.ReadDirectory;
 import io.sandstore.wire.ReapOrphans;
 import io.sandstore.wire.Rename;
@@ -114,6 +115,9 @@ class CommandCheckTest {
             .build(),
         Command.newBuilder().setReapOrphans(ReapOrphans.newBuilder().setUnusedSinceMs(1)).build(),
         Command.newBuilder()
+            .setRaiseLevel(RaiseLevel.newBuilder().setLevel(1).addMembers(7))
+            .build(),
+        Command.newBuilder()
             .setMerge(
                 Merge.newBuilder()
                     .setInode(FILE)
@@ -180,6 +184,7 @@ class CommandCheckTest {
       List<Command> odd = new ArrayList<>();
       variants(example).forEach(variant -> odd.add((Command) variant));
       assertThat(odd).as("variants of %s", example.getOpCase()).isNotEmpty();
+      odd.removeIf(CommandCheckTest::isOfALaterRelease);
       for (Command command : odd) {
         refused += judge(command) ? 0 : 1;
       }
@@ -206,6 +211,12 @@ class CommandCheckTest {
     return atTheDoor.isEmpty();
   }
 
+  /** What ends a member rather than being refused ({@link FeatureLevelTest}). */
+  private static boolean isOfALaterRelease(Command command) {
+    return command.getRaiseLevel().getLevel() > FeatureLevel.newest().number()
+        && CommandCheck.fault(command).isEmpty();
+  }
+
   private static String text(Command command) {
     String text = command.toString();
     return text.substring(0, Math.min(500, text.length()));
@@ -216,6 +227,7 @@ class CommandCheckTest {
     List<Message> all = new ArrayList<>();
     examples().forEach(example -> all.addAll(variants(example)));
     all.addAll(examples());
+    all.removeIf(command -> isOfALaterRelease((Command) command));
     for (long seed = 1; seed <= 300; seed++) {
       Random random = new Random(seed);
       Namespace one = prepared();

@@ -15,6 +15,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Arrays;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -29,7 +30,12 @@ class SnapshotFormatTest {
     NamespaceModelTest.Memory blocks = new NamespaceModelTest.Memory();
     Namespace namespace =
         two
-            ? new Namespace(blocks, new HolderMask(), task -> new Thread(task).start())
+            ? new Namespace(
+                blocks,
+                new HolderMask(),
+                FeatureLevel.newest(),
+                FeatureLevel.BEFORE_LEVELS,
+                Optional.of(task -> new Thread(task).start()))
             : new Namespace(blocks, new HolderMask());
     namespace.configure(
         Configuration.newBuilder()
@@ -40,8 +46,11 @@ class SnapshotFormatTest {
   }
 
   private static byte[] fixture(int version) throws IOException {
-    try (InputStream in =
-        SnapshotFormatTest.class.getResourceAsStream("/formats/namespace-v" + version)) {
+    return fixture("namespace-v" + version);
+  }
+
+  private static byte[] fixture(String name) throws IOException {
+    try (InputStream in = SnapshotFormatTest.class.getResourceAsStream("/formats/" + name)) {
       return in.readAllBytes();
     }
   }
@@ -107,6 +116,40 @@ class SnapshotFormatTest {
   void whatIsReadOfAnEarlierVersionIsWrittenAsThisOne() throws IOException {
     assertThat(written(read(fixture(2), false))).isEqualTo(fixture(3));
     assertThat(read(fixture(2), false).digest()).isEqualTo(read(fixture(3), true).digest());
+  }
+
+  /** Written at level 2; else as version 3. */
+  @Test
+  void theFeatureLevelIsReadAndWritten() throws IOException {
+    byte[] fixture = fixture("namespace-v3-level");
+    Namespace namespace = read(fixture, false);
+    assertThat(namespace.level()).isEqualTo(FeatureLevel.MERGE);
+    assertThat(written(namespace)).isEqualTo(fixture);
+    assertThat(namespace.digest()).isNotEqualTo(read(fixture(3), false).digest());
+  }
+
+  @Test
+  void aSnapshotOfBeforeLevelsHasNone() throws IOException {
+    Namespace namespace = read(fixture("namespace-v3-level"), false);
+    namespace.restore(new ByteArrayInputStream(fixture(3)));
+    assertThat(namespace.level()).isEqualTo(FeatureLevel.BEFORE_LEVELS);
+  }
+
+  @Test
+  void aSnapshotOfAHigherLevelThanIsKnownIsRefusedWithWhatIsNeeded() throws IOException {
+    byte[] fixture = fixture("namespace-v3-level");
+    Namespace older =
+        new Namespace(
+            new NamespaceModelTest.Memory(),
+            new HolderMask(),
+            FeatureLevel.BASE,
+            FeatureLevel.BASE,
+            Optional.empty());
+    assertThatThrownBy(() -> older.restore(new ByteArrayInputStream(fixture)))
+        .isInstanceOf(IOException.class)
+        .hasMessage(
+            "the snapshot: this node knows feature levels up to 1, the cluster is at 2: it needs"
+                + " release 0.2 or later");
   }
 
   @Test

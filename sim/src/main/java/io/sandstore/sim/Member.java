@@ -1,5 +1,6 @@
 package io.sandstore.sim;
 
+import io.sandstore.node.Build;
 import io.sandstore.node.Inspection;
 import io.sandstore.node.Node;
 import io.sandstore.sim.Invariants.Replica;
@@ -34,12 +35,19 @@ final class Member {
 
   private boolean wiped;
 
+  /** What its next process is started as. */
+  Build build;
+
+  /** When that changed last. */
+  long rolledAtNanos = Long.MIN_VALUE / 2;
+
   /** Whether the log or the snapshot was damaged when this disk's identity was written last. */
   private boolean damagedBeforeIdentity;
 
-  Member(Simulation simulation, String name) {
+  Member(Simulation simulation, String name, Build build) {
     this.simulation = simulation;
     this.name = name;
+    this.build = build;
     World world = simulation.world;
     this.disk = new SimDisk(new Random(world.random.nextLong()));
     this.process = new SimProcess(world, name, simulation.network, clocks);
@@ -112,7 +120,8 @@ final class Member {
   private void begin(SimProcess booted) {
     disk.observer = (change, path) -> beforeChange(booted, change, path);
     disk.failsToRead = simulation.failsToRead(this);
-    booted.host.threads().start("main", () -> main(booted));
+    Build started = build;
+    booted.host.threads().start("main", () -> main(booted, started));
   }
 
   private void beforeChange(SimProcess booted, SimDisk.Change change, String path) {
@@ -143,7 +152,7 @@ final class Member {
     }
   }
 
-  private void main(SimProcess booted) {
+  private void main(SimProcess booted, Build build) {
     try {
       Node started =
           new Node(
@@ -151,7 +160,8 @@ final class Member {
               disk,
               simulation.config(name),
               simulation::addresses,
-              simulation.views());
+              simulation.views(),
+              build);
       if (process == booted) {
         node = started;
       }

@@ -1,8 +1,12 @@
 package io.sandstore.sim;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import io.sandstore.namespace.FeatureLevel;
 import io.sandstore.node.Inspection;
+import io.sandstore.wire.Batch;
+import io.sandstore.wire.Command;
 import io.sandstore.wire.Identity;
+import io.sandstore.wire.LogEntry;
 import io.sandstore.wire.RaftMessage;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -21,7 +25,14 @@ import java.util.Set;
  *       its log or snapshot damaged.
  *   <li><b>KeepsWhatItHad</b>: a process finds in its log whatever an earlier one of the same
  *       identity had applied, and what it acknowledged to a leader of the term it is in.
- *   <li><b>EndsForCause</b>: a process ends itself only if its disk failed or was damaged.
+ *   <li><b>EndsForCause</b>: a process ends itself only if its disk failed or was damaged, or it is
+ *       an older build than the cluster's feature level allows.
+ *   <li><b>KnowsItsLevel</b>: no state is at a feature level that its build does not know.
+ *   <li><b>RisesWhenAllKnow</b>: the feature level rises only if every member knows it, or did so a
+ *       moment ago.
+ *   <li><b>RisesWhenAllKnow</b>: the feature level rises only if every member knows it, or did so a
+ *       moment ago.
+ *   <li><b>NothingAboveTheLevel</b>: no log gets a command before its level.
  *   <li><b>LeaderComplete</b>: who begins to lead has every entry in its log that was ever applied.
  *   <li><b>LeaseExclusion</b>: while a member may answer reads by itself, nobody leads a later
  *       term.
@@ -32,8 +43,14 @@ final class MemberInvariants {
 
   private static final int IDENTITY_HEADER_BYTES = 16;
 
+  /** Kind of an entry of the log. */
+  private static final int COMMANDS = 1;
+
   /** Less than a sender waits for an answer, whatever its clock does. */
   private static final long PIECE_WAITS_NANOS = 8_000_000_000L;
+
+  /** What a member said may raise the level so much later: an entry can wait for its commit. */
+  private static final long WORD_HOLDS_NANOS = 60_000_000_000L;
 
   private record Incarnation(String name, int generation) {}
 
@@ -60,6 +77,7 @@ final class MemberInvariants {
   private final Map<String, Long> ledTerms = new HashMap<>();
   private final List<Piece> pieces = new ArrayList<>();
   private long furthestApplied;
+  private FeatureLevel level = FeatureLevel.BEFORE_LEVELS;
 
   MemberInvariants(Simulation simulation) {
     this.simulation = simulation;
@@ -75,6 +93,7 @@ final class MemberInvariants {
       identity(member);
       endsForCause(member);
       member.inspect().ifPresent(inspection -> keepsWhatItHad(member, inspection));
+      member.inspect().ifPresent(inspection -> knowsItsLevel(member, members, inspection));
     }
     for (Member member : members) {
       member.inspect().ifPresent(inspection -> leaderComplete(member, inspection));
@@ -119,7 +138,8 @@ final class MemberInvariants {
     String reason = member.process.haltedBy();
     if (!reason.isEmpty()
         && ended.add(new Incarnation(member.name, member.generation()))
-        && !member.hadBadDisk()) {
+        && !member.hadBadDisk()
+        && !simulation.isTooOld(member)) {
       throw simulation.violation(
           "EndsForCause: %s ended itself: %s".formatted(member.name, reason));
     }
@@ -152,6 +172,52 @@ final class MemberInvariants {
     }
     appliedById.merge(id, inspection.appliedIndex(), Math::max);
     furthestApplied = Math.max(furthestApplied, inspection.appliedIndex());
+  }
+
+  private void knowsItsLevel(Member member, List<Member> members, Inspection inspection) {
+    FeatureLevel now = inspection.namespace().level();
+    if (!member.build.known().includes(now)) {
+      throw simulation.violation(
+          "KnowsItsLevel: %s is at feature level %s and knows %s"
+              .formatted(member.name, now, member.build.known()));
+    }
+    if (!level.includes(now)) {
+      level = now;
+      members.forEach(this::risesWhenAllKnow);
+      simulation.fault("level " + now);
+    }
+  }
+
+  private void risesWhenAllKnow(Member member) {
+    long forNanos = simulation.world.nowNanos() - member.rolledAtNanos;
+    if (!member.build.known().includes(level) && forNanos > WORD_HOLDS_NANOS) {
+      throw simulation.violation(
+          "RisesWhenAllKnow: to feature level %s, but %s has known no more than %s for long"
+              .formatted(level, member.name, member.build.known()));
+    }
+  }
+
+  /** The highest feature level that a member was seen at. */
+  FeatureLevel level() {
+    return level;
+  }
+
+  private void nothingAboveTheLevel(RaftMessage message) {
+    for (LogEntry entry : message.getEntriesList()) {
+      if (entry.getKind() != COMMANDS) {
+        continue;
+      }
+      try {
+        if (Batch.parseFrom(entry.getData()).getCommandsList().stream()
+            .anyMatch(Command::hasMerge)) {
+          simulation.seen(
+              "NothingAboveTheLevel: entry %d has a Merge while the cluster is at level %s"
+                  .formatted(entry.getIndex(), level));
+        }
+      } catch (InvalidProtocolBufferException e) {
+        throw new IllegalStateException("an entry that cannot be read", e);
+      }
+    }
   }
 
   private void leaderComplete(Member member, Inspection inspection) {
@@ -188,6 +254,9 @@ final class MemberInvariants {
   void sent(SimNetwork.Sent sent) {
     boolean answer = pieces.removeIf(piece -> piece.isAnsweredBy(sent));
     RaftMessage message = SimNetwork.message(sent.header());
+    if (!level.includes(FeatureLevel.MERGE)) {
+      nothingAboveTheLevel(message);
+    }
     if (message.getType() == RaftMessage.Type.APPEND_REPLY && message.getFlag()) {
       acknowledgedById.put(
           message.getFrom(), new Acknowledged(message.getTerm(), message.getIndex()));

@@ -22,6 +22,7 @@ import java.util.Random;
  * @param streamBreaks chance that the link breaks behind a piece of a snapshot
  * @param slowWriter whether a writer that takes its time comes when everything has healed
  * @param losesAllLogs whether all logs are lost in the end, which nothing survives
+ * @param rolls whether nodes begin as an older build and are rolled up and down
  * @param weights how often each fault comes, relative to the others
  */
 record Scenario(
@@ -39,6 +40,7 @@ record Scenario(
     double streamBreaks,
     boolean slowWriter,
     boolean losesAllLogs,
+    boolean rolls,
     Map<Fault, Integer> weights) {
 
   private static final long MILLI = 1_000_000;
@@ -109,6 +111,7 @@ record Scenario(
         random.nextInt(3) == 0 ? 0.1 : 0,
         random.nextInt(16) == 0,
         random.nextInt(16) == 0,
+        random.nextInt(3) == 0,
         Map.copyOf(weights));
   }
 
@@ -139,6 +142,7 @@ record Scenario(
         streamBreaks,
         slowWriter,
         restarts && losesAllLogs,
+        restarts && rolls,
         Map.copyOf(survived));
   }
 

@@ -5,6 +5,7 @@ import io.sandstore.client.OpenFlag;
 import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.config.NodeConfig;
+import io.sandstore.namespace.FeatureLevel;
 import io.sandstore.replication.Profile;
 import io.sandstore.replication.Settings;
 import io.sandstore.rpc.PosixException;
@@ -46,6 +47,7 @@ public final class Simulation {
   private static final Duration CATCH_UP_LIMIT = Duration.ofMinutes(2);
   private static final Duration CLEAN_LIMIT = Duration.ofMinutes(5);
   private static final Duration LEVEL_LIMIT = Duration.ofMinutes(1);
+  private static final Duration RISE_LIMIT = Duration.ofMinutes(1);
   private static final int FILES_OF_A_LOG_MAX = 12;
   static final long ROOMY = Long.MAX_VALUE;
 
@@ -82,6 +84,7 @@ public final class Simulation {
   final Invariants invariants;
   final SimProcess operator;
   private final MemberInvariants memberInvariants = new MemberInvariants(this);
+  private final Rolls rolls;
   private final Map<String, String> addresses = new LinkedHashMap<>();
   private final Map<String, Member> members = new LinkedHashMap<>();
   private final List<Workload> workloads = new ArrayList<>();
@@ -104,6 +107,7 @@ public final class Simulation {
     this.views = new SimViews(world);
     this.invariants = new Invariants(this, scenario.nodes());
     this.operator = new SimProcess(world, "operator", network);
+    this.rolls = new Rolls(this);
     for (int i = 0; i < scenario.nodes(); i++) {
       String name = "sandstore-" + i;
       addresses.put(name, name + ":9070");
@@ -212,7 +216,8 @@ public final class Simulation {
     network.lateness = scenario.lateness();
     network.observer = this::sent;
     for (String name : addresses.keySet()) {
-      Member member = new Member(this, name);
+      boolean older = scenario.rolls() && world.random.nextInt(4) > 0;
+      Member member = new Member(this, name, older ? Rolls.OLDER : Rolls.NEWER);
       member.clocks.rate = 1 + (world.random.nextDouble() - 0.5) * scenario.clockSpread();
       members.put(name, member);
     }
@@ -229,9 +234,11 @@ public final class Simulation {
     OpenLoop openLoop = openLoop();
     openLoop.begin();
     new Mischief(this, openLoop, client(operator, everywhere(), TRANSFER_TIMEOUT)).begin();
+    rolls.begin();
     watch();
     run(Duration.ofMinutes(30), () -> world.steps() >= steps || failed());
     heal();
+    rolls.finish();
     long healedAt = world.nowNanos();
     if (!run(CATCH_UP_LIMIT, () -> failed() || settled())) {
       throw violation("CaughtUp: not within %s: %s".formatted(CATCH_UP_LIMIT, describe()));
@@ -247,6 +254,13 @@ public final class Simulation {
     as(openLoop::verify);
     if (scenario.slowWriter()) {
       as(this::writeSlowly);
+    }
+    if (!run(
+        RISE_LIMIT, () -> failed() || members.values().stream().allMatch(Simulation::hasRisen))) {
+      throw violation("LevelRises: all members know the newest feature level, but: " + describe());
+    }
+    if (scenario.rolls()) {
+      rollBackTooLate();
     }
     Duration clean = checkReplicas();
     checkLevels();
@@ -400,6 +414,9 @@ public final class Simulation {
       boolean halted = !member.process.haltedBy().isEmpty();
       if (!member.process.alive() && (halted || healing)) {
         network.drop(member.process);
+        if (rolls.isTooOld(member)) {
+          rolls.bringBack(member);
+        }
         member.boot();
       }
     }
@@ -457,6 +474,32 @@ public final class Simulation {
               });
     }
     return clean;
+  }
+
+  private static boolean hasRisen(Member member) {
+    FeatureLevel newest = member.build.known();
+    return member.inspect().map(i -> i.namespace().level().includes(newest)).orElse(false);
+  }
+
+  /**
+   * There is no way back over a level: the older build ends itself, and the newer is brought back.
+   */
+  private void rollBackTooLate() {
+    Member member = members().getFirst();
+    rolls.back(member);
+    if (!run(RISE_LIMIT, () -> failed() || member.build == Rolls.NEWER)) {
+      throw violation("OlderBuildEnds: the level has risen, and yet it goes on: " + describe());
+    }
+  }
+
+  /** The highest feature level that a member was seen at. */
+  FeatureLevel level() {
+    return memberInvariants.level();
+  }
+
+  /** True if a member rightly refuses to be run as an older build. */
+  boolean isTooOld(Member member) {
+    return rolls.isTooOld(member);
   }
 
   /** Who has ended is forgotten, and what only it had open is removed. */

@@ -4,6 +4,7 @@ import io.sandstore.client.ClientConfig;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.config.NodeConfig;
 import io.sandstore.host.Host;
+import io.sandstore.node.Build;
 import io.sandstore.node.Inspection;
 import io.sandstore.node.Node;
 import io.sandstore.replication.Views;
@@ -43,11 +44,15 @@ final class CalmCluster {
    * @param settings variables of the nodes that differ from their defaults
    */
   CalmCluster(Map<String, String> settings) {
+    this(settings, Build.THIS);
+  }
+
+  CalmCluster(Map<String, String> settings, Build build) {
     this.settings = settings;
     network.maxDelayNanos = 1_000_000;
     for (String name : NAMES) {
       disks.put(name, new SimDisk(new Random(1)));
-      start(name);
+      start(name, build);
     }
   }
 
@@ -75,19 +80,23 @@ final class CalmCluster {
 
   /** Starts a node on what its disk holds; it may be running: then nothing more happens to that. */
   void start(String name) {
+    start(name, Build.THIS);
+  }
+
+  void start(String name, Build build) {
     NodeConfig config = config(name);
     SimProcess process = new SimProcess(world, name, network);
     process.clocks.wallMillis = wallOffsets.getOrDefault(name, 0L);
     processes.put(name, process);
-    process.host.threads().start("main", () -> main(process, config));
+    process.host.threads().start("main", () -> main(process, config, build));
   }
 
-  private void main(SimProcess process, NodeConfig config) {
+  private void main(SimProcess process, NodeConfig config, Build build) {
     try {
       Map<String, String> addresses = new LinkedHashMap<>();
       NAMES.forEach(name -> addresses.put(name, address(name)));
       Node node =
-          new Node(process.host, disks.get(config.name()), config, () -> addresses, Views.none());
+          new Node(process.host, disks.get(config.name()), config, () -> addresses, Views.none(), build);
       nodes.put(config.name(), node);
       node.start();
     } catch (IOException e) {
@@ -120,9 +129,22 @@ final class CalmCluster {
     nodes.remove(name);
   }
 
+  void wipe(String name) {
+    disks.get(name).wipe();
+  }
+
+  /** Why a node's process ended itself; empty if it did not. */
+  String haltedBy(String name) {
+    return processes.get(name).haltedBy();
+  }
+
+  Node node(String name) {
+    return nodes.get(name);
+  }
+
   void restartAll() {
     NAMES.forEach(this::kill);
-    NAMES.forEach(this::start);
+    NAMES.forEach(name -> start(name));
   }
 
   /** From now on this node's wall clock shows so much more than real time. */

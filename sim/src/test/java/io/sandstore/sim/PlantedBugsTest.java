@@ -94,6 +94,26 @@ class PlantedBugsTest {
             "block/BlockStore",
             "why = \"small blocks wait for room: \" + e.getMessage();",
             "throw e;")),
+    MERGE_PROPOSED_BELOW_ITS_LEVEL(
+        edit(
+            "node",
+            "node/Merger",
+            "coordinates.getAsBoolean() && namespace.level().includes(FeatureLevel.MERGE)",
+            "coordinates.getAsBoolean()"),
+        edit("node", "node/Router", "if (tooEarly.isPresent()) {", "if (log == null) {")),
+    UNKNOWN_COMMAND_REFUSED_HERE_ONLY(
+        edit("node", "namespace/Namespace", "    requireKnown(index, batch);\n", ""),
+        edit(
+            "node",
+            "namespace/Namespace",
+            "    if (!namesTheMembers(op)) {",
+            "    if (!namesTheMembers(op) || op.getLevel() > known.number()) {")),
+    LEVEL_RAISED_OVER_AN_OLDER_MEMBER(
+        edit(
+            "node",
+            "node/LevelRaise",
+            "known = Math.min(known, same ? status.getKnownLevel() : 0);",
+            "known = Math.max(known, same ? status.getKnownLevel() : 0);")),
     SESSION_BEGUN_AGAIN(
         edit(
             "client",
