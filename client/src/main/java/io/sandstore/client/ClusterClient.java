@@ -226,8 +226,10 @@ final class ClusterClient implements Closeable {
       } catch (LostException e) {
         peer.failed(); // where only the cluster was slow, the next probe says so
         peer.drop(); // a link that says nothing may be one that nobody holds the other end of
+        routes.failed(peer);
         last = e;
       } catch (IOException e) {
+        routes.failed(peer);
         last = e;
       }
       routes.seek();

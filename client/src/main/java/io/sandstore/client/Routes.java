@@ -43,6 +43,7 @@ final class Routes implements Closeable {
 
   // Guarded by this.
   private final List<Learned> learned = new ArrayList<>();
+  private HelloReply inVain = heard;
   private boolean seeking;
   private boolean closed;
   private long pausedAt;
@@ -100,9 +101,11 @@ final class Routes implements Closeable {
     host.threads().start("seek nodes", () -> seek(latest));
   }
 
-  private void seek(HelloReply latest) {
+  private void seek(HelloReply said) {
+    HelloReply latest = said;
     boolean all = true;
     try {
+      latest = isStale(said) ? askedAgain(said) : said;
       List<NodeAddresses> nodes =
           latest.getNodesList().stream().limit(Addresses.NODES_MAX).toList();
       forgetAllBut(nodes);
@@ -111,6 +114,7 @@ final class Routes implements Closeable {
           all &= !maySeedBe(node) && reach(node, latest.getClusterId());
         }
       }
+      all &= !latest.getClusterId().isEmpty();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } finally {
@@ -120,14 +124,45 @@ final class Routes implements Closeable {
 
   private synchronized void sought(HelloReply latest, boolean all) {
     seeking = false;
+    heard = latest;
     pausedAt = host.clock().nanos();
     if (all) {
       settled = latest;
+      inVain = HelloReply.getDefaultInstance();
       pause = PAUSE_MIN;
     } else {
+      inVain = latest;
       Duration twice = pause.multipliedBy(2);
       pause = twice.compareTo(PAUSE_MIN) < 0 ? PAUSE_MIN : twice;
       pause = pause.compareTo(PAUSE_MAX) > 0 ? PAUSE_MAX : pause;
+    }
+  }
+
+  /** What a link said when it was opened, and led nowhere; or by a node that had no cluster yet. */
+  private synchronized boolean isStale(HelloReply said) {
+    return said == inVain || said.getClusterId().isEmpty();
+  }
+
+  /** What a seed says now. */
+  private HelloReply askedAgain(HelloReply said) throws InterruptedException {
+    for (RpcClient seed : seeds) {
+      try (RpcClient anew = new RpcClient(host, seed.address(), hello)) {
+        HelloReply now = anew.greet(host.clock().deadline(GREET_LIMIT));
+        if (now.getNodesCount() > 0) {
+          return now;
+        }
+      } catch (IOException e) {
+        // Perhaps the next one.
+      }
+    }
+    return said;
+  }
+
+  /** A node did not answer: one that was learned of may have moved. */
+  synchronized void failed(RpcClient peer) {
+    if (learned.stream().anyMatch(node -> node.peer == peer)) {
+      settled = HelloReply.getDefaultInstance();
+      inVain = heard;
     }
   }
 
@@ -143,7 +178,8 @@ final class Routes implements Closeable {
       RpcClient peer = new RpcClient(host, address, hello);
       try {
         HelloReply greeting = peer.greet(host.clock().deadline(GREET_LIMIT));
-        if (greeting.getName().equals(node.getName())
+        if (!clusterId.isEmpty()
+            && greeting.getName().equals(node.getName())
             && greeting.getClusterId().equals(clusterId)
             && add(node.getName(), peer)) {
           return true;

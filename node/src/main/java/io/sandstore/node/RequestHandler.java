@@ -61,10 +61,10 @@ final class RequestHandler implements RpcServer.Handler {
 
   @Override
   public HelloReply hello(Caller caller, Hello hello) throws PosixException {
+    checkCluster(hello);
     if (caller instanceof Caller.Node(String name)) {
       checkNode(name);
     }
-    checkCluster(hello);
     Identity identity = node.founding().identity();
     HelloReply.Builder reply =
         HelloReply.newBuilder()

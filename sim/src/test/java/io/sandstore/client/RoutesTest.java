@@ -117,6 +117,53 @@ class RoutesTest {
   }
 
   @Test
+  void aSeedThatHadNoClusterWhenItGreetedIsAskedAgain() throws Exception {
+    Simulated.run(
+        host -> {
+          HelloReply now =
+              HelloReply.newBuilder()
+                  .setName("a")
+                  .setClusterId("c")
+                  .addNodes(node("b", "b:1"))
+                  .build();
+          new RpcServer(host, "a:1", new Node(now));
+          serve(host, "b:1", "b", "c");
+          Routes routes = routes(host);
+          routes.heard(now.toBuilder().clearClusterId().build());
+          routes.seek();
+          host.clock().sleep(Duration.ofSeconds(1));
+          assertThat(addresses(routes)).containsExactly("a:1", "b:1");
+          routes.close();
+        });
+  }
+
+  @Test
+  void whenALearnedNodeFailsASeedIsAskedWhereItIsNow() throws Exception {
+    Simulated.run(
+        host -> {
+          HelloReply moved =
+              HelloReply.newBuilder()
+                  .setName("a")
+                  .setClusterId("c")
+                  .addNodes(node("b", "b:2"))
+                  .build();
+          new RpcServer(host, "a:1", new Node(moved));
+          serve(host, "b:1", "b", "c");
+          serve(host, "b:2", "b", "c");
+          Routes routes = routes(host);
+          seek(host, routes, node("b", "b:1"));
+          assertThat(addresses(routes)).containsExactly("a:1", "b:1");
+          RpcClient gone = routes.peers().getLast();
+          gone.failed();
+          routes.failed(gone);
+          routes.seek();
+          host.clock().sleep(Duration.ofMillis(100));
+          assertThat(addresses(routes)).containsExactly("a:1", "b:2");
+          routes.close();
+        });
+  }
+
+  @Test
   void ofAnotherClusterOnlySeedsStay() throws Exception {
     Simulated.run(
         host -> {
