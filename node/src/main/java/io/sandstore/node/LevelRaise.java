@@ -73,11 +73,11 @@ final class LevelRaise {
       agreed = known.getAsInt();
       agreedAtNanos = clock.nanos();
       log.info(
-          "all members know feature level {} now, the cluster is at {}: it rises in {} min, and"
+          "all members know feature level {} now, the cluster is at {}: it rises in {} s, and"
               + " until then the release before can be brought back",
           agreed,
           level.number(),
-          build.grace().toMinutes());
+          build.grace().toSeconds());
     }
     if (clock.nanos() - agreedAtNanos >= build.grace().toNanos()) {
       raise(members, agreed);

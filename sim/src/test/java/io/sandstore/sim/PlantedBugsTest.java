@@ -106,6 +106,11 @@ class PlantedBugsTest {
         edit(
             "node",
             "namespace/Namespace",
+            ".filter(known::includes)",
+            ".map(l -> known.includes(l) ? l : known)"),
+        edit(
+            "node",
+            "namespace/Namespace",
             "    if (!namesTheMembers(op)) {",
             "    if (!namesTheMembers(op) || op.getLevel() > known.number()) {")),
     LEVEL_RAISED_OVER_AN_OLDER_MEMBER(
