@@ -47,7 +47,7 @@ test: | jdk tools ## all tests, or some: MODULE=raft TEST=LogStoreTest, TEST='Lo
 	@bin/test-names '$(MODULE)' '$(TEST)'
 	$(MVN) verify $(if $(MODULE),-pl $(MODULE) -am) $(if $(TEST),-Dtest='$(TEST)' -Dsurefire.failIfNoSpecifiedTests=false)
 
-sim: build ## replay one simulation: make sim SEED=42 STEPS=2000
+sim: build ## replay simulations: SEED=42 STEPS=2000, SEEDS=50 of them, PROFILE=raft
 	@$(JAVA_HOME)/bin/java --add-opens java.base/java.lang=ALL-UNNAMED -XX:+UseSerialGC -cp 'sim/target/classes:cli/target/lib/*:extensions/*' io.sandstore.sim.Replay $(or $(SEED),1) $(or $(STEPS),2000) $(or $(SEEDS),1) $(PROFILE)
 
 chaos: build ## hurt three real nodes under load, judge the histories: MINUTES=3; needs root
