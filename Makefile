@@ -38,7 +38,7 @@ cli/target/lib/.built: $(SOURCES) | jdk tools
 	@rm -f cli/target/sandstore.jsa; bin/sandstore node --check-profile raft >/dev/null 2>&1 || true
 	@touch $@
 
-check: | jdk tools ## before a commit: format, lint, unit tests, 50 seeds of the simulation; two minutes
+check: | jdk tools ## before a commit: format, lint, unit tests, 50 seeds of the simulation; some minutes
 	@$(MVN) -q test -Dtest.excluded=cluster,slow -Dsim.seeds=50
 	@echo "formatted, compiled, tested, and 50 seeds of the simulation run. NOT run: what needs a cluster (make e2e), and"
 	@echo "what is slow (make test):" $$(grep -rl --include='*Test.java' '@Tag("slow")' */src/test | xargs -n 1 basename -s .java | sort)
