@@ -38,7 +38,7 @@ cli/target/lib/.built: $(SOURCES) | jdk tools
 	@rm -f cli/target/sandstore.jsa; bin/sandstore node --check-profile raft >/dev/null 2>&1 || true
 	@touch $@
 
-check: | jdk tools ## before a commit: format, lint, unit tests, 50 seeds of the simulation; two minutes
+check: | jdk tools ## before a commit: format, lint, unit tests, 50 seeds of the simulation; some minutes
 	@$(MVN) -q test -Dtest.excluded=cluster,slow -Dsim.seeds=50
 	@echo "formatted, compiled, tested, and 50 seeds of the simulation run. NOT run: what needs a cluster (make e2e), and"
 	@echo "what is slow (make test):" $$(grep -rl --include='*Test.java' '@Tag("slow")' */src/test | xargs -n 1 basename -s .java | sort)
@@ -47,7 +47,7 @@ test: | jdk tools ## all tests, or some: MODULE=raft TEST=LogStoreTest, TEST='Lo
 	@bin/test-names '$(MODULE)' '$(TEST)'
 	$(MVN) verify $(if $(MODULE),-pl $(MODULE) -am) $(if $(TEST),-Dtest='$(TEST)' -Dsurefire.failIfNoSpecifiedTests=false)
 
-sim: build ## replay one simulation: make sim SEED=42 STEPS=2000
+sim: build ## replay simulations: SEED=42 STEPS=2000, SEEDS=50 of them, PROFILE=raft
 	@$(JAVA_HOME)/bin/java --add-opens java.base/java.lang=ALL-UNNAMED -XX:+UseSerialGC -cp 'sim/target/classes:cli/target/lib/*:extensions/*' io.sandstore.sim.Replay $(or $(SEED),1) $(or $(STEPS),2000) $(or $(SEEDS),1) $(PROFILE)
 
 chaos: build ## hurt three real nodes under load, judge the histories: MINUTES=3; needs root

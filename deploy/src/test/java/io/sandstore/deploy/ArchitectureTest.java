@@ -91,7 +91,7 @@ class ArchitectureTest {
         .whereLayer("client")
         .mayOnlyAccessLayers("host", "rpc")
         .whereLayer("measures")
-        .mayOnlyAccessLayers("host", "client")
+        .mayOnlyAccessLayers("host", "rpc", "client")
         .whereLayer("node")
         .mayOnlyBeAccessedByLayers("programs")
         .check(all);

@@ -119,6 +119,20 @@ class PlantedInTestsTest {
             "namespace/ClusterTime",
             "    if (isSmall(ahead)) {",
             "    if (ahead > -STEP_MAX_MS) {")),
+    A_START_OF_A_PROFILE_IN_MEMORY_IS_WHO_IT_WAS(
+        "sim.ProfilesTest",
+        edit(
+            "node",
+            "node/Identities",
+            "return profile.survivesRestart()",
+            "return profile != null")),
+    A_SEARCH_FOR_GARBAGE_TAKES_MINUTES(
+        "contract.BlockPlaneContractTest",
+        edit(
+            "blocks",
+            "block/Repair",
+            "while (running && clock.nanos() >= nextShard) {",
+            "if (running && clock.nanos() >= nextShard) {")),
     NO_ROOM_IS_MADE_FOR_A_NEW_CLIENT(
         "namespace.SessionsTest",
         edit("node", "namespace/Sessions", "      makeRoom(nowMs);", "      // full is full"));

@@ -5,7 +5,6 @@ import io.sandstore.host.BufferPool;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
-import io.sandstore.host.Host;
 import io.sandstore.replication.BlockPlane;
 import io.sandstore.replication.CommandLog;
 import io.sandstore.replication.Configurations;
@@ -25,7 +24,6 @@ import io.sandstore.wire.Identity;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -86,21 +84,12 @@ public final class ProfileMembers {
     members.values().forEach(Member::boot);
   }
 
-  public Profile profile() {
-    return profile;
-  }
-
   public List<Member> members() {
     return List.copyOf(members.values());
   }
 
   public io.sandstore.wire.Configuration founders() {
     return cluster.getFounders();
-  }
-
-  /** The test's own machine. */
-  public Host host() {
-    return test.host;
   }
 
   public Clock clock() {
@@ -339,10 +328,5 @@ public final class ProfileMembers {
       lease.buffer().get(bytes);
       return bytes;
     }
-  }
-
-  /** Every profile that the class path provides, for a suite's parameters. */
-  public static List<Profile> profiles() {
-    return new ArrayList<>(Profile.all().values());
   }
 }
