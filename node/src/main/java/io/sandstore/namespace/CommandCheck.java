@@ -1,7 +1,7 @@
 package io.sandstore.namespace;
 
-import io.sandstore.replication.Configurations;
 import io.sandstore.host.Frame;
+import io.sandstore.replication.Configurations;
 import io.sandstore.wire.AddHolder;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Errno;

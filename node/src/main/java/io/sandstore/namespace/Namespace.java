@@ -81,8 +81,7 @@ public final class Namespace implements StateMachine, Catalog {
    * @param whereabouts of the plane behind it
    */
   public Namespace(BlockSink sink, Whereabouts whereabouts) {
-    this(
-        sink, whereabouts, FeatureLevel.newest(), FeatureLevel.BEFORE_LEVELS, Optional.empty());
+    this(sink, whereabouts, FeatureLevel.newest(), FeatureLevel.BEFORE_LEVELS, Optional.empty());
   }
 
   /**

@@ -175,8 +175,7 @@ public final class Node implements Closeable {
             ? Optional.of(task -> host.threads().startDedicated("snapshot ahead", task))
             : Optional.empty();
     Namespace namespace =
-        new Namespace(
-            blocks.sink(), blocks.whereabouts(), build.known(), founding.level(), other);
+        new Namespace(blocks.sink(), blocks.whereabouts(), build.known(), founding.level(), other);
     return new Planes(profile.log(site, namespace), namespace, blocks);
   }
 

@@ -96,7 +96,8 @@ final class CalmCluster {
       Map<String, String> addresses = new LinkedHashMap<>();
       NAMES.forEach(name -> addresses.put(name, address(name)));
       Node node =
-          new Node(process.host, disks.get(config.name()), config, () -> addresses, Views.none(), build);
+          new Node(
+              process.host, disks.get(config.name()), config, () -> addresses, Views.none(), build);
       nodes.put(config.name(), node);
       node.start();
     } catch (IOException e) {
