@@ -335,19 +335,18 @@ public final class SandstoreClient implements Closeable {
     return silent.build();
   }
 
-  /** Asks a node to hand its leadership over. */
-  public void transferLeadership(String leaderAddress, String toName) throws IOException {
-    for (RpcClient peer : connector.peers()) {
-      if (peer.address().equals(leaderAddress)) {
-        Header.Builder request =
-            Header.newBuilder()
-                .setTransferLeadership(TransferLeadership.newBuilder().setTo(toName));
-        try (RpcClient operator = connector.operator(peer.address())) {
-          operator.call(request, deadline()).close();
-        } catch (InterruptedException e) {
-          throw interrupted(e);
-        }
-      }
+  /**
+   * Asks a node to hand over what it does for the others.
+   *
+   * @param toName who shall do it; empty: whoever is best prepared
+   */
+  public void askToStepAside(String address, String toName) throws IOException {
+    Header.Builder request =
+        Header.newBuilder().setTransferLeadership(TransferLeadership.newBuilder().setTo(toName));
+    try (RpcClient operator = connector.operator(address)) {
+      operator.call(request, deadline()).close();
+    } catch (InterruptedException e) {
+      throw interrupted(e);
     }
   }
 

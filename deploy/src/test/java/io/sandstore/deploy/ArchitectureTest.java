@@ -2,11 +2,13 @@ package io.sandstore.deploy;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noMethods;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
+import io.sandstore.wire.Member;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -126,6 +128,34 @@ class ArchitectureTest {
         .should()
         .dependOnClassesThat()
         .haveNameMatching("io\\.sandstore\\.wire\\.StoreBlock.*")
+        .check(all);
+  }
+
+  /** A profile may have no leader; another plane may have no slots. */
+  @Test
+  void nobodyAboveTheLogSaysLeaderAndOnlyPlanesKnowSlots() {
+    noMethods()
+        .that()
+        .areDeclaredInClassesThat()
+        .resideInAnyPackage(
+            "io.sandstore.host..",
+            "io.sandstore.rpc..",
+            "io.sandstore.replication..",
+            "io.sandstore.block..",
+            "io.sandstore.namespace..",
+            "io.sandstore.config..",
+            "io.sandstore.node..",
+            "io.sandstore.client..",
+            "io.sandstore.control..")
+        .should()
+        .haveNameMatching("(?i).*(leader|follower).*")
+        .check(all);
+    noClasses()
+        .that()
+        .resideOutsideOfPackages(
+            "io.sandstore.block..", "io.sandstore.replication..", "io.sandstore.wire..")
+        .should()
+        .callMethod(Member.class, "getSlot")
         .check(all);
   }
 

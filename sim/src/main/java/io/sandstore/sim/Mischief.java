@@ -195,7 +195,7 @@ final class Mischief {
             "transfer",
             () -> {
               try {
-                operator.transferLeadership(address, to);
+                operator.askToStepAside(address, to);
               } catch (IOException e) {
                 // Under faults it may not come about.
               }
