@@ -388,7 +388,7 @@ public final class RpcClient implements Closeable {
         if (frame.header().hasFault()) {
           throw PosixException.of(frame.header().getFault());
         }
-        Payloads.verify(frame, address);
+        Payloads.verify(frame, address, host.telemetry());
         return frame;
       } catch (IOException e) {
         frame.close();
@@ -432,7 +432,8 @@ public final class RpcClient implements Closeable {
         }
         long leftMs = deadline.left().toMillis();
         request.setId(call.id).setDeadlineMs((int) Math.min(Integer.MAX_VALUE, leftMs));
-        send(Frame.of(Payloads.seal(request, payload).build(), payload), deadline);
+        Header sealed = Payloads.seal(request, payload, host.telemetry()).build();
+        send(Frame.of(sealed, payload), deadline);
         return call;
       } catch (IOException e) {
         call.giveUp();

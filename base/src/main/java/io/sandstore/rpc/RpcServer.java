@@ -61,8 +61,8 @@ public final class RpcServer implements Closeable {
     /** Accepts or refuses a connection. */
     HelloReply hello(Hello hello) throws PosixException;
 
-    /** The answer to a request. The payload is only valid during the call. */
-    Frame handle(Header request, ByteBuffer payload, Deadline deadline)
+    /** The answer to a request. The payload is whole, and only valid during the call. */
+    Reply handle(Header request, ByteBuffer payload, Deadline deadline)
         throws IOException, InterruptedException;
 
     /** Takes a message that has no answer. Must not block. */
@@ -332,18 +332,18 @@ public final class RpcServer implements Closeable {
   private void answer(Link link, Frame request, Handler own) {
     long id = request.header().getId();
     try (request;
-        Frame answer = handle(link, request, own)) {
-      Header.Builder header = answer.header().toBuilder().setId(id);
-      Header sealed = Payloads.seal(header, answer.payload()).build();
+        Reply answer = handle(link, request, own)) {
+      Header.Builder header = answer.header().setId(id);
+      Header sealed = Payloads.seal(header, answer.payload(), host.telemetry()).build();
       link.send(new Frame(sealed, answer.payload(), answer.region(), () -> {}));
     } catch (IOException e) {
       log.debug("answer to {} not sent: {}", link.remote(), e.toString());
     }
   }
 
-  private Frame handle(Link link, Frame request, Handler own) {
+  private Reply handle(Link link, Frame request, Handler own) {
     try {
-      Payloads.verify(request, link.remote());
+      Payloads.verify(request, link.remote(), host.telemetry());
       // A little less than the caller waits, so that it hears what came of it.
       long limitMs = Integer.toUnsignedLong(request.header().getDeadlineMs());
       Deadline deadline =
@@ -367,12 +367,12 @@ public final class RpcServer implements Closeable {
     }
   }
 
-  private static Frame fault(Errno errno, Exception e) {
+  private static Reply fault(Errno errno, Exception e) {
     return fault(
         Fault.newBuilder().setErrno(errno).setMessage(String.valueOf(e.getMessage())).build());
   }
 
-  private static Frame fault(Fault fault) {
-    return Frame.of(Header.newBuilder().setFault(fault).build());
+  private static Reply fault(Fault fault) {
+    return Reply.of(Header.newBuilder().setFault(fault));
   }
 }

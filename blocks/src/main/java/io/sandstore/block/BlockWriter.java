@@ -1,5 +1,6 @@
 package io.sandstore.block;
 
+import io.sandstore.host.ChunkSums;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Host;
@@ -11,6 +12,7 @@ import io.sandstore.wire.Errno;
 import io.sandstore.wire.Header;
 import io.sandstore.wire.Member;
 import io.sandstore.wire.StoreBlock;
+import io.sandstore.wire.WriteBlock;
 import io.sandstore.wire.WriteBlockReply;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -63,14 +65,16 @@ public final class BlockWriter {
   /**
    * Stores a new block on a majority of its holders at least.
    *
+   * @param request with the client's checksums, which every holder stores; or none
    * @param data may be used until this returns and all copies ended
    * @throws PosixException ENOSPC if too many holders are full, EAGAIN if too many are away
    */
-  public WriteBlockReply write(ByteBuffer data, Deadline deadline)
+  public WriteBlockReply write(WriteBlock request, ByteBuffer data, Deadline deadline)
       throws IOException, InterruptedException {
     long begin = clock.nanos();
     long id = ids.next(deadline);
     long named = clock.nanos();
+    ChunkSums sums = store.sums(Header.newBuilder().setWriteBlock(request), data);
     List<Member> holders = Placement.of(id, catalog.configuration());
     int needed = holders.size() / 2 + 1;
     List<Copy> copies = new ArrayList<>();
@@ -86,7 +90,7 @@ public final class BlockWriter {
     }
     try {
       for (Copy copy : copies) {
-        host.threads().start("copy to " + copy.member.getName(), () -> store(id, data, copy));
+        host.threads().start("copy to " + copy.member.getName(), () -> store(id, data, sums, copy));
       }
       long stored = collect(copies, needed, deadline);
       host.telemetry().blockWritten(named - begin, clock.nanos() - named);
@@ -96,14 +100,18 @@ public final class BlockWriter {
     }
   }
 
-  private void store(long id, ByteBuffer data, Copy copy) {
+  private void store(long id, ByteBuffer data, ChunkSums sums, Copy copy) {
     String name = copy.member.getName();
     try {
       if (name.equals(cluster.self())) {
-        store.put(id, data.duplicate());
+        store.put(id, data.duplicate(), sums);
       } else {
-        Header.Builder request =
-            Header.newBuilder().setStoreBlock(StoreBlock.newBuilder().setBlock(id));
+        StoreBlock.Builder block =
+            StoreBlock.newBuilder()
+                .setBlock(id)
+                .setChunkBytes(sums.chunkBytes())
+                .addAllChunkCrcs(sums.crcs());
+        Header.Builder request = Header.newBuilder().setStoreBlock(block);
         RpcClient peer = cluster.peer(name);
         peer.call(peer.bulkLane(), request, data.duplicate(), clock.deadline(STORE_LIMIT)).close();
       }

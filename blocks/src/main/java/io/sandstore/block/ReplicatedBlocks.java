@@ -18,6 +18,7 @@ import io.sandstore.wire.Header;
 import io.sandstore.wire.Member;
 import io.sandstore.wire.ReadBlock;
 import io.sandstore.wire.StoreBlock;
+import io.sandstore.wire.WriteBlock;
 import io.sandstore.wire.WriteBlockReply;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -102,9 +103,9 @@ public final class ReplicatedBlocks implements BlockPlane {
   }
 
   @Override
-  public WriteBlockReply write(ByteBuffer data, Deadline deadline)
+  public WriteBlockReply write(WriteBlock request, ByteBuffer data, Deadline deadline)
       throws IOException, InterruptedException {
-    return parts().writer.write(data, deadline);
+    return parts().writer.write(request, data, deadline);
   }
 
   @Override
@@ -118,7 +119,7 @@ public final class ReplicatedBlocks implements BlockPlane {
     if (block.getBlock() <= 0) {
       throw new PosixException(Errno.EINVAL, "not a block id: " + block.getBlock());
     }
-    store.put(block.getBlock(), payload);
+    store.put(block.getBlock(), payload, store.sums(request, payload));
     return Header.newBuilder().setDone(Done.getDefaultInstance());
   }
 

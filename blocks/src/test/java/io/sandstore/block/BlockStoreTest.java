@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.sandstore.host.BufferPool;
+import io.sandstore.host.ChunkSums;
 import io.sandstore.host.Host;
+import io.sandstore.host.Telemetry;
 import io.sandstore.host.jvm.FileDisk;
 import io.sandstore.host.jvm.JvmHost;
 import io.sandstore.rpc.PosixException;
@@ -51,10 +53,14 @@ class BlockStoreTest {
     return directory.resolve("blocks/%02x/%016x".formatted(id & 0xff, id));
   }
 
+  private static void put(BlockStore store, long id, ByteBuffer data) throws IOException {
+    store.put(id, data, ChunkSums.of(data, Telemetry.NONE));
+  }
+
   @Test
   void anyRangeOfABlockIsRead() throws IOException {
     byte[] data = content(1, 1_000_003);
-    store.put(5, ByteBuffer.wrap(data));
+    put(store, 5, ByteBuffer.wrap(data));
     Random random = new Random(2);
     for (int i = 0; i < 100; i++) {
       int at = random.nextInt(data.length);
@@ -67,7 +73,7 @@ class BlockStoreTest {
   @Test
   void aReaderWhoChecksGetsWholeChunksAndTheirChecksums() throws IOException {
     byte[] data = content(1, 1_000_003);
-    store.put(5, ByteBuffer.wrap(data));
+    put(store, 5, ByteBuffer.wrap(data));
     for (int[] range : new int[][] {{0, 1}, {65_535, 2}, {131_072, 65_536}, {999_999, 4}}) {
       int start = range[0] / BlockStore.CHUNK_BYTES * BlockStore.CHUNK_BYTES;
       BlockStore.Chunks chunks = store.find(5, range[0], range[1]);
@@ -91,7 +97,7 @@ class BlockStoreTest {
 
   @Test
   void aRangeOutsideIsRefused() throws IOException {
-    store.put(5, ByteBuffer.wrap(content(1, 100)));
+    put(store, 5, ByteBuffer.wrap(content(1, 100)));
     for (int[] range :
         new int[][] {
           {-1, 5}, {0, 0}, {0, 101}, {100, 1}, {Integer.MAX_VALUE, 1}, {1, Integer.MAX_VALUE}
@@ -108,7 +114,7 @@ class BlockStoreTest {
   @Test
   void everyFlippedBitIsNoticed() throws IOException {
     byte[] data = content(3, 200_000);
-    store.put(9, ByteBuffer.wrap(data));
+    put(store, 9, ByteBuffer.wrap(data));
     byte[] whole = Files.readAllBytes(file(9));
     Random random = new Random(4);
     for (int i = 0; i < 200; i++) {
@@ -126,7 +132,7 @@ class BlockStoreTest {
   @Test
   void damageElsewhereInTheBlockDoesNotConcernAReader() throws IOException {
     byte[] data = content(3, 200_000);
-    store.put(9, ByteBuffer.wrap(data));
+    put(store, 9, ByteBuffer.wrap(data));
     byte[] whole = Files.readAllBytes(file(9));
     whole[whole.length - 1] ^= 1;
     Files.write(file(9), whole);
@@ -137,16 +143,16 @@ class BlockStoreTest {
   @Test
   void aDamagedBlockIsReplacedAndAWholeOneLeftAlone() throws IOException {
     byte[] data = content(3, 1000);
-    store.put(9, ByteBuffer.wrap(data));
+    put(store, 9, ByteBuffer.wrap(data));
     var before =
         Files.readAttributes(file(9), java.nio.file.attribute.BasicFileAttributes.class).fileKey();
-    store.put(9, ByteBuffer.wrap(data));
+    put(store, 9, ByteBuffer.wrap(data));
     assertThat(
             Files.readAttributes(file(9), java.nio.file.attribute.BasicFileAttributes.class)
                 .fileKey())
         .isEqualTo(before);
     Files.write(file(9), new byte[10]);
-    store.put(9, ByteBuffer.wrap(data));
+    put(store, 9, ByteBuffer.wrap(data));
     assertThat(read(9, 0, 1000)).isEqualTo(data);
     assertThat(store.count()).isEqualTo(1);
   }
@@ -167,7 +173,7 @@ class BlockStoreTest {
   @Test
   void aFullDiskIsSaidSo() throws IOException {
     BlockStore full = new BlockStore(host, new FileDisk(directory), Long.MAX_VALUE);
-    assertThatThrownBy(() -> full.put(1, ByteBuffer.wrap(new byte[1])))
+    assertThatThrownBy(() -> put(full, 1, ByteBuffer.wrap(new byte[1])))
         .isInstanceOfSatisfying(
             PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENOSPC));
   }
@@ -183,7 +189,7 @@ class BlockStoreTest {
 
   @Test
   void aLaterVersionOfABlockIsRefused() throws IOException {
-    store.put(9, ByteBuffer.wrap(content(3, 1000)));
+    put(store, 9, ByteBuffer.wrap(content(3, 1000)));
     byte[] whole = Files.readAllBytes(file(9));
     whole[11] = 2;
     java.util.zip.CRC32C crc = new java.util.zip.CRC32C();

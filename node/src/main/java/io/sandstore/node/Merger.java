@@ -18,6 +18,7 @@ import io.sandstore.wire.Merge;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.ReadBlock;
 import io.sandstore.wire.StatusRequest;
+import io.sandstore.wire.WriteBlock;
 import io.sandstore.wire.WriteBlockReply;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -171,7 +172,8 @@ public final class Merger {
       for (Piece piece : pieces) {
         read(piece, whole.slice((int) (piece.offset() - offset), piece.length()), deadline);
       }
-      Outcome outcome = cluster.mutate(command(pieces, blocks.write(whole, deadline)), deadline);
+      WriteBlockReply stored = blocks.write(WriteBlock.getDefaultInstance(), whole, deadline);
+      Outcome outcome = cluster.mutate(command(pieces, stored), deadline);
       if (outcome.hasFault()) {
         throw PosixException.of(outcome.getFault());
       }

@@ -1,7 +1,6 @@
 package io.sandstore.node;
 
 import io.sandstore.host.Deadline;
-import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.host.LogLimit;
 import io.sandstore.namespace.CommandCheck;
@@ -9,6 +8,7 @@ import io.sandstore.replication.BlockPlane;
 import io.sandstore.replication.CommandLog;
 import io.sandstore.replication.Route;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.Reply;
 import io.sandstore.rpc.RpcServer;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Ask;
@@ -81,12 +81,12 @@ final class RequestHandler implements RpcServer.Handler {
   }
 
   @Override
-  public Frame handle(Header request, ByteBuffer payload, Deadline deadline)
+  public Reply handle(Header request, ByteBuffer payload, Deadline deadline)
       throws IOException, InterruptedException {
     long begin = host.clock().nanos();
     String outcome = "error";
     try {
-      Frame answer = carryOut(request, payload, deadline);
+      Reply answer = carryOut(request, payload, deadline);
       outcome = outcome(answer.header());
       return answer;
     } catch (PosixException e) {
@@ -110,7 +110,7 @@ final class RequestHandler implements RpcServer.Handler {
       }
 
       @Override
-      public Frame handle(Header request, ByteBuffer payload, Deadline deadline)
+      public Reply handle(Header request, ByteBuffer payload, Deadline deadline)
           throws IOException, InterruptedException {
         if (isFromClient(request) && request.getMutate().getCommand().hasOpenSession()) {
           rate.take();
@@ -145,7 +145,7 @@ final class RequestHandler implements RpcServer.Handler {
     };
   }
 
-  private static String outcome(Header answer) {
+  private static String outcome(Header.Builder answer) {
     return switch (answer.getBodyCase()) {
       case OUTCOME -> name(answer.getOutcome().getFault());
       case ANSWER -> name(answer.getAnswer().getFault());
@@ -157,34 +157,37 @@ final class RequestHandler implements RpcServer.Handler {
     return fault.getErrno() == Errno.OK ? "ok" : fault.getErrno().name();
   }
 
-  private Frame carryOut(Header request, ByteBuffer payload, Deadline deadline)
+  private Reply carryOut(Header request, ByteBuffer payload, Deadline deadline)
       throws IOException, InterruptedException {
     return switch (request.getBodyCase()) {
       case MUTATE -> fromLeader(mutate(request.getMutate(), deadline));
       case ASK -> fromLeader(ask(request.getAsk(), deadline));
       case WRITE_BLOCK ->
-          frame(
+          Reply.of(
               Header.newBuilder()
-                  .setWriteBlockReply(serving().blocks().write(checked(payload), deadline)));
-      case READ_BLOCK -> serving().blocks().read(request.getReadBlock(), deadline);
+                  .setWriteBlockReply(
+                      serving()
+                          .blocks()
+                          .write(request.getWriteBlock(), checked(payload), deadline)));
+      case READ_BLOCK -> Reply.of(serving().blocks().read(request.getReadBlock(), deadline));
       case STATUS_REQUEST ->
-          frame(
+          Reply.of(
               request.getStatusRequest().getAll()
                   ? Header.newBuilder().setClusterStatus(node.status().ofAll(deadline))
                   : Header.newBuilder().setNodeStatus(node.status().ofThis()));
-      case STORE_BLOCK -> frame(serving().blocks().handle(request, checked(payload)));
-      case SNAPSHOT_CHUNK -> frame(serving().log().handle(request, payload));
-      case PROBE -> frame(Header.newBuilder().setProbeReply(node.founding().probe()));
+      case STORE_BLOCK -> Reply.of(serving().blocks().handle(request, checked(payload)));
+      case SNAPSHOT_CHUNK -> Reply.of(serving().log().handle(request, payload));
+      case PROBE -> Reply.of(Header.newBuilder().setProbeReply(node.founding().probe()));
       case ADOPT -> {
         node.founding().adopt(request.getAdopt());
-        yield frame(done());
+        yield Reply.of(done());
       }
-      case JOIN -> frame(join(request.getJoin(), deadline));
+      case JOIN -> Reply.of(join(request.getJoin(), deadline));
       case TRANSFER_LEADERSHIP -> {
         serving().log().stepAside(request.getTransferLeadership().getTo(), deadline);
-        yield frame(done());
+        yield Reply.of(done());
       }
-      case PING -> frame(done());
+      case PING -> Reply.of(done());
       case FAULT,
           HELLO,
           HELLO_REPLY,
@@ -212,13 +215,9 @@ final class RequestHandler implements RpcServer.Handler {
     }
   }
 
-  private static Frame frame(Header.Builder header) {
-    return Frame.of(header.build());
-  }
-
   /** Tells the caller where to ask next time, if that is not here. */
-  private Frame fromLeader(Header.Builder answer) throws PosixException {
-    return frame(answer.setLeader(serving().router().leaderElsewhere()));
+  private Reply fromLeader(Header.Builder answer) throws PosixException {
+    return Reply.of(answer.setLeader(serving().router().leaderElsewhere()));
   }
 
   private static Header.Builder done() {
@@ -254,7 +253,7 @@ final class RequestHandler implements RpcServer.Handler {
     Router router = serving().router();
     return mutate.getForwarded()
         ? router.mutateHere(command, deadline)
-        : Header.newBuilder().setOutcome(router.mutate(command, deadline));
+        : router.mutateAtLeader(command, deadline);
   }
 
   private Header.Builder ask(Ask ask, Deadline deadline) throws IOException, InterruptedException {
@@ -262,7 +261,7 @@ final class RequestHandler implements RpcServer.Handler {
     Header.Builder answer =
         ask.getForwarded()
             ? router.askHere(ask.getQuery(), deadline)
-            : Header.newBuilder().setAnswer(router.ask(ask.getQuery(), deadline));
+            : router.askLeader(ask.getQuery(), deadline);
     return answer.getAnswer().hasStats() ? withDisk(answer) : answer;
   }
 

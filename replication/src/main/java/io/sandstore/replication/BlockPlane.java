@@ -5,6 +5,7 @@ import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.wire.Header;
 import io.sandstore.wire.ReadBlock;
+import io.sandstore.wire.WriteBlock;
 import io.sandstore.wire.WriteBlockReply;
 import java.io.Closeable;
 import java.io.IOException;
@@ -29,11 +30,12 @@ public interface BlockPlane extends Closeable {
   /**
    * Stores a new block, durably where the profile promises it.
    *
+   * @param request with checksums of the data, which was checked by them, or none
    * @param data may be used until this returns and all copies ended
    * @throws io.sandstore.rpc.PosixException ENOSPC if too many members are full, EAGAIN if too many
    *     are away
    */
-  WriteBlockReply write(ByteBuffer data, Deadline deadline)
+  WriteBlockReply write(WriteBlock request, ByteBuffer data, Deadline deadline)
       throws IOException, InterruptedException;
 
   /**

@@ -27,6 +27,7 @@ import io.sandstore.wire.NodeStatus;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.ReadBlock;
 import io.sandstore.wire.ReadBlockReply;
+import io.sandstore.wire.WriteBlock;
 import io.sandstore.wire.WriteBlockReply;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -248,7 +249,7 @@ public final class ToyProfile implements Profile {
     }
 
     @Override
-    public WriteBlockReply write(ByteBuffer data, Deadline deadline)
+    public WriteBlockReply write(WriteBlock request, ByteBuffer data, Deadline deadline)
         throws IOException, InterruptedException {
       if (used() + data.remaining() > capacity) {
         throw new PosixException(Errno.ENOSPC, "no memory left for blocks");
