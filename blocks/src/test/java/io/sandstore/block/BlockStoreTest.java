@@ -11,6 +11,8 @@ import io.sandstore.host.jvm.FileDisk;
 import io.sandstore.host.jvm.JvmHost;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
+import io.sandstore.wire.Header;
+import io.sandstore.wire.WriteBlock;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -127,6 +129,37 @@ class BlockStoreTest {
     assertThat(store.verify(9)).isFalse();
     Files.write(file(9), whole);
     assertThat(store.verify(9)).isTrue();
+  }
+
+  @Test
+  void theChecksumsThatCameAreThoseOnTheDisk() throws IOException {
+    ByteBuffer data = ByteBuffer.wrap(content(1, 200_000));
+    ChunkSums sums = ChunkSums.of(data, Telemetry.NONE);
+    store.put(9, data, sums);
+    BlockStore.Chunks chunks = store.find(9, 0, 200_000);
+    chunks.region().file().close();
+    assertThat(chunks.crcs()).isEqualTo(sums.crcs());
+    assertThat(store.verify(9)).isTrue();
+  }
+
+  /** Sums of what is written would make a block of it that is whole, with other bytes. */
+  @Test
+  void whatChangedInMemoryBetweenItsReceiptAndItsWritingIsNoticed() throws IOException {
+    ByteBuffer data = ByteBuffer.wrap(content(1, 200_000));
+    ChunkSums sums = ChunkSums.of(data, Telemetry.NONE);
+    data.put(150_000, (byte) ~data.get(150_000));
+    store.put(9, data, sums);
+    assertThat(store.verify(9)).isFalse();
+    assertThatThrownBy(() -> read(9, 149_000, 2000)).isInstanceOf(CorruptBlockException.class);
+  }
+
+  @Test
+  void checksumsOfOtherChunksAreMadeAnew() {
+    ByteBuffer data = ByteBuffer.wrap(content(1, 200_000));
+    ChunkSums own = ChunkSums.of(data, Telemetry.NONE);
+    WriteBlock.Builder other = WriteBlock.newBuilder().setChunkBytes(1 << 20).addChunkCrcs(7);
+    assertThat(store.sums(Header.newBuilder().setWriteBlock(other), data)).isEqualTo(own);
+    assertThat(store.sums(Header.newBuilder().setWriteBlock(other.clear()), data)).isEqualTo(own);
   }
 
   @Test
