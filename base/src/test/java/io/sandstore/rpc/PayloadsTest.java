@@ -39,9 +39,7 @@ class PayloadsTest {
     ChunkSums sums = ChunkSums.of(payload, Telemetry.NONE);
     return Header.newBuilder()
         .setWriteBlock(
-            WriteBlock.newBuilder()
-                .setChunkBytes(sums.chunkBytes())
-                .addAllChunkCrcs(sums.crcs()));
+            WriteBlock.newBuilder().setChunkBytes(sums.chunkBytes()).addAllChunkCrcs(sums.crcs()));
   }
 
   private Header.Builder store() {

@@ -221,8 +221,7 @@ public final class BlockStore implements BlockSink {
     }
   }
 
-  private void write(long id, ByteBuffer data, ChunkSums sums, boolean durable)
-      throws IOException {
+  private void write(long id, ByteBuffer data, ChunkSums sums, boolean durable) throws IOException {
     String path = path(id);
     try (DiskFile file = disk.open(path, true)) {
       ByteBuffer header = header(id, data.remaining(), sums);

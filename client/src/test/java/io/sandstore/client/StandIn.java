@@ -259,8 +259,7 @@ final class StandIn implements Closeable {
       return switch (request.getBodyCase()) {
         case MUTATE ->
             Reply.of(Header.newBuilder().setOutcome(apply(request.getMutate().getCommand())));
-        case ASK ->
-            Reply.of(Header.newBuilder().setAnswer(answer(request.getAsk().getQuery())));
+        case ASK -> Reply.of(Header.newBuilder().setAnswer(answer(request.getAsk().getQuery())));
         case WRITE_BLOCK -> {
           byte[] bytes = new byte[payload.remaining()];
           payload.get(bytes);

@@ -184,7 +184,7 @@ class ArchitectureTest {
         .should()
         .dependOnClassesThat()
         .belongToAnyOf(CRC32C.class)
-        .because("each costs as much as a copy: Crc32c tells of them, ChecksumPassesTest counts")
+        .because("Crc32c tells of each pass, and ChecksumPassesTest counts them")
         .check(all);
   }
 

@@ -55,8 +55,7 @@ final class SimProcess {
     this(world, name, network, clocks, Telemetry.NONE);
   }
 
-  SimProcess(
-      World world, String name, SimNetwork network, Clocks clocks, Telemetry telemetry) {
+  SimProcess(World world, String name, SimNetwork network, Clocks clocks, Telemetry telemetry) {
     this.world = world;
     this.name = name;
     this.clocks = clocks;

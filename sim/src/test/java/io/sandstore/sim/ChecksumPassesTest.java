@@ -120,8 +120,7 @@ class ChecksumPassesTest {
           cluster.awaitAll(host);
           ByteBuffer content = ByteBuffer.wrap(content());
           Deadline deadline = host.clock().deadline(Duration.ofSeconds(30));
-          Header.Builder write =
-              Header.newBuilder().setWriteBlock(WriteBlock.getDefaultInstance());
+          Header.Builder write = Header.newBuilder().setWriteBlock(WriteBlock.getDefaultInstance());
           Header.Builder store =
               Header.newBuilder().setStoreBlock(StoreBlock.newBuilder().setBlock(1L << 40));
           RpcClient node = new RpcClient(host, "sandstore-0:9070", Hello::getDefaultInstance);
