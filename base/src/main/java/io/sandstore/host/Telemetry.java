@@ -26,6 +26,9 @@ public interface Telemetry {
   /** Bytes went over a link. */
   void network(long sent, long received);
 
+  /** A checksum was computed over this many bytes of a block or a payload: one pass. */
+  void summed(int bytes);
+
   /** Entries were appended to the log and forced. */
   void logged(int entries, long bytes, long nanos);
 
@@ -67,44 +70,48 @@ public interface Telemetry {
   /** The latest changes of state, oldest first. */
   List<Event> events();
 
+  Telemetry NONE = new None();
+
   /** Keeps nothing. */
-  Telemetry NONE =
-      new Telemetry() {
-        @Override
-        public void request(String operation, boolean client, String outcome, long nanos) {}
+  class None implements Telemetry {
+    @Override
+    public void request(String operation, boolean client, String outcome, long nanos) {}
 
-        @Override
-        public void network(long sent, long received) {}
+    @Override
+    public void network(long sent, long received) {}
 
-        @Override
-        public void logged(int entries, long bytes, long nanos) {}
+    @Override
+    public void summed(int bytes) {}
 
-        @Override
-        public void committed(int commands, long queued, long replicated, long applied) {}
+    @Override
+    public void logged(int entries, long bytes, long nanos) {}
 
-        @Override
-        public void blockWritten(long named, long copied) {}
+    @Override
+    public void committed(int commands, long queued, long replicated, long applied) {}
 
-        @Override
-        public void blockRead(String source, long nanos) {}
+    @Override
+    public void blockWritten(long named, long copied) {}
 
-        @Override
-        public void role(String role) {}
+    @Override
+    public void blockRead(String source, long nanos) {}
 
-        @Override
-        public void queue(String name, IntSupplier depth) {}
+    @Override
+    public void role(String role) {}
 
-        @Override
-        public void rejected(String queue) {}
+    @Override
+    public void queue(String name, IntSupplier depth) {}
 
-        @Override
-        public Rates rates() {
-          return new Rates(0, 0, 0);
-        }
+    @Override
+    public void rejected(String queue) {}
 
-        @Override
-        public List<Event> events() {
-          return List.of();
-        }
-      };
+    @Override
+    public Rates rates() {
+      return new Rates(0, 0, 0);
+    }
+
+    @Override
+    public List<Event> events() {
+      return List.of();
+    }
+  }
 }

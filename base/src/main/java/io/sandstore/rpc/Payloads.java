@@ -1,58 +1,57 @@
 package io.sandstore.rpc;
 
+import io.sandstore.host.ChunkSums;
+import io.sandstore.host.Crc32c;
 import io.sandstore.host.Frame;
+import io.sandstore.host.Telemetry;
 import io.sandstore.wire.Header;
-import java.io.IOException;
+import io.sandstore.wire.HeaderOrBuilder;
+import io.sandstore.wire.ReadBlockReply;
 import java.nio.ByteBuffer;
-import java.util.List;
-import java.util.zip.CRC32C;
+import java.util.Optional;
 
 /**
- * The checksum that travels beside every payload: the sender's over all of it, or those of the
- * chunks of a block as they lie on its disk.
+ * The checksum that travels beside every payload: the sender's over all of it, or those of a
+ * block's chunks, as the client that wrote it made them.
  */
-final class Payloads {
+public final class Payloads {
 
   private Payloads() {}
 
-  static int crc(ByteBuffer payload) {
-    CRC32C crc = new CRC32C();
-    crc.update(payload.duplicate());
-    return (int) crc.getValue();
+  /** The checksums of a payload's chunks, as a header says; empty: it has none. */
+  public static Optional<ChunkSums> sums(HeaderOrBuilder header) {
+    ReadBlockReply reply = header.getReadBlockReply();
+    ChunkSums sums =
+        header.hasReadBlockReply() // where the release before has and looks for them
+            ? new ChunkSums(reply.getChunkBytes(), reply.getChunkCrcsList())
+            : new ChunkSums(header.getChunkBytes(), header.getChunkCrcsList());
+    return sums.chunkBytes() == 0 ? Optional.empty() : Optional.of(sums);
   }
 
-  static Header.Builder seal(Header.Builder header, ByteBuffer payload) {
-    return payload.hasRemaining() ? header.setPayloadCrc(crc(payload)) : header;
+  /** Without a pass over the bytes where the chunks' checksums say what theirs is. */
+  static Header.Builder seal(Header.Builder header, ByteBuffer payload, Telemetry telemetry) {
+    int length = payload.remaining();
+    return length == 0
+        ? header
+        : header.setPayloadCrc(
+            sums(header)
+                .filter(sums -> sums.fit(length))
+                .map(sums -> sums.whole(length))
+                .orElseGet(() -> Crc32c.of(payload, telemetry)));
   }
 
-  static void verify(Frame frame, String remote) throws IOException {
+  /** One pass. */
+  static void verify(Frame frame, String remote, Telemetry telemetry) throws DamagedException {
     ByteBuffer payload = frame.payload();
     if (!payload.hasRemaining()) {
       return;
     }
-    int chunkBytes = frame.header().getReadBlockReply().getChunkBytes();
     boolean whole =
-        chunkBytes == 0
-            ? crc(payload) == frame.header().getPayloadCrc()
-            : areWhole(payload, chunkBytes, frame.header().getReadBlockReply().getChunkCrcsList());
+        sums(frame.header())
+            .map(sums -> sums.match(payload, telemetry))
+            .orElseGet(() -> Crc32c.of(payload, telemetry) == frame.header().getPayloadCrc());
     if (!whole) {
       throw new DamagedException("payload from " + remote + " is damaged");
     }
-  }
-
-  private static boolean areWhole(ByteBuffer payload, int chunkBytes, List<Integer> crcs) {
-    int length = payload.remaining();
-    if (chunkBytes < 0 || crcs.size() != (length - 1) / chunkBytes + 1) {
-      return false;
-    }
-    int at = payload.position();
-    for (int crc : crcs) {
-      int part = Math.min(chunkBytes, payload.limit() - at);
-      if (crc(payload.slice(at, part)) != crc) {
-        return false;
-      }
-      at += part;
-    }
-    return true;
   }
 }

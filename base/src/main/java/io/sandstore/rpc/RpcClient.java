@@ -14,6 +14,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -52,6 +53,11 @@ public final class RpcClient implements Closeable {
 
   private static final Duration KEEP_ALIVE_LIMIT = Duration.ofSeconds(10);
 
+  /** How often somebody looks whether a send hangs, which may so much outlast its deadline. */
+  private static final Duration LOOK_EVERY = Duration.ofMillis(100);
+
+  private static final int LOOKS_WITHOUT_SENDING = 50;
+
   /** Larger payloads may not fit into the socket's buffer: sending them can hang. */
   private static final int WATCHED_BYTES = 16 << 10;
 
@@ -62,6 +68,11 @@ public final class RpcClient implements Closeable {
   private final AtomicLong nextBulk = new AtomicLong();
   private final RpcHealth health = new RpcHealth();
   private final AtomicBoolean keepingAlive = new AtomicBoolean();
+
+  /** Large frames that are being sent. */
+  private final Set<Sending> sending = ConcurrentHashMap.newKeySet();
+
+  private final AtomicBoolean watching = new AtomicBoolean();
   private volatile boolean closed;
   private volatile @Nullable HelloReply greeting;
 
@@ -144,6 +155,46 @@ public final class RpcClient implements Closeable {
       Thread.currentThread().interrupt();
     } finally {
       keepingAlive.set(false);
+    }
+  }
+
+  /** A frame on its way, equal to no other one. */
+  private static final class Sending {
+    final Link link;
+    final Deadline deadline;
+
+    Sending(Link link, Deadline deadline) {
+      this.link = link;
+      this.deadline = deadline;
+    }
+  }
+
+  /** One thread looks after all that are sending, so that each can send for itself. */
+  private void watch() {
+    if (watching.compareAndSet(false, true)) {
+      host.threads().start("sending to " + address, this::watchLoop);
+    }
+  }
+
+  /** Breaks links that hang in a send; ends when nothing was sent for a while. */
+  private void watchLoop() {
+    try {
+      for (int idle = 0; idle < LOOKS_WITHOUT_SENDING && !closed; idle++) {
+        host.clock().sleep(LOOK_EVERY);
+        idle = sending.isEmpty() ? idle : 0;
+        for (Sending late : sending) {
+          if (late.deadline.passed()) {
+            late.link.close();
+          }
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      watching.set(false);
+    }
+    if (!sending.isEmpty() && !closed) {
+      watch(); // it began while this one ended
     }
   }
 
@@ -388,7 +439,7 @@ public final class RpcClient implements Closeable {
         if (frame.header().hasFault()) {
           throw PosixException.of(frame.header().getFault());
         }
-        Payloads.verify(frame, address);
+        Payloads.verify(frame, address, host.telemetry());
         return frame;
       } catch (IOException e) {
         frame.close();
@@ -432,7 +483,8 @@ public final class RpcClient implements Closeable {
         }
         long leftMs = deadline.left().toMillis();
         request.setId(call.id).setDeadlineMs((int) Math.min(Integer.MAX_VALUE, leftMs));
-        send(Frame.of(Payloads.seal(request, payload).build(), payload), deadline);
+        Header sealed = Payloads.seal(request, payload, host.telemetry()).build();
+        send(Frame.of(sealed, payload), deadline);
         return call;
       } catch (IOException e) {
         call.giveUp();
@@ -449,29 +501,18 @@ public final class RpcClient implements Closeable {
         link.send(frame);
         return;
       }
-      CompletableFuture<Boolean> sent = new CompletableFuture<>();
-      host.threads()
-          .start(
-              "send",
-              () -> {
-                try {
-                  link.send(frame);
-                  sent.complete(true);
-                } catch (IOException | RuntimeException e) {
-                  sent.completeExceptionally(e);
-                }
-              });
+      Sending own = new Sending(link, deadline);
+      sending.add(own);
+      watch();
       try {
-        host.clock().await(sent, deadline.left());
-      } catch (ExecutionException e) {
-        throw new IOException(reason(e), e);
-      } catch (TimeoutException e) {
-        throw new IOException("it does not take what is sent", e);
-      } finally {
-        if (!sent.isDone()) {
-          link.close();
-          sent.handle((done, failure) -> true).join(); // the payload is the caller's again
+        link.send(frame);
+      } catch (IOException e) {
+        if (Thread.interrupted()) {
+          throw new InterruptedException(e.getMessage()); // which is why the link broke
         }
+        throw e;
+      } finally {
+        sending.remove(own);
       }
     }
 

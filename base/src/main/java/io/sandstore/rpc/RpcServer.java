@@ -68,8 +68,8 @@ public final class RpcServer implements Closeable {
   /** What a process does with the requests of one connection. */
   public interface Requests {
 
-    /** The answer to a request. The payload is only valid during the call. */
-    Frame handle(Header request, ByteBuffer payload, Deadline deadline)
+    /** The answer to a request. The payload is whole, and only valid during the call. */
+    Reply handle(Header request, ByteBuffer payload, Deadline deadline)
         throws IOException, InterruptedException;
 
     /** Takes a message that has no answer. Must not block. */
@@ -340,9 +340,9 @@ public final class RpcServer implements Closeable {
     Link link = guest.link;
     long id = request.header().getId();
     try (request;
-        Frame answer = handle(link, request, requests)) {
-      Header.Builder header = answer.header().toBuilder().setId(id);
-      Header sealed = Payloads.seal(header, answer.payload()).build();
+        Reply answer = handle(link, request, requests)) {
+      Header.Builder header = answer.header().setId(id);
+      Header sealed = Payloads.seal(header, answer.payload(), host.telemetry()).build();
       guest.heardAt = host.clock().nanos(); // before the caller can know, and go on from there
       link.send(new Frame(sealed, answer.payload(), answer.region(), () -> {}));
     } catch (IOException e) {
@@ -350,9 +350,9 @@ public final class RpcServer implements Closeable {
     }
   }
 
-  private Frame handle(Link link, Frame request, Requests requests) {
+  private Reply handle(Link link, Frame request, Requests requests) {
     try {
-      Payloads.verify(request, link.remote());
+      Payloads.verify(request, link.remote(), host.telemetry());
       // A little less than the caller waits, so that it hears what came of it.
       long limitMs = Integer.toUnsignedLong(request.header().getDeadlineMs());
       Deadline deadline =
@@ -376,12 +376,12 @@ public final class RpcServer implements Closeable {
     }
   }
 
-  private static Frame fault(Errno errno, Exception e) {
+  private static Reply fault(Errno errno, Exception e) {
     return fault(
         Fault.newBuilder().setErrno(errno).setMessage(String.valueOf(e.getMessage())).build());
   }
 
-  private static Frame fault(Fault fault) {
-    return Frame.of(Header.newBuilder().setFault(fault).build());
+  private static Reply fault(Fault fault) {
+    return Reply.of(Header.newBuilder().setFault(fault));
   }
 }

@@ -114,9 +114,9 @@ class ConnectionsTest {
     }
 
     @Override
-    public Frame handle(Header request, ByteBuffer payload, Deadline deadline) {
+    public Reply handle(Header request, ByteBuffer payload, Deadline deadline) {
       pings.release();
-      return Frame.of(Header.newBuilder().setDone(Done.getDefaultInstance()).build());
+      return Reply.of(Header.newBuilder().setDone(Done.getDefaultInstance()));
     }
 
     @Override

@@ -3,56 +3,99 @@ package io.sandstore.rpc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.protobuf.ByteString;
+import io.sandstore.host.Crc32c;
 import io.sandstore.host.Frame;
+import io.sandstore.host.Telemetry;
 import io.sandstore.wire.Header;
 import io.sandstore.wire.ReadBlockReply;
+import io.sandstore.wire.WriteBlock;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
-/** The sums beside payloads: of all of it, or of the chunks of a block. */
+/**
+ * The sums beside payloads, of all of it or of the chunks of a block: between this release and
+ * itself and the one before.
+ */
 class PayloadsTest {
 
   private static final int CHUNK = 100;
+  private static final int LENGTH = 250;
 
-  private final byte[] bytes = new byte[250];
+  private final byte[] bytes = new byte[LENGTH];
+  private long summed;
+  private final Telemetry telemetry =
+      new Telemetry.None() {
+        @Override
+        public void summed(int bytes) {
+          summed += bytes;
+        }
+      };
+
+  /** What a block travels with. */
+  private final List<Supplier<Header.Builder>> blocks =
+      List.of(
+          () -> Header.newBuilder().setWriteBlock(WriteBlock.getDefaultInstance()),
+          () -> Header.newBuilder().setBlockCall(ByteString.copyFromUtf8("the plane's own")));
 
   PayloadsTest() {
     new Random(1).nextBytes(bytes);
   }
 
-  private Frame sealed() {
-    ByteBuffer payload = ByteBuffer.wrap(bytes.clone());
-    return Frame.of(Payloads.seal(Header.newBuilder(), payload).build(), payload);
+  private ByteBuffer payload() {
+    return ByteBuffer.wrap(bytes.clone());
   }
 
-  private Frame chunked(int chunkBytes, List<Integer> sums) {
-    ReadBlockReply reply =
-        ReadBlockReply.newBuilder().setChunkBytes(chunkBytes).addAllChunkCrcs(sums).build();
-    return Frame.of(
-        Header.newBuilder().setReadBlockReply(reply).build(), ByteBuffer.wrap(bytes.clone()));
+  private Frame sealed(Header.Builder header) {
+    ByteBuffer payload = payload();
+    return Frame.of(Payloads.seal(header, payload, telemetry).build(), payload);
+  }
+
+  private Frame sealed() {
+    return sealed(Header.newBuilder());
   }
 
   private List<Integer> sums() {
     List<Integer> sums = new ArrayList<>();
-    for (int at = 0; at < bytes.length; at += CHUNK) {
-      sums.add(Payloads.crc(ByteBuffer.wrap(bytes, at, Math.min(CHUNK, bytes.length - at))));
+    for (int at = 0; at < LENGTH; at += CHUNK) {
+      ByteBuffer chunk = ByteBuffer.wrap(bytes, at, Math.min(CHUNK, LENGTH - at));
+      sums.add(Crc32c.of(chunk, Telemetry.NONE));
     }
     return sums;
   }
 
-  private static void refused(Frame frame) {
-    assertThatThrownBy(() -> Payloads.verify(frame, "n-1"))
+  /** Every header that chunks' sums may come with: those of requests, and that of an answer. */
+  private List<Header.Builder> chunked(int chunkBytes, List<Integer> sums) {
+    List<Header.Builder> headers = new ArrayList<>();
+    for (Supplier<Header.Builder> block : blocks) {
+      headers.add(block.get().setChunkBytes(chunkBytes).addAllChunkCrcs(sums));
+    }
+    headers.add(
+        Header.newBuilder()
+            .setReadBlockReply(
+                ReadBlockReply.newBuilder().setChunkBytes(chunkBytes).addAllChunkCrcs(sums)));
+    return headers;
+  }
+
+  private void verify(Frame frame) throws IOException {
+    Payloads.verify(frame, "n-1", telemetry);
+  }
+
+  private void refused(Frame frame) {
+    assertThatThrownBy(() -> verify(frame))
         .isInstanceOf(DamagedException.class)
         .hasMessage("payload from n-1 is damaged");
   }
 
   @Test
   void everyBitOfAPayloadIsChecked() throws Exception {
-    Payloads.verify(sealed(), "n-1");
-    for (int bit = 0; bit < 8 * bytes.length; bit++) {
+    verify(sealed());
+    for (int bit = 0; bit < 8 * LENGTH; bit++) {
       Frame frame = sealed();
       byte[] payload = frame.payload().array();
       payload[bit / 8] ^= (byte) (1 << bit % 8);
@@ -63,34 +106,40 @@ class PayloadsTest {
   @Test
   void aPayloadThatIsLongerOrShorterThanItsSumSaysIsRefused() {
     Frame frame = sealed();
-    frame.payload().limit(249);
+    frame.payload().limit(LENGTH - 1);
     refused(frame);
     refused(Frame.of(frame.header().toBuilder().clearPayloadCrc().build(), frame.payload()));
   }
 
   @Test
   void whatHasNoPayloadHasNoSum() throws Exception {
-    Header header = Payloads.seal(Header.newBuilder(), Frame.NO_PAYLOAD).build();
+    Header header = Payloads.seal(Header.newBuilder(), Frame.NO_PAYLOAD, telemetry).build();
     assertThat(header.getPayloadCrc()).isZero();
-    Payloads.verify(Frame.of(header), "n-1");
+    verify(Frame.of(header));
   }
 
   @Test
   void theCallersBufferIsLeftAsItWas() throws Exception {
-    Frame frame = sealed();
-    Payloads.verify(frame, "n-1");
-    assertThat(frame.payload().position()).isZero();
-    assertThat(frame.payload().remaining()).isEqualTo(250);
+    List<Header.Builder> headers = chunked(CHUNK, sums());
+    headers.add(Header.newBuilder());
+    for (Header.Builder header : headers) {
+      Frame frame = sealed(header);
+      verify(frame);
+      assertThat(frame.payload().position()).isZero();
+      assertThat(frame.payload().remaining()).isEqualTo(LENGTH);
+    }
   }
 
   @Test
   void everyBitOfAChunkIsChecked() throws Exception {
-    Payloads.verify(chunked(CHUNK, sums()), "n-1");
-    for (int at = 0; at < bytes.length; at++) {
-      Frame frame = chunked(CHUNK, sums());
-      byte[] payload = frame.payload().array();
-      payload[at] ^= 1;
-      refused(frame);
+    for (Header.Builder header : chunked(CHUNK, sums())) {
+      verify(sealed(header));
+      for (int bit = 0; bit < 8 * LENGTH; bit++) {
+        Frame frame = sealed(header);
+        byte[] payload = frame.payload().array();
+        payload[bit / 8] ^= (byte) (1 << bit % 8);
+        refused(frame);
+      }
     }
   }
 
@@ -98,14 +147,58 @@ class PayloadsTest {
   @Test
   void sumsThatDoNotFitThePayloadAreRefused() {
     List<Integer> sums = sums();
-    refused(chunked(CHUNK, sums.subList(0, 2)));
     List<Integer> more = new ArrayList<>(sums);
     more.add(0);
-    refused(chunked(CHUNK, more));
-    refused(chunked(CHUNK, List.of()));
-    refused(chunked(-1, sums));
-    refused(chunked(Integer.MIN_VALUE, sums));
-    refused(chunked(Integer.MAX_VALUE, sums));
-    refused(chunked(50, sums));
+    List<Header.Builder> headers = new ArrayList<>();
+    headers.addAll(chunked(CHUNK, sums.subList(0, 2)));
+    headers.addAll(chunked(CHUNK, more));
+    headers.addAll(chunked(CHUNK, List.of()));
+    headers.addAll(chunked(-1, sums));
+    headers.addAll(chunked(Integer.MIN_VALUE, sums));
+    headers.addAll(chunked(Integer.MAX_VALUE, sums));
+    headers.addAll(chunked(50, sums));
+    for (Header.Builder header : headers) {
+      refused(sealed(header));
+    }
+  }
+
+  @Test
+  void whatTheReleaseBeforeChecksIsSentWithoutAPassOverTheBytes() {
+    for (Header.Builder header : chunked(CHUNK, sums())) {
+      assertThat(sealed(header).header().getPayloadCrc())
+          .isEqualTo(Crc32c.of(payload(), Telemetry.NONE));
+    }
+    assertThat(summed).isZero();
+  }
+
+  @Test
+  void whatTheReleaseBeforeSendsIsCheckedAsThatDoes() throws IOException {
+    for (Supplier<Header.Builder> block : blocks) {
+      Frame frame = sealed(block.get());
+      summed = 0;
+      verify(frame);
+      assertThat(summed).isEqualTo(LENGTH);
+      frame.payload().array()[LENGTH / 2] ^= 1;
+      refused(frame);
+    }
+  }
+
+  @Test
+  void aReceiverMakesOnePass() throws IOException {
+    for (Header.Builder header : chunked(CHUNK, sums())) {
+      summed = 0;
+      verify(sealed(header));
+      assertThat(summed).isEqualTo(LENGTH);
+    }
+  }
+
+  /** A sum over what the sender has now would say that all is well. */
+  @Test
+  void whatChangedInTheMemoryOfANodeBeforeItPassedItOnIsRefused() {
+    List<Header.Builder> headers = chunked(CHUNK, sums());
+    bytes[LENGTH / 2] ^= 1;
+    for (Header.Builder header : headers) {
+      refused(sealed(header));
+    }
   }
 }

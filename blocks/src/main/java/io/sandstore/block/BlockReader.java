@@ -9,6 +9,7 @@ import io.sandstore.host.Host;
 import io.sandstore.host.Telemetry;
 import io.sandstore.replication.Catalog;
 import io.sandstore.replication.Cluster;
+import io.sandstore.rpc.DamagedException;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.rpc.RpcClient;
 import io.sandstore.wire.Configuration;
@@ -87,7 +88,7 @@ public final class BlockReader {
         throw e;
       }
     }
-    Frame answer = fetch(request.getBlock(), request.getOffset(), request.getLength(), deadline);
+    Frame answer = fetch(request, deadline);
     telemetry.blockRead("node", clock.nanos() - begin);
     return answer;
   }
@@ -118,18 +119,14 @@ public final class BlockReader {
     }
   }
 
-  /** The asked bytes from another node. */
-  Frame fetch(long block, int offset, int length, Deadline deadline)
-      throws IOException, InterruptedException {
+  /**
+   * The asked bytes from another node, checked here: if they may be unchecked, whole chunks around
+   * them with the checksums that lie on that node's disk.
+   */
+  Frame fetch(ReadBlock asked, Deadline deadline) throws IOException, InterruptedException {
+    long block = asked.getBlock();
     PosixException refusal = new PosixException(Errno.ENOENT, "no node has block " + block);
-    Header.Builder request =
-        Header.newBuilder()
-            .setReadBlock(
-                ReadBlock.newBuilder()
-                    .setBlock(block)
-                    .setOffset(offset)
-                    .setLength(length)
-                    .setLocal(true));
+    ReadBlock request = asked.toBuilder().setLocal(true).build();
     for (String name : others(block)) {
       if (deadline.passed()) {
         break;
@@ -137,8 +134,10 @@ public final class BlockReader {
       try {
         RpcClient peer = cluster.peer(name);
         Deadline limit = clock.deadline(deadline.leftAtMost(HOLDER_LIMIT));
-        Frame answer = peer.call(peer.bulkLane(), request.clone(), Frame.NO_PAYLOAD, limit);
-        if (answer.payload().remaining() == length) {
+        Frame answer = ask(peer, request, limit);
+        boolean chunks = answer.header().getReadBlockReply().getChunkBytes() != 0;
+        int length = answer.payload().remaining();
+        if (chunks ? length >= asked.getLength() : length == asked.getLength()) {
           return answer;
         }
         answer.close();
@@ -150,6 +149,18 @@ public final class BlockReader {
       }
     }
     throw refusal;
+  }
+
+  /** What is damaged is asked for again, for the other node to check, who finds and mends it. */
+  private static Frame ask(RpcClient peer, ReadBlock request, Deadline limit)
+      throws IOException, InterruptedException {
+    Header.Builder header = Header.newBuilder().setReadBlock(request);
+    try {
+      return peer.call(peer.bulkLane(), header, Frame.NO_PAYLOAD, limit);
+    } catch (DamagedException e) {
+      header.getReadBlockBuilder().clearUnchecked();
+      return peer.call(peer.bulkLane(), header, Frame.NO_PAYLOAD, limit);
+    }
   }
 
   private void silent(String name) {

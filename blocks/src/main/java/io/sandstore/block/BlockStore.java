@@ -1,12 +1,15 @@
 package io.sandstore.block;
 
 import io.sandstore.host.BufferPool;
+import io.sandstore.host.ChunkSums;
+import io.sandstore.host.Crc32c;
 import io.sandstore.host.Disk;
 import io.sandstore.host.DiskFile;
 import io.sandstore.host.FileRegion;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.host.NoRoomException;
+import io.sandstore.host.Telemetry;
 import io.sandstore.replication.BlockSink;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
@@ -17,12 +20,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
-import java.util.zip.CRC32C;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,7 +47,7 @@ public final class BlockStore implements BlockSink {
   public static final int VERSION = 1;
   private static final long MAGIC = 0x53414E44424C4B31L; // SANDBLK1
   private static final int HEADER_BYTES = 32;
-  static final int CHUNK_BYTES = 64 << 10;
+  static final int CHUNK_BYTES = ChunkSums.CHUNK_BYTES;
   private static final int HEADER_BYTES_MAX =
       HEADER_BYTES + 4 * (Frame.PAYLOAD_BYTES_MAX / CHUNK_BYTES);
   private static final String DIRECTORY = "blocks";
@@ -158,11 +161,25 @@ public final class BlockStore implements BlockSink {
   // --- Writing ---
 
   /**
+   * The checksums that go to the disk with data that came: the sender's, or new ones if it made
+   * none or of other chunks.
+   */
+  ChunkSums sums(Optional<ChunkSums> given, ByteBuffer data) {
+    return given
+        .filter(sums -> sums.chunkBytes() == CHUNK_BYTES && sums.fit(data.remaining()))
+        .orElseGet(() -> ChunkSums.of(data, host.telemetry()));
+  }
+
+  /**
    * Stores a block durably, in place of a damaged one if there is one.
    *
+   * @param sums of the data, which was checked by them when it came; a reader checks it by them
    * @throws PosixException ENOSPC if the disk is full
    */
-  public void put(long id, ByteBuffer data) throws IOException {
+  public void put(long id, ByteBuffer data, ChunkSums sums) throws IOException {
+    if (sums.chunkBytes() != CHUNK_BYTES || !sums.fit(data.remaining())) {
+      throw new IllegalArgumentException("other checksums than those of a block's chunks");
+    }
     if (!hasRoom(data.remaining())) {
       throw new PosixException(Errno.ENOSPC, "no space left on this node's disk");
     }
@@ -178,7 +195,7 @@ public final class BlockStore implements BlockSink {
       if (there) {
         disk.delete(path(id));
       }
-      write(id, data, true);
+      write(id, data, sums, true);
       owed.remove(id);
       count.addAndGet(there ? 0 : 1);
     } catch (NoRoomException e) {
@@ -203,10 +220,10 @@ public final class BlockStore implements BlockSink {
     }
   }
 
-  private void write(long id, ByteBuffer data, boolean durable) throws IOException {
+  private void write(long id, ByteBuffer data, ChunkSums sums, boolean durable) throws IOException {
     String path = path(id);
     try (DiskFile file = disk.open(path, true)) {
-      ByteBuffer header = header(id, data);
+      ByteBuffer header = header(id, data.remaining(), sums);
       int headerBytes = header.remaining();
       file.write(header, 0);
       file.write(data.duplicate(), headerBytes);
@@ -230,32 +247,20 @@ public final class BlockStore implements BlockSink {
     }
   }
 
-  private static ByteBuffer header(long id, ByteBuffer data) {
-    int length = data.remaining();
-    int chunks = chunks(length);
-    ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES + 4 * chunks);
+  private static ByteBuffer header(long id, int length, ChunkSums sums) {
+    ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES + 4 * sums.crcs().size());
     header.putLong(MAGIC).putInt(VERSION).putInt(length).putLong(id).putInt(CHUNK_BYTES);
     header.putInt(0);
-    for (int i = 0; i < chunks; i++) {
-      int start = i * CHUNK_BYTES;
-      header.putInt(
-          crc(data.slice(data.position() + start, Math.min(CHUNK_BYTES, length - start))));
-    }
+    sums.crcs().forEach(header::putInt);
     header.flip();
     return header.putInt(28, headerCrc(header));
   }
 
+  /** Of all but itself. */
   private static int headerCrc(ByteBuffer header) {
-    CRC32C crc = new CRC32C();
-    crc.update(header.slice(0, 28));
-    crc.update(header.slice(HEADER_BYTES, header.limit() - HEADER_BYTES));
-    return (int) crc.getValue();
-  }
-
-  private static int crc(ByteBuffer bytes) {
-    CRC32C crc = new CRC32C();
-    crc.update(bytes);
-    return (int) crc.getValue();
+    ByteBuffer covered = ByteBuffer.allocate(header.limit() - 4);
+    covered.put(header.slice(0, 28)).put(header.slice(32, header.limit() - 32)).flip();
+    return Crc32c.of(covered, Telemetry.NONE);
   }
 
   private static int chunks(int length) {
@@ -308,7 +313,8 @@ public final class BlockStore implements BlockSink {
     if (there && verify(id)) {
       return;
     }
-    write(id, ByteBuffer.wrap(data), false);
+    ByteBuffer bytes = ByteBuffer.wrap(data);
+    write(id, bytes, ChunkSums.of(bytes, host.telemetry()), false);
     count.addAndGet(there ? 0 : 1);
   }
 
@@ -462,7 +468,8 @@ public final class BlockStore implements BlockSink {
       bytes.flip();
       for (int at = start, chunk = firstChunk; at < end; at += CHUNK_BYTES, chunk++) {
         int part = Math.min(CHUNK_BYTES, end - at);
-        if (crc(bytes.slice(at - start, part)) != header.getInt(HEADER_BYTES + 4 * chunk)) {
+        int crc = Crc32c.of(bytes.slice(at - start, part), host.telemetry());
+        if (crc != header.getInt(HEADER_BYTES + 4 * chunk)) {
           throw new CorruptBlockException(
               "block %d is damaged at %d".formatted(header.getLong(16), at));
         }

@@ -1,5 +1,6 @@
 package io.sandstore.block;
 
+import io.sandstore.host.ChunkSums;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Host;
@@ -18,6 +19,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -64,13 +66,15 @@ public final class BlockWriter {
    * Stores a new block on a majority of its holders at least.
    *
    * @param data may be used until this returns and all copies ended
+   * @param given the client's checksums, which every holder stores; or none
    * @throws PosixException ENOSPC if too many holders are full, EAGAIN if too many are away
    */
-  public WriteBlockReply write(ByteBuffer data, Deadline deadline)
+  public WriteBlockReply write(ByteBuffer data, Optional<ChunkSums> given, Deadline deadline)
       throws IOException, InterruptedException {
     long begin = clock.nanos();
     long id = ids.next(deadline);
     long named = clock.nanos();
+    ChunkSums sums = store.sums(given, data);
     List<Member> holders = Placement.of(id, catalog.configuration());
     int needed = holders.size() / 2 + 1;
     List<Copy> copies = new ArrayList<>();
@@ -86,7 +90,7 @@ public final class BlockWriter {
     }
     try {
       for (Copy copy : copies) {
-        host.threads().start("copy to " + copy.member.getName(), () -> store(id, data, copy));
+        host.threads().start("copy to " + copy.member.getName(), () -> store(id, data, sums, copy));
       }
       long stored = collect(copies, needed, deadline);
       host.telemetry().blockWritten(named - begin, clock.nanos() - named);
@@ -96,15 +100,17 @@ public final class BlockWriter {
     }
   }
 
-  private void store(long id, ByteBuffer data, Copy copy) {
+  private void store(long id, ByteBuffer data, ChunkSums sums, Copy copy) {
     String name = copy.member.getName();
     try {
       if (name.equals(cluster.self())) {
-        store.put(id, data.duplicate());
+        store.put(id, data.duplicate(), sums);
       } else {
         Header.Builder request =
             Header.newBuilder()
-                .setBlockCall(StoreBlock.newBuilder().setBlock(id).build().toByteString());
+                .setBlockCall(StoreBlock.newBuilder().setBlock(id).build().toByteString())
+                .setChunkBytes(sums.chunkBytes())
+                .addAllChunkCrcs(sums.crcs());
         RpcClient peer = cluster.peer(name);
         peer.call(peer.bulkLane(), request, data.duplicate(), clock.deadline(STORE_LIMIT)).close();
       }

@@ -7,13 +7,16 @@ import io.sandstore.host.Mailbox;
 import io.sandstore.replication.Catalog;
 import io.sandstore.replication.Cluster;
 import io.sandstore.replication.Configurations;
+import io.sandstore.rpc.Payloads;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.AddHolder;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Member;
+import io.sandstore.wire.ReadBlock;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -299,8 +302,11 @@ public final class Repair {
     if (length == 0) {
       return; // not referenced any more
     }
-    try (Frame whole = reader.fetch(block, 0, length, clock.deadline(FETCH_LIMIT))) {
-      store.put(block, whole.payload());
+    ReadBlock all =
+        ReadBlock.newBuilder().setBlock(block).setLength(length).setUnchecked(true).build();
+    try (Frame whole = reader.fetch(all, clock.deadline(FETCH_LIMIT))) {
+      ByteBuffer data = whole.payload();
+      store.put(block, data, store.sums(Payloads.sums(whole.header()), data));
     }
   }
 

@@ -3,6 +3,7 @@ package io.sandstore.block;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.sandstore.host.BufferPool;
+import io.sandstore.host.ChunkSums;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
@@ -108,9 +109,9 @@ public final class ReplicatedBlocks implements BlockPlane {
   }
 
   @Override
-  public WriteBlockReply write(ByteBuffer data, Deadline deadline)
+  public WriteBlockReply write(ByteBuffer data, Optional<ChunkSums> sums, Deadline deadline)
       throws IOException, InterruptedException {
-    return parts().writer.write(data, deadline);
+    return parts().writer.write(data, sums, deadline);
   }
 
   @Override
@@ -119,12 +120,13 @@ public final class ReplicatedBlocks implements BlockPlane {
   }
 
   @Override
-  public ByteString handle(ByteString request, ByteBuffer payload) throws IOException {
+  public ByteString handle(ByteString request, ByteBuffer payload, Optional<ChunkSums> sums)
+      throws IOException {
     StoreBlock block = parse(request);
     if (block.getBlock() <= 0 || !payload.hasRemaining()) {
       throw new PosixException(Errno.EINVAL, "not a block: " + block.getBlock());
     }
-    store.put(block.getBlock(), payload);
+    store.put(block.getBlock(), payload, store.sums(sums, payload));
     return ByteString.EMPTY;
   }
 

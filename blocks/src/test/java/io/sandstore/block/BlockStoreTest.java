@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.sandstore.host.BufferPool;
+import io.sandstore.host.ChunkSums;
 import io.sandstore.host.Host;
+import io.sandstore.host.Telemetry;
 import io.sandstore.host.jvm.FileDisk;
 import io.sandstore.host.jvm.JvmHost;
 import io.sandstore.rpc.PosixException;
@@ -15,6 +17,8 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.BeforeEach;
@@ -51,10 +55,14 @@ class BlockStoreTest {
     return directory.resolve("blocks/%02x/%016x".formatted(id & 0xff, id));
   }
 
+  private static void put(BlockStore store, long id, ByteBuffer data) throws IOException {
+    store.put(id, data, ChunkSums.of(data, Telemetry.NONE));
+  }
+
   @Test
   void anyRangeOfABlockIsRead() throws IOException {
     byte[] data = content(1, 1_000_003);
-    store.put(5, ByteBuffer.wrap(data));
+    put(store, 5, ByteBuffer.wrap(data));
     Random random = new Random(2);
     for (int i = 0; i < 100; i++) {
       int at = random.nextInt(data.length);
@@ -67,7 +75,7 @@ class BlockStoreTest {
   @Test
   void aReaderWhoChecksGetsWholeChunksAndTheirChecksums() throws IOException {
     byte[] data = content(1, 1_000_003);
-    store.put(5, ByteBuffer.wrap(data));
+    put(store, 5, ByteBuffer.wrap(data));
     for (int[] range : new int[][] {{0, 1}, {65_535, 2}, {131_072, 65_536}, {999_999, 4}}) {
       int start = range[0] / BlockStore.CHUNK_BYTES * BlockStore.CHUNK_BYTES;
       BlockStore.Chunks chunks = store.find(5, range[0], range[1]);
@@ -91,7 +99,7 @@ class BlockStoreTest {
 
   @Test
   void aRangeOutsideIsRefused() throws IOException {
-    store.put(5, ByteBuffer.wrap(content(1, 100)));
+    put(store, 5, ByteBuffer.wrap(content(1, 100)));
     for (int[] range :
         new int[][] {
           {-1, 5}, {0, 0}, {0, 101}, {100, 1}, {Integer.MAX_VALUE, 1}, {1, Integer.MAX_VALUE}
@@ -108,7 +116,7 @@ class BlockStoreTest {
   @Test
   void everyFlippedBitIsNoticed() throws IOException {
     byte[] data = content(3, 200_000);
-    store.put(9, ByteBuffer.wrap(data));
+    put(store, 9, ByteBuffer.wrap(data));
     byte[] whole = Files.readAllBytes(file(9));
     Random random = new Random(4);
     for (int i = 0; i < 200; i++) {
@@ -124,9 +132,40 @@ class BlockStoreTest {
   }
 
   @Test
+  void theChecksumsThatCameAreThoseOnTheDisk() throws IOException {
+    ByteBuffer data = ByteBuffer.wrap(content(1, 200_000));
+    ChunkSums sums = ChunkSums.of(data, Telemetry.NONE);
+    store.put(9, data, sums);
+    BlockStore.Chunks chunks = store.find(9, 0, 200_000);
+    chunks.region().file().close();
+    assertThat(chunks.crcs()).isEqualTo(sums.crcs());
+    assertThat(store.verify(9)).isTrue();
+  }
+
+  /** Sums of what is written would make a block of it that is whole, with other bytes. */
+  @Test
+  void whatChangedInMemoryBetweenItsReceiptAndItsWritingIsNoticed() throws IOException {
+    ByteBuffer data = ByteBuffer.wrap(content(1, 200_000));
+    ChunkSums sums = ChunkSums.of(data, Telemetry.NONE);
+    data.put(150_000, (byte) ~data.get(150_000));
+    store.put(9, data, sums);
+    assertThat(store.verify(9)).isFalse();
+    assertThatThrownBy(() -> read(9, 149_000, 2000)).isInstanceOf(CorruptBlockException.class);
+  }
+
+  @Test
+  void checksumsOfOtherChunksAreMadeAnew() {
+    ByteBuffer data = ByteBuffer.wrap(content(1, 200_000));
+    ChunkSums own = ChunkSums.of(data, Telemetry.NONE);
+    ChunkSums other = new ChunkSums(1 << 20, List.of(7));
+    assertThat(store.sums(Optional.of(other), data)).isEqualTo(own);
+    assertThat(store.sums(Optional.empty(), data)).isEqualTo(own);
+  }
+
+  @Test
   void damageElsewhereInTheBlockDoesNotConcernAReader() throws IOException {
     byte[] data = content(3, 200_000);
-    store.put(9, ByteBuffer.wrap(data));
+    put(store, 9, ByteBuffer.wrap(data));
     byte[] whole = Files.readAllBytes(file(9));
     whole[whole.length - 1] ^= 1;
     Files.write(file(9), whole);
@@ -137,16 +176,16 @@ class BlockStoreTest {
   @Test
   void aDamagedBlockIsReplacedAndAWholeOneLeftAlone() throws IOException {
     byte[] data = content(3, 1000);
-    store.put(9, ByteBuffer.wrap(data));
+    put(store, 9, ByteBuffer.wrap(data));
     var before =
         Files.readAttributes(file(9), java.nio.file.attribute.BasicFileAttributes.class).fileKey();
-    store.put(9, ByteBuffer.wrap(data));
+    put(store, 9, ByteBuffer.wrap(data));
     assertThat(
             Files.readAttributes(file(9), java.nio.file.attribute.BasicFileAttributes.class)
                 .fileKey())
         .isEqualTo(before);
     Files.write(file(9), new byte[10]);
-    store.put(9, ByteBuffer.wrap(data));
+    put(store, 9, ByteBuffer.wrap(data));
     assertThat(read(9, 0, 1000)).isEqualTo(data);
     assertThat(store.count()).isEqualTo(1);
   }
@@ -167,7 +206,7 @@ class BlockStoreTest {
   @Test
   void aFullDiskIsSaidSo() throws IOException {
     BlockStore full = new BlockStore(host, new FileDisk(directory), Long.MAX_VALUE);
-    assertThatThrownBy(() -> full.put(1, ByteBuffer.wrap(new byte[1])))
+    assertThatThrownBy(() -> put(full, 1, ByteBuffer.wrap(new byte[1])))
         .isInstanceOfSatisfying(
             PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENOSPC));
   }
@@ -183,7 +222,7 @@ class BlockStoreTest {
 
   @Test
   void aLaterVersionOfABlockIsRefused() throws IOException {
-    store.put(9, ByteBuffer.wrap(content(3, 1000)));
+    put(store, 9, ByteBuffer.wrap(content(3, 1000)));
     byte[] whole = Files.readAllBytes(file(9));
     whole[11] = 2;
     java.util.zip.CRC32C crc = new java.util.zip.CRC32C();

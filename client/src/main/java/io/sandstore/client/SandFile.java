@@ -1,6 +1,7 @@
 package io.sandstore.client;
 
 import com.google.protobuf.ByteString;
+import io.sandstore.host.ChunkSums;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.rpc.PosixException;
@@ -309,7 +310,13 @@ public final class SandFile implements Closeable {
 
   private void store(ByteBuffer data, CompletableFuture<WriteBlockReply> reply, Deadline deadline) {
     try {
-      Header.Builder request = Header.newBuilder().setWriteBlock(WriteBlock.getDefaultInstance());
+      // They go with the bytes to every disk, and back to whoever reads them.
+      ChunkSums sums = ChunkSums.of(data, client.host().telemetry());
+      Header.Builder request =
+          Header.newBuilder()
+              .setWriteBlock(WriteBlock.getDefaultInstance())
+              .setChunkBytes(sums.chunkBytes())
+              .addAllChunkCrcs(sums.crcs());
       WriteBlockReply stored =
           client.connector().send(request, data, deadline).getWriteBlockReply();
       unnamed.add(stored.getBlock());

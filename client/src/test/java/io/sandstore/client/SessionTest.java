@@ -3,7 +3,6 @@ package io.sandstore.client;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.host.jvm.JvmHost;
 import io.sandstore.rpc.Caller;
@@ -82,11 +81,12 @@ class SessionTest {
     }
 
     @Override
-    public Frame handle(Header request, ByteBuffer payload, io.sandstore.host.Deadline deadline)
+    public io.sandstore.rpc.Reply handle(
+        Header request, ByteBuffer payload, io.sandstore.host.Deadline deadline)
         throws IOException, InterruptedException {
       Command command = request.getMutate().getCommand();
       asked.add(command);
-      return Frame.of(Header.newBuilder().setOutcome(outcome(command)).build());
+      return io.sandstore.rpc.Reply.of(Header.newBuilder().setOutcome(outcome(command)));
     }
 
     private Outcome outcome(Command command) throws IOException, InterruptedException {
@@ -170,7 +170,7 @@ class SessionTest {
   void aSessionThatEndedLongAfterTheRequestWasSentSaysNothingOfIt() {
     reply(
         command -> {
-          clock.leap(Duration.ofSeconds(46));
+          clock.leapUnderAWait(Duration.ofSeconds(46));
           return fault(Errno.SESSION_EXPIRED);
         });
     assertThatThrownBy(() -> session.apply(MKDIR.clone(), clock.deadline(Duration.ofMinutes(5))))

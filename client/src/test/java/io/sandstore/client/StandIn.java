@@ -7,6 +7,7 @@ import io.sandstore.host.Host;
 import io.sandstore.host.jvm.JvmHost;
 import io.sandstore.rpc.Caller;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.Reply;
 import io.sandstore.rpc.RpcServer;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Attributes;
@@ -40,6 +41,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -258,29 +260,29 @@ final class StandIn implements Closeable {
     }
 
     @Override
-    public Frame handle(Header request, ByteBuffer payload, Deadline deadline)
+    public Reply handle(Header request, ByteBuffer payload, Deadline deadline)
         throws IOException, InterruptedException {
       before.request(name, request);
       return switch (request.getBodyCase()) {
         case MUTATE ->
-            Frame.of(
-                Header.newBuilder().setOutcome(apply(request.getMutate().getCommand())).build());
-        case ASK ->
-            Frame.of(Header.newBuilder().setAnswer(answer(request.getAsk().getQuery())).build());
+            Reply.of(Header.newBuilder().setOutcome(apply(request.getMutate().getCommand())));
+        case ASK -> Reply.of(Header.newBuilder().setAnswer(answer(request.getAsk().getQuery())));
         case WRITE_BLOCK -> {
           byte[] bytes = new byte[payload.remaining()];
           payload.get(bytes);
-          yield Frame.of(
+          yield Reply.of(
               Header.newBuilder()
                   .setWriteBlockReply(
-                      WriteBlockReply.newBuilder().setBlock(store(bytes)).setWhere(7))
-                  .build());
+                      WriteBlockReply.newBuilder().setBlock(store(bytes)).setWhere(7)));
         }
         case READ_BLOCK ->
-            Frame.of(
-                Header.newBuilder().setReadBlockReply(ReadBlockReply.getDefaultInstance()).build(),
-                ByteBuffer.wrap(read(request.getReadBlock())));
-        default -> Frame.of(Header.newBuilder().setDone(Done.getDefaultInstance()).build());
+            Reply.of(
+                Frame.of(
+                    Header.newBuilder()
+                        .setReadBlockReply(ReadBlockReply.getDefaultInstance())
+                        .build(),
+                    ByteBuffer.wrap(read(request.getReadBlock()))));
+        default -> Reply.of(Header.newBuilder().setDone(Done.getDefaultInstance()));
       };
     }
 
@@ -299,6 +301,7 @@ final class StandIn implements Closeable {
   static final class LeapingClock implements Clock {
     private final Clock machine;
     private final AtomicLong ahead = new AtomicLong();
+    private final AtomicInteger waiting = new AtomicInteger();
 
     LeapingClock(Clock machine) {
       this.machine = machine;
@@ -306,6 +309,14 @@ final class StandIn implements Closeable {
 
     void leap(Duration time) {
       ahead.addAndGet(time.toNanos());
+    }
+
+    /** The same while somebody waits, who has worked out how long before. */
+    void leapUnderAWait(Duration time) throws InterruptedException {
+      while (waiting.get() == 0) {
+        Thread.sleep(1);
+      }
+      leap(time);
     }
 
     @Override
@@ -326,7 +337,12 @@ final class StandIn implements Closeable {
     @Override
     public <T> T await(CompletableFuture<T> future, Duration limit)
         throws InterruptedException, ExecutionException, TimeoutException {
-      return machine.await(future, limit);
+      waiting.incrementAndGet();
+      try {
+        return machine.await(future, limit);
+      } finally {
+        waiting.decrementAndGet();
+      }
     }
   }
 

@@ -68,6 +68,7 @@ public final class Metrics implements Telemetry {
   private final Counter network = counter("network_bytes", "bytes over all links", "direction");
   private final CounterDataPoint sentBytes = network.labelValues("sent");
   private final CounterDataPoint receivedBytes = network.labelValues("received");
+  private final Counter summed = counter("checksum_bytes", "bytes that went through a checksum");
 
   private final Recorder latencies = new Recorder(HIGHEST_MICROS, 2);
   private final ArrayDeque<Event> events = new ArrayDeque<>();
@@ -169,6 +170,11 @@ public final class Metrics implements Telemetry {
     if (received > 0) {
       receivedBytes.inc(received);
     }
+  }
+
+  @Override
+  public void summed(int bytes) {
+    summed.inc(bytes);
   }
 
   @Override

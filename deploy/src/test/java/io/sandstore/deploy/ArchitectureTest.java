@@ -19,6 +19,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
@@ -221,6 +222,18 @@ class ArchitectureTest {
         .orShould()
         .callMethod(Thread.class, "ofVirtual")
         .because("a simulation has a clock, threads and a seed of its own: use Host")
+        .check(all);
+  }
+
+  @Test
+  void passesOverTheBytesOfBlocksAreCounted() {
+    noClasses()
+        .that()
+        .resideInAnyPackage("io.sandstore.block..", "io.sandstore.client..", "io.sandstore.rpc..")
+        .should()
+        .dependOnClassesThat()
+        .belongToAnyOf(CRC32C.class)
+        .because("Crc32c tells of each pass, and ChecksumPassesTest counts them")
         .check(all);
   }
 

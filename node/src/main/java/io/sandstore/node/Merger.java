@@ -21,6 +21,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
@@ -146,7 +147,8 @@ public final class Merger {
       for (Piece piece : pieces) {
         read(piece, whole.slice((int) (piece.offset() - offset), piece.length()), deadline);
       }
-      Outcome outcome = cluster.mutate(command(pieces, blocks.write(whole, deadline)), deadline);
+      WriteBlockReply stored = blocks.write(whole, Optional.empty(), deadline);
+      Outcome outcome = cluster.mutate(command(pieces, stored), deadline);
       if (outcome.hasFault()) {
         throw PosixException.of(outcome.getFault());
       }

@@ -1,7 +1,6 @@
 package io.sandstore.node;
 
 import io.sandstore.host.Deadline;
-import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.host.LogLimit;
 import io.sandstore.namespace.CommandCheck;
@@ -12,7 +11,9 @@ import io.sandstore.replication.Configurations;
 import io.sandstore.replication.Route;
 import io.sandstore.rpc.Addresses;
 import io.sandstore.rpc.Caller;
+import io.sandstore.rpc.Payloads;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.Reply;
 import io.sandstore.rpc.RpcServer;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Ask;
@@ -145,7 +146,7 @@ final class RequestHandler implements RpcServer.Handler {
     }
 
     @Override
-    public Frame handle(Header request, ByteBuffer payload, Deadline deadline)
+    public Reply handle(Header request, ByteBuffer payload, Deadline deadline)
         throws IOException, InterruptedException {
       long begin = host.clock().nanos();
       String outcome = "error";
@@ -154,7 +155,7 @@ final class RequestHandler implements RpcServer.Handler {
         if (!(caller instanceof Caller.Node) && request.getMutate().getCommand().hasOpenSession()) {
           sessions.take();
         }
-        Frame answer = carryOut(request, payload, deadline);
+        Reply answer = carryOut(request, payload, deadline);
         outcome = outcome(answer.header());
         return answer;
       } catch (PosixException e) {
@@ -212,7 +213,7 @@ final class RequestHandler implements RpcServer.Handler {
         };
   }
 
-  private static String outcome(Header answer) {
+  private static String outcome(Header.Builder answer) {
     return switch (answer.getBodyCase()) {
       case OUTCOME -> name(answer.getOutcome().getFault());
       case ANSWER -> name(answer.getAnswer().getFault());
@@ -224,40 +225,46 @@ final class RequestHandler implements RpcServer.Handler {
     return fault.getErrno() == Errno.OK ? "ok" : fault.getErrno().name();
   }
 
-  private Frame carryOut(Header request, ByteBuffer payload, Deadline deadline)
+  private Reply carryOut(Header request, ByteBuffer payload, Deadline deadline)
       throws IOException, InterruptedException {
     return switch (request.getBodyCase()) {
       case MUTATE -> routed(mutate(request.getMutate(), deadline));
       case ASK -> routed(ask(request.getAsk(), deadline));
       case WRITE_BLOCK ->
-          frame(
+          Reply.of(
               Header.newBuilder()
-                  .setWriteBlockReply(serving().blocks().write(checked(payload), deadline)));
-      case READ_BLOCK -> serving().blocks().read(request.getReadBlock(), deadline);
+                  .setWriteBlockReply(
+                      serving()
+                          .blocks()
+                          .write(checked(payload), Payloads.sums(request), deadline)));
+      case READ_BLOCK -> Reply.of(serving().blocks().read(request.getReadBlock(), deadline));
       case STATUS_REQUEST ->
-          frame(
+          Reply.of(
               request.getStatusRequest().getAll()
                   ? Header.newBuilder().setClusterStatus(node.status().ofAll(deadline))
                   : Header.newBuilder().setNodeStatus(node.status().ofThis()));
       case BLOCK_CALL ->
-          frame(
+          Reply.of(
               Header.newBuilder()
-                  .setBlockCall(serving().blocks().handle(request.getBlockCall(), payload)));
+                  .setBlockCall(
+                      serving()
+                          .blocks()
+                          .handle(request.getBlockCall(), payload, Payloads.sums(request))));
       case LOG_CALL ->
-          frame(
+          Reply.of(
               Header.newBuilder()
                   .setLogCall(serving().log().handle(request.getLogCall(), payload)));
-      case PROBE -> frame(Header.newBuilder().setProbeReply(node.founding().probe()));
+      case PROBE -> Reply.of(Header.newBuilder().setProbeReply(node.founding().probe()));
       case ADOPT -> {
         node.founding().adopt(request.getAdopt());
-        yield frame(done());
+        yield Reply.of(done());
       }
-      case JOIN -> frame(join(request.getJoin(), deadline));
+      case JOIN -> Reply.of(join(request.getJoin(), deadline));
       case TRANSFER_LEADERSHIP -> {
         serving().log().stepAside(request.getTransferLeadership().getTo(), deadline);
-        yield frame(done());
+        yield Reply.of(done());
       }
-      case PING -> frame(done());
+      case PING -> Reply.of(done());
       case FAULT,
           HELLO,
           HELLO_REPLY,
@@ -275,13 +282,9 @@ final class RequestHandler implements RpcServer.Handler {
     };
   }
 
-  private static Frame frame(Header.Builder header) {
-    return Frame.of(header.build());
-  }
-
   /** Tells the caller where to ask next time, if that is not here. */
-  private Frame routed(Header.Builder answer) throws PosixException {
-    return frame(answer.setRoute(serving().router().elsewhere()));
+  private Reply routed(Header.Builder answer) throws PosixException {
+    return Reply.of(answer.setRoute(serving().router().elsewhere()));
   }
 
   private static Header.Builder done() {
@@ -314,7 +317,7 @@ final class RequestHandler implements RpcServer.Handler {
     Router router = serving().router();
     return mutate.getForwarded()
         ? router.mutateHere(command, deadline)
-        : Header.newBuilder().setOutcome(router.mutate(command, deadline));
+        : router.mutateRouted(command, deadline);
   }
 
   private Header.Builder ask(Ask ask, Deadline deadline) throws IOException, InterruptedException {
@@ -322,7 +325,7 @@ final class RequestHandler implements RpcServer.Handler {
     Header.Builder answer =
         ask.getForwarded()
             ? router.askHere(ask.getQuery(), deadline)
-            : Header.newBuilder().setAnswer(router.ask(ask.getQuery(), deadline));
+            : router.askRouted(ask.getQuery(), deadline);
     return answer.getAnswer().hasStats() ? withDisk(answer) : answer;
   }
 

@@ -78,17 +78,30 @@ final class Router implements Cluster {
   @Override
   public Outcome mutate(Command command, Deadline deadline)
       throws IOException, InterruptedException {
-    Header.Builder forward =
-        Header.newBuilder().setMutate(Mutate.newBuilder().setCommand(command).setForwarded(true));
-    return route(log::commands, deadline, () -> mutateHere(command, deadline), forward)
-        .getOutcome();
+    return mutateRouted(command, deadline).getOutcome();
+  }
+
+  /** The answer to a client, which is not built before all is in it. */
+  Header.Builder mutateRouted(Command command, Deadline deadline)
+      throws IOException, InterruptedException {
+    Supplier<Header.Builder> forward =
+        () ->
+            Header.newBuilder()
+                .setMutate(Mutate.newBuilder().setCommand(command).setForwarded(true));
+    return route(log::commands, deadline, () -> mutateHere(command, deadline), forward);
   }
 
   @Override
   public Answer ask(Query query, Deadline deadline) throws IOException, InterruptedException {
-    Header.Builder forward =
-        Header.newBuilder().setAsk(Ask.newBuilder().setQuery(query).setForwarded(true));
-    return route(log::queries, deadline, () -> askHere(query, deadline), forward).getAnswer();
+    return askRouted(query, deadline).getAnswer();
+  }
+
+  /** The answer to a client, which is not built before all is in it. */
+  Header.Builder askRouted(Query query, Deadline deadline)
+      throws IOException, InterruptedException {
+    Supplier<Header.Builder> forward =
+        () -> Header.newBuilder().setAsk(Ask.newBuilder().setQuery(query).setForwarded(true));
+    return route(log::queries, deadline, () -> askHere(query, deadline), forward);
   }
 
   /** The node that carries commands out; empty if it is this one or nobody knows. */
@@ -100,20 +113,20 @@ final class Router implements Cluster {
     Header.Builder run() throws IOException, InterruptedException;
   }
 
-  private Header route(
-      Supplier<Route> where, Deadline deadline, Local local, Header.Builder forward)
+  private Header.Builder route(
+      Supplier<Route> where, Deadline deadline, Local local, Supplier<Header.Builder> forward)
       throws IOException, InterruptedException {
     String why = "nobody was asked";
     while (true) {
       try {
         switch (where.get()) {
           case Route.Here() -> {
-            return local.run().build();
+            return local.run();
           }
           case Route.At(String name) -> {
             Deadline limit = clock.deadline(deadline.leftAtMost(FORWARD_LIMIT));
-            try (Frame answer = peers.get(name).call(forward.clone(), limit)) {
-              return answer.header();
+            try (Frame answer = peers.get(name).call(forward.get(), limit)) {
+              return answer.header().toBuilder();
             }
           }
           case Route.Nobody(String reason) -> why = reason;

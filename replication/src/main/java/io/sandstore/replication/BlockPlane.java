@@ -2,6 +2,7 @@ package io.sandstore.replication;
 
 import com.google.protobuf.ByteString;
 import io.sandstore.host.BufferPool;
+import io.sandstore.host.ChunkSums;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.wire.ReadBlock;
@@ -33,10 +34,11 @@ public interface BlockPlane extends Closeable {
    * Stores a new block, durably where the profile promises it.
    *
    * @param data may be used until this returns and all copies ended
+   * @param sums the client's, if it made some: {@code data} was checked by them
    * @throws io.sandstore.rpc.PosixException ENOSPC if too many members are full, EAGAIN if too many
    *     are away
    */
-  WriteBlockReply write(ByteBuffer data, Deadline deadline)
+  WriteBlockReply write(ByteBuffer data, Optional<ChunkSums> sums, Deadline deadline)
       throws IOException, InterruptedException;
 
   /**
@@ -50,9 +52,10 @@ public interface BlockPlane extends Closeable {
   /**
    * Answers a request of this plane on another node.
    *
+   * @param sums the sender's, if it made some: {@code payload} was checked by them
    * @throws io.sandstore.rpc.PosixException EPROTO if it is malformed
    */
-  ByteString handle(ByteString request, ByteBuffer payload)
+  ByteString handle(ByteString request, ByteBuffer payload, Optional<ChunkSums> sums)
       throws IOException, InterruptedException;
 
   /** What is too little here to take a command that adds something; empty: nothing. */

@@ -52,6 +52,10 @@ final class SimProcess {
   }
 
   SimProcess(World world, String name, SimNetwork network, Clocks clocks) {
+    this(world, name, network, clocks, Telemetry.NONE);
+  }
+
+  SimProcess(World world, String name, SimNetwork network, Clocks clocks, Telemetry telemetry) {
     this.world = world;
     this.name = name;
     this.clocks = clocks;
@@ -64,7 +68,7 @@ final class SimProcess {
             network.of(this),
             new BufferPool(8, Frame.PAYLOAD_BYTES_MAX),
             stateBytes -> true,
-            Telemetry.NONE,
+            telemetry,
             this::halt);
   }
 

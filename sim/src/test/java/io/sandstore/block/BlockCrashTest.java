@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.sandstore.crash.CrashDisk;
 import io.sandstore.crash.CrashPoints;
 import io.sandstore.host.BufferPool;
+import io.sandstore.host.ChunkSums;
 import io.sandstore.host.Disk;
 import io.sandstore.host.Host;
+import io.sandstore.host.Telemetry;
 import io.sandstore.host.jvm.JvmHost;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -34,8 +36,12 @@ class BlockCrashTest {
     return bytes;
   }
 
+  private static void put(BlockStore store, long id, ByteBuffer data) throws IOException {
+    store.put(id, data, ChunkSums.of(data, Telemetry.NONE));
+  }
+
   private static void put(Disk disk, long id, Set<Long> promised) throws IOException {
-    open(disk).put(id, ByteBuffer.wrap(content(id)));
+    put(open(disk), id, ByteBuffer.wrap(content(id)));
     promised.add(id);
   }
 

@@ -3,10 +3,10 @@ package io.sandstore.client;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.sandstore.host.Deadline;
-import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.rpc.Addresses;
 import io.sandstore.rpc.Caller;
+import io.sandstore.rpc.Reply;
 import io.sandstore.rpc.RpcClient;
 import io.sandstore.rpc.RpcServer;
 import io.sandstore.sim.Simulated;
@@ -36,8 +36,8 @@ class RoutesTest {
     }
 
     @Override
-    public Frame handle(Header request, ByteBuffer payload, Deadline deadline) {
-      return Frame.of(Header.newBuilder().setDone(Done.getDefaultInstance()).build());
+    public Reply handle(Header request, ByteBuffer payload, Deadline deadline) {
+      return Reply.of(Header.newBuilder().setDone(Done.getDefaultInstance()));
     }
 
     @Override

@@ -30,6 +30,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Random;
 import java.util.TreeMap;
@@ -170,7 +171,7 @@ class BlockPlaneContractTest {
   }
 
   private WriteBlockReply write(byte[] data) throws Exception {
-    return first().write(ByteBuffer.wrap(data), cluster.soon());
+    return first().write(ByteBuffer.wrap(data), Optional.empty(), cluster.soon());
   }
 
   /** Writes a block that something refers to. */
@@ -508,6 +509,7 @@ class BlockPlaneContractTest {
                       first()
                           .write(
                               ByteBuffer.wrap(data(1000)),
+                              Optional.empty(),
                               cluster.clock().deadline(Duration.ofSeconds(3))))
               .isInstanceOfSatisfying(
                   PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EAGAIN));
@@ -525,7 +527,10 @@ class BlockPlaneContractTest {
             for (ByteString request :
                 List.of(ByteString.EMPTY, ByteString.copyFromUtf8("not a question"))) {
               assertThatThrownBy(
-                      () -> member.blocks().handle(request, ByteBuffer.wrap(new byte[10])))
+                      () ->
+                          member
+                              .blocks()
+                              .handle(request, ByteBuffer.wrap(new byte[10]), Optional.empty()))
                   .isInstanceOf(PosixException.class);
             }
             assertThat(member.blocks().health().blocks()).isZero();

@@ -15,6 +15,7 @@ import io.sandstore.rpc.Caller;
 import io.sandstore.rpc.DamagedException;
 import io.sandstore.rpc.LostException;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.Reply;
 import io.sandstore.rpc.RpcClient;
 import io.sandstore.rpc.RpcServer;
 import io.sandstore.sim.Simulated;
@@ -176,21 +177,24 @@ abstract class HostContract {
     }
 
     @Override
-    public Frame handle(Header request, ByteBuffer payload, Deadline deadline)
+    public Reply handle(Header request, ByteBuffer payload, Deadline deadline)
         throws IOException, InterruptedException {
       served++;
       return switch (request.getBodyCase()) {
         case WRITE_BLOCK -> {
           byte[] echo = new byte[payload.remaining()];
           payload.get(echo);
-          yield Frame.of(
-              Header.newBuilder().setReadBlockReply(ReadBlockReply.getDefaultInstance()).build(),
-              ByteBuffer.wrap(echo));
+          yield Reply.of(
+              Frame.of(
+                  Header.newBuilder()
+                      .setReadBlockReply(ReadBlockReply.getDefaultInstance())
+                      .build(),
+                  ByteBuffer.wrap(echo)));
         }
         case READ_BLOCK -> {
           FileRegion part = Objects.requireNonNull(region);
-          yield new Frame(
-              Header.newBuilder().setReadBlockReply(checksums).build(),
+          yield new Reply(
+              Header.newBuilder().setReadBlockReply(checksums),
               Frame.NO_PAYLOAD,
               part,
               () -> released++);
@@ -198,7 +202,7 @@ abstract class HostContract {
         case PROBE -> throw new PosixException(Errno.ENOSPC, "full");
         case STATUS_REQUEST -> {
           host.clock().sleep(Duration.ofSeconds(5));
-          yield Frame.of(Header.newBuilder().setDone(Done.getDefaultInstance()).build());
+          yield Reply.of(Header.newBuilder().setDone(Done.getDefaultInstance()));
         }
         default -> throw new IllegalStateException("a defect in the server");
       };

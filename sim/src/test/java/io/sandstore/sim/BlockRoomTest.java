@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.sandstore.block.BlockStore;
 import io.sandstore.host.BufferPool;
+import io.sandstore.host.ChunkSums;
 import io.sandstore.host.NoRoomException;
+import io.sandstore.host.Telemetry;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
 import java.io.IOException;
@@ -52,6 +54,10 @@ class BlockRoomTest {
     }
   }
 
+  private static void put(BlockStore store, long id, ByteBuffer data) throws IOException {
+    store.put(id, data, ChunkSums.of(data, Telemetry.NONE));
+  }
+
   @Test
   void whatThereIsNoRoomForIsReadFromMemoryAndHoldsSnapshotsUp() throws IOException {
     exhaust();
@@ -88,7 +94,7 @@ class BlockRoomTest {
     assertThatThrownBy(store::force).isInstanceOf(NoRoomException.class);
     for (int id = 1; id <= count; id++) {
       if (!store.has(id)) {
-        store.put(id, ByteBuffer.wrap(content(id, SMALL))); // as repair does
+        put(store, id, ByteBuffer.wrap(content(id, SMALL))); // as repair does
       }
     }
     store.force();
@@ -110,7 +116,7 @@ class BlockRoomTest {
   @Test
   void inodesAreKeptInReserveToo() throws IOException {
     disk.capacityFiles = disk.files() + BlockStore.RESERVE_FILES;
-    assertThatThrownBy(() -> store.put(1, ByteBuffer.wrap(new byte[1])))
+    assertThatThrownBy(() -> put(store, 1, ByteBuffer.wrap(new byte[1])))
         .isInstanceOfSatisfying(
             PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENOSPC));
     disk.capacityFiles = disk.files() + BlockStore.RESERVE_FILES / 2 - 1;

@@ -4,6 +4,7 @@ import io.sandstore.client.ClientConfig;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.config.NodeConfig;
 import io.sandstore.host.Host;
+import io.sandstore.host.Telemetry;
 import io.sandstore.node.Build;
 import io.sandstore.node.Inspection;
 import io.sandstore.node.Node;
@@ -17,6 +18,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * Three shipped nodes and some clients in virtual time, without any fault but those that a test
@@ -39,6 +41,7 @@ final class CalmCluster {
   private final Map<String, Node> nodes = new LinkedHashMap<>();
   private final Map<String, Long> wallOffsets = new LinkedHashMap<>();
   private final Map<String, String> settings;
+  private final Function<String, Telemetry> telemetry;
 
   /**
    * @param settings variables of the nodes that differ from their defaults
@@ -48,12 +51,29 @@ final class CalmCluster {
   }
 
   CalmCluster(Map<String, String> settings, Build build) {
+    this(settings, build, name -> Telemetry.NONE);
+  }
+
+  /**
+   * @param telemetry of the process of a name: a node's, or "client"
+   */
+  CalmCluster(Map<String, String> settings, Function<String, Telemetry> telemetry) {
+    this(settings, Build.THIS, telemetry);
+  }
+
+  private CalmCluster(
+      Map<String, String> settings, Build build, Function<String, Telemetry> telemetry) {
     this.settings = settings;
+    this.telemetry = telemetry;
     network.maxDelayNanos = 1_000_000;
     for (String name : NAMES) {
       disks.put(name, new SimDisk(new Random(1)));
       start(name, build);
     }
+  }
+
+  private SimProcess process(String name) {
+    return new SimProcess(world, name, network, new SimProcess.Clocks(), telemetry.apply(name));
   }
 
   private NodeConfig config(String name) {
@@ -85,7 +105,7 @@ final class CalmCluster {
 
   void start(String name, Build build) {
     NodeConfig config = config(name);
-    SimProcess process = new SimProcess(world, name, network);
+    SimProcess process = process(name);
     process.clocks.wallMillis = wallOffsets.getOrDefault(name, 0L);
     processes.put(name, process);
     process.host.threads().start("main", () -> main(process, config, build));
@@ -196,7 +216,7 @@ final class CalmCluster {
 
   /** Runs a task as a client's process until it returns or throws. */
   void run(Task task) throws Exception {
-    SimProcess process = new SimProcess(world, "client", network);
+    SimProcess process = process("client");
     CompletableFuture<Boolean> done = new CompletableFuture<>();
     process
         .host

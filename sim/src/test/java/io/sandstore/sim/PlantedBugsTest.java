@@ -45,14 +45,14 @@ class PlantedBugsTest {
         edit(
             "node",
             "node/Router",
-            "return route(log::queries, deadline, () -> askHere(query, deadline), forward).getAnswer();",
-            "return namespace.ask(query);")),
+            "return route(log::queries, deadline, () -> askHere(query, deadline), forward);",
+            "return Header.newBuilder().setAnswer(namespace.ask(query));")),
     NO_BLOCK_CHECKSUM(
         edit(
             "blocks",
             "block/BlockStore",
-            "        if (crc(bytes.slice(at - start, part))",
-            "        if (at < 0 && crc(bytes.slice(at - start, part))")),
+            "        if (crc != header.getInt(HEADER_BYTES + 4 * chunk)) {",
+            "        if (at < 0 && crc != 0) {")),
     FAILED_FORCE_RETRIED(
         edit(
             "raft",

@@ -13,7 +13,9 @@ import io.sandstore.replication.Site;
 import io.sandstore.replication.Traffic;
 import io.sandstore.replication.Views;
 import io.sandstore.rpc.Caller;
+import io.sandstore.rpc.Payloads;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.Reply;
 import io.sandstore.rpc.RpcClient;
 import io.sandstore.rpc.RpcServer;
 import io.sandstore.wire.Errno;
@@ -260,7 +262,7 @@ public final class ProfileMembers {
       }
       return new RpcServer.Requests() {
         @Override
-        public Frame handle(Header request, ByteBuffer payload, Deadline deadline)
+        public Reply handle(Header request, ByteBuffer payload, Deadline deadline)
             throws IOException, InterruptedException {
           return Member.this.handle(request, payload, deadline);
         }
@@ -274,18 +276,19 @@ public final class ProfileMembers {
       };
     }
 
-    private Frame handle(Header request, ByteBuffer payload, Deadline deadline)
+    private Reply handle(Header request, ByteBuffer payload, Deadline deadline)
         throws IOException, InterruptedException {
       if (!open) {
         throw new PosixException(Errno.EAGAIN, "not yet");
       }
       Header.Builder answer = Header.newBuilder();
       return switch (request.getBodyCase()) {
-        case LOG_CALL ->
-            Frame.of(answer.setLogCall(log().handle(request.getLogCall(), payload)).build());
+        case LOG_CALL -> Reply.of(answer.setLogCall(log().handle(request.getLogCall(), payload)));
         case BLOCK_CALL ->
-            Frame.of(answer.setBlockCall(blocks().handle(request.getBlockCall(), payload)).build());
-        case READ_BLOCK -> blocks().read(request.getReadBlock(), deadline);
+            Reply.of(
+                answer.setBlockCall(
+                    blocks().handle(request.getBlockCall(), payload, Payloads.sums(request))));
+        case READ_BLOCK -> Reply.of(blocks().read(request.getReadBlock(), deadline));
         default -> throw new PosixException(Errno.EPROTO, "not a request between members");
       };
     }

@@ -33,17 +33,22 @@ class RouterTest {
                 .setForwarded(forwarded));
   }
 
-  /** One request to one node: nobody tries again but the node. */
+  /** One request to one node: nobody tries again but the node. Only nodes pass requests on. */
   private Answer ask(String node, Header.Builder request, Duration limit)
       throws IOException, InterruptedException {
-    try (RpcClient link = cluster.link(node);
+    String from = request.getAsk().getForwarded() ? other(node) : "";
+    try (RpcClient link = cluster.link(node, from);
         Frame answer = link.call(request, cluster.deadline(limit))) {
       return answer.header().getAnswer();
     }
   }
 
   private String follower(String leader) {
-    return SimCluster.NAMES.stream().filter(name -> !name.equals(leader)).findFirst().orElseThrow();
+    return other(leader);
+  }
+
+  private static String other(String node) {
+    return SimCluster.NAMES.stream().filter(name -> !name.equals(node)).findFirst().orElseThrow();
   }
 
   @Test

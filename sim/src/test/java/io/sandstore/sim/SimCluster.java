@@ -136,9 +136,14 @@ final class SimCluster {
         .orElseThrow();
   }
 
-  /** A link of the client's machine to one node, without the client's retries. */
-  RpcClient link(String name) {
-    return new RpcClient(clientProcess.host, name + ":9070", Hello::getDefaultInstance);
+  /**
+   * A link of the client's machine to one node, without the client's retries.
+   *
+   * @param from as which node to greet; empty: as a client
+   */
+  RpcClient link(String name, String from) {
+    Hello hello = Hello.newBuilder().setFrom(from).build();
+    return new RpcClient(clientProcess.host, name + ":9070", () -> hello);
   }
 
   Deadline deadline(Duration fromNow) {

@@ -2,6 +2,7 @@ package org.example.toy;
 
 import com.google.protobuf.ByteString;
 import io.sandstore.host.BufferPool;
+import io.sandstore.host.ChunkSums;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Disk;
@@ -326,7 +327,7 @@ public final class ToyProfile implements Profile {
     }
 
     @Override
-    public WriteBlockReply write(ByteBuffer data, Deadline deadline)
+    public WriteBlockReply write(ByteBuffer data, Optional<ChunkSums> sums, Deadline deadline)
         throws IOException, InterruptedException {
       if (used() + data.remaining() > capacity) {
         throw new PosixException(Errno.ENOSPC, "no memory left for blocks");
@@ -364,7 +365,8 @@ public final class ToyProfile implements Profile {
     }
 
     @Override
-    public ByteString handle(ByteString request, ByteBuffer payload) throws IOException {
+    public ByteString handle(ByteString request, ByteBuffer payload, Optional<ChunkSums> sums)
+        throws IOException {
       throw alone();
     }
 
