@@ -292,4 +292,28 @@ class ManifestsTest {
   private static List<Object> list(Object value) {
     return (List<Object>) value;
   }
+
+  /** What the image's build needs is sent to it: Docker says so only when an image is built. */
+  @Test
+  void everyModuleReachesTheImage() throws Exception {
+    List<String> sent =
+        Files.readAllLines(ROOT.resolve(".dockerignore")).stream()
+            .filter(line -> line.startsWith("!"))
+            .map(line -> line.substring(1))
+            .toList();
+    List<String> copied =
+        Files.readAllLines(ROOT.resolve("Dockerfile")).stream()
+            .filter(line -> line.startsWith("COPY ") && !line.contains("--from"))
+            .map(line -> line.split(" ", -1)[1])
+            .toList();
+    assertThat(sent).containsAll(copied);
+    List<String> modules =
+        Files.readAllLines(ROOT.resolve("pom.xml")).stream()
+            .map(line -> line.replaceAll(".*<module>(.*)</module>.*", "$1"))
+            .filter(line -> line.matches("[a-z]+") && !line.equals("compare"))
+            .toList();
+    assertThat(modules)
+        .contains("raft", "cli", "sim")
+        .allMatch(module -> copied.contains(module) || copied.contains(module + "/pom.xml"));
+  }
 }
