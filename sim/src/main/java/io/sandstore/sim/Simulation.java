@@ -6,6 +6,7 @@ import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.config.NodeConfig;
 import io.sandstore.namespace.FeatureLevel;
+import io.sandstore.node.Node;
 import io.sandstore.replication.Profile;
 import io.sandstore.replication.Settings;
 import io.sandstore.rpc.PosixException;
@@ -18,6 +19,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
@@ -487,8 +489,24 @@ public final class Simulation {
   private void rollBackTooLate() {
     Member member = members().getFirst();
     rolls.back(member);
-    if (!run(RISE_LIMIT, () -> failed() || member.build == Rolls.NEWER)) {
+    if (!run(RISE_LIMIT, () -> failed() || member.build == Rolls.NEWER || isNotTakenIn(member))) {
       throw violation("OlderBuildEnds: the level has risen, and yet it goes on: " + describe());
+    }
+    if (member.build != Rolls.NEWER) {
+      rolls.bringBack(member);
+      kill(member);
+    }
+  }
+
+  /** One that lost its log has nothing to end for: the others do not take it in. */
+  private static boolean isNotTakenIn(Member member) {
+    try {
+      Optional<Node> node = member.node();
+      return node.isPresent()
+          && node.get().status().ofThis().getNotReadyList().stream()
+              .anyMatch(reason -> reason.contains("knows feature levels up to"));
+    } catch (IOException e) {
+      return false;
     }
   }
 
