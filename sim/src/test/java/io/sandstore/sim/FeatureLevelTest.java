@@ -118,6 +118,27 @@ class FeatureLevelTest {
         });
   }
 
+  /** Whoever coordinates is of the newer build, and asks a member of the older one. */
+  @Test
+  void theLevelDoesNotRiseOverAMemberOfTheOlderBuild() throws Exception {
+    CalmCluster cluster = new CalmCluster(Map.of(), OLDER);
+    cluster.run(
+        host -> {
+          cluster.awaitAll(host);
+          roll(cluster, host, Build.THIS);
+          for (String name : cluster.names()) {
+            cluster.kill(name);
+            cluster.start(name, OLDER);
+            cluster.awaitAll(host);
+            host.clock().sleep(Duration.ofMinutes(65));
+            assertThat(levels(cluster)).containsExactly(FeatureLevel.BASE);
+            cluster.kill(name);
+            cluster.start(name, Build.THIS);
+            cluster.awaitAll(host);
+          }
+        });
+  }
+
   @Test
   void theLevelDoesNotRiseWhileAMemberIsAway() throws Exception {
     CalmCluster cluster = new CalmCluster(Map.of(), OLDER);

@@ -74,13 +74,6 @@ class PlantedBugsTest {
     BLOCK_IN_FLIGHT_COLLECTED(edit("blocks", "block/Repair", "if (block < floor && ", "if (")),
     SECOND_CLUSTER_FOUNDED(
         edit("node", "node/Founding", "    return lost.isEmpty();", "    return true;")),
-    LOG_WITHOUT_ITS_SNAPSHOT(
-        edit("raft", "raft/Recovery", "    if (missing > 0) {", "    if (missing > 1L << 62) {"),
-        edit(
-            "raft",
-            "raft/Recovery",
-            "if (beginsBehind > base.getIndex()) {",
-            "if (beginsBehind < 0) {")),
     SLOW_WRITER_FORGOTTEN(
         edit("client", "client/SandstoreClient", "if (file.hasShipped()) {", "if (closed) {"),
         edit(
@@ -113,12 +106,6 @@ class PlantedBugsTest {
             "namespace/Namespace",
             "    if (!namesTheMembers(op)) {",
             "    if (!namesTheMembers(op) || op.getLevel() > known.number()) {")),
-    LEVEL_RAISED_OVER_AN_OLDER_MEMBER(
-        edit(
-            "node",
-            "node/LevelRaise",
-            "known = Math.min(known, same ? status.getKnownLevel() : 0);",
-            "known = Math.max(known, same ? status.getKnownLevel() : 0);")),
     SESSION_BEGUN_AGAIN(
         edit(
             "client",

@@ -50,6 +50,21 @@ class PlantedInTestsTest {
             "block/BlockWriter",
             "int needed = holders.size() / 2 + 1;",
             "int needed = 1;")),
+    A_LOG_WITHOUT_ITS_SNAPSHOT_PASSES_FOR_AN_EMPTY_ONE(
+        "raft.MemberCrashTest",
+        edit("raft", "raft/Recovery", "    if (missing > 0) {", "    if (missing > 1L << 62) {"),
+        edit(
+            "raft",
+            "raft/Recovery",
+            "if (beginsBehind > base.getIndex()) {",
+            "if (beginsBehind < 0) {")),
+    THE_LEVEL_RISES_OVER_AN_OLDER_MEMBER(
+        "sim.FeatureLevelTest",
+        edit(
+            "node",
+            "node/LevelRaise",
+            "known = Math.min(known, same ? status.getKnownLevel() : 0);",
+            "known = Math.max(known, same ? status.getKnownLevel() : 0);")),
     A_STREAM_OF_A_SNAPSHOT_BEFORE_THE_LAST_ONE_ENDED(
         "raft.SnapshotStreamTest",
         edit(
