@@ -100,11 +100,10 @@ final class NodeCommand implements Callable<Integer> {
     NodeConfig config = NodeConfig.of(environment);
     Metrics metrics = new Metrics(config.operations().slow());
     Host host = JvmHost.create(config.buffers(), metrics);
-    try (NodeServices surroundings = new NodeServices(config, metrics);
+    try (NodeServices services = new NodeServices(config, metrics);
         Node node =
-            new Node(
-                host, new FileDisk(data), config, surroundings.discovery(), surroundings.views())) {
-      surroundings.surround(node);
+            new Node(host, new FileDisk(data), config, services.discovery(), services.views())) {
+      services.attach(node);
       node.start();
       Deadline limit = host.clock().deadline(Duration.ofSeconds(30));
       while (!node.status().ofThis().getReady()) {
@@ -142,9 +141,9 @@ final class NodeCommand implements Callable<Integer> {
     Metrics metrics = new Metrics(config.operations().slow());
     Telemetry telemetry = config.operations().metrics() ? metrics : Telemetry.NONE;
     Host host = JvmHost.create(config.buffers(), telemetry);
-    NodeServices surroundings = new NodeServices(config, metrics);
+    NodeServices services = new NodeServices(config, metrics);
     Disk disk = HaltingDisk.ifAsked(new FileDisk(data));
-    Node node = new Node(host, disk, config, surroundings.discovery(), surroundings.views());
+    Node node = new Node(host, disk, config, services.discovery(), services.views());
     CountDownLatch stopped = new CountDownLatch(1);
     Runtime.getRuntime()
         .addShutdownHook(
@@ -152,13 +151,13 @@ final class NodeCommand implements Callable<Integer> {
                 () -> {
                   try {
                     node.shutDown();
-                    surroundings.close();
+                    services.close();
                   } catch (IOException e) {
                     log.warn("not stopped cleanly: {}", e.getMessage());
                   }
                   stopped.countDown();
                 }));
-    surroundings.surround(node);
+    services.attach(node);
     node.start();
     stopped.await();
   }

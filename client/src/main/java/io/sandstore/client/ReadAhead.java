@@ -152,7 +152,8 @@ final class ReadAhead {
     try {
       parts.put(
           chunk,
-          new Part(chunk, client.connector().begin(chunk.request(), holders, client.deadline())));
+          new Part(
+              chunk, client.clusterClient().begin(chunk.request(), holders, client.deadline())));
       return true;
     } catch (RuntimeException e) {
       giveBack();
@@ -203,7 +204,7 @@ final class ReadAhead {
         return null;
       }
       try {
-        Frame came = client.connector().await(begun, holders);
+        Frame came = client.clusterClient().await(begun, holders);
         call = null;
         answer = came;
         ByteBuffer asked = ClusterClient.asked(came, chunk.request());
@@ -222,7 +223,7 @@ final class ReadAhead {
     private ByteBuffer fetched(List<String> holders) throws IOException, InterruptedException {
       close();
       ReadBlock request = chunk.request();
-      try (Frame came = client.connector().fetch(request, holders, client.deadline())) {
+      try (Frame came = client.clusterClient().fetch(request, holders, client.deadline())) {
         return ByteBuffer.allocate(request.getLength())
             .put(ClusterClient.asked(came, request))
             .flip();

@@ -318,7 +318,7 @@ public final class SandFile implements Closeable {
               .setChunkBytes(sums.chunkBytes())
               .addAllChunkCrcs(sums.crcs());
       WriteBlockReply stored =
-          client.connector().send(request, data, deadline).getWriteBlockReply();
+          client.clusterClient().send(request, data, deadline).getWriteBlockReply();
       unnamed.add(stored.getBlock());
       reply.complete(stored);
     } catch (IOException | RuntimeException e) {
@@ -626,7 +626,7 @@ public final class SandFile implements Closeable {
             .setUnchecked(length >= UNCHECKED_BYTES)
             .build();
     try (Frame answer =
-        client.connector().fetch(part, extent.getHoldersList(), client.deadline())) {
+        client.clusterClient().fetch(part, extent.getHoldersList(), client.deadline())) {
       into.put(ClusterClient.asked(answer, part));
     } catch (InterruptedException e) {
       throw SandstoreClient.interrupted(e);

@@ -69,7 +69,7 @@ public final class SandstoreClient implements Closeable {
 
   private final Host host;
   private final ClientConfig config;
-  private final ClusterClient connector;
+  private final ClusterClient clusterClient;
   private final Session session;
   private final AtomicLong opened = new AtomicLong();
 
@@ -99,8 +99,8 @@ public final class SandstoreClient implements Closeable {
   public SandstoreClient(Host host, ClientConfig config) {
     this.host = host;
     this.config = config;
-    this.connector = new ClusterClient(host, config);
-    this.session = new Session(host, connector);
+    this.clusterClient = new ClusterClient(host, config);
+    this.session = new Session(host, clusterClient);
     this.holder = host.random().nextLong() | 1;
     this.buffers = new WriteBuffers(config.writeBufferBytes(), config.blockBytes());
     this.aheads = new Semaphore(host.buffers().size() / 2);
@@ -308,7 +308,7 @@ public final class SandstoreClient implements Closeable {
   /** A round trip to a node that does nothing for it: what the network and the framing take. */
   public void ping() throws IOException {
     try {
-      connector.call(Header.newBuilder().setPing(Ping.getDefaultInstance()), deadline());
+      clusterClient.call(Header.newBuilder().setPing(Ping.getDefaultInstance()), deadline());
     } catch (InterruptedException e) {
       throw interrupted(e);
     }
@@ -320,10 +320,10 @@ public final class SandstoreClient implements Closeable {
    */
   public ClusterStatus status() throws IOException {
     ClusterStatus.Builder silent = ClusterStatus.newBuilder();
-    for (RpcClient peer : connector.peers()) {
+    for (RpcClient peer : clusterClient.peers()) {
       Header.Builder request =
           Header.newBuilder().setStatusRequest(StatusRequest.newBuilder().setAll(true));
-      try (RpcClient operator = connector.operator(peer.address());
+      try (RpcClient operator = clusterClient.operator(peer.address());
           Frame answer = operator.call(request, clock().deadline(Duration.ofSeconds(3)))) {
         return answer.header().getClusterStatus();
       } catch (InterruptedException e) {
@@ -343,7 +343,7 @@ public final class SandstoreClient implements Closeable {
   public void askToStepAside(String address, String toName) throws IOException {
     Header.Builder request =
         Header.newBuilder().setTransferLeadership(TransferLeadership.newBuilder().setTo(toName));
-    try (RpcClient operator = connector.operator(address)) {
+    try (RpcClient operator = clusterClient.operator(address)) {
       operator.call(request, deadline()).close();
     } catch (InterruptedException e) {
       throw interrupted(e);
@@ -366,7 +366,7 @@ public final class SandstoreClient implements Closeable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    connector.close();
+    clusterClient.close();
     if (failure != null) {
       throw failure;
     }
@@ -386,8 +386,8 @@ public final class SandstoreClient implements Closeable {
     return config;
   }
 
-  ClusterClient connector() {
-    return connector;
+  ClusterClient clusterClient() {
+    return clusterClient;
   }
 
   Semaphore aheads() {
@@ -457,7 +457,7 @@ public final class SandstoreClient implements Closeable {
   Answer ask(Query.Builder query) throws IOException {
     try {
       Header.Builder request = Header.newBuilder().setAsk(Ask.newBuilder().setQuery(query));
-      Answer answer = connector.call(request, deadline()).getAnswer();
+      Answer answer = clusterClient.call(request, deadline()).getAnswer();
       if (answer.hasFault()) {
         throw PosixException.of(answer.getFault());
       }
@@ -537,7 +537,7 @@ public final class SandstoreClient implements Closeable {
             .setLowestBlock(lowest)
             .build();
     try {
-      connector.call(
+      clusterClient.call(
           Header.newBuilder()
               .setMutate(
                   Mutate.newBuilder().setCommand(Command.newBuilder().setRetainOrphans(retain))),

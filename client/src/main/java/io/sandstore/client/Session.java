@@ -34,7 +34,7 @@ final class Session {
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(2);
 
   private final Host host;
-  private final ClusterClient connector;
+  private final ClusterClient clusterClient;
   private final ReentrantLock opening = new ReentrantLock();
   private final Semaphore outstandingPermits = new Semaphore(OUTSTANDING_MAX);
   private final TreeSet<Long> outstanding = new TreeSet<>();
@@ -46,9 +46,9 @@ final class Session {
   private boolean closed;
   private long nextSequence = 1;
 
-  Session(Host host, ClusterClient connector) {
+  Session(Host host, ClusterClient clusterClient) {
     this.host = host;
-    this.connector = connector;
+    this.clusterClient = clusterClient;
   }
 
   /**
@@ -100,7 +100,7 @@ final class Session {
   private Outcome send(Command command, Deadline deadline)
       throws IOException, InterruptedException {
     Header.Builder request = Header.newBuilder().setMutate(Mutate.newBuilder().setCommand(command));
-    return connector.call(request, deadline).getOutcome();
+    return clusterClient.call(request, deadline).getOutcome();
   }
 
   private long open(Deadline deadline) throws IOException, InterruptedException {

@@ -45,7 +45,7 @@ class SessionTest {
   private final ArrayDeque<Reply> replies = new ArrayDeque<>();
   private StandIn.LeapingClock clock;
   private RpcServer server;
-  private ClusterClient connector;
+  private ClusterClient clusterClient;
   private Session session;
   private long sessions;
 
@@ -59,13 +59,13 @@ class SessionTest {
     clock = new StandIn.LeapingClock(machine.clock());
     Host host = StandIn.with(machine, clock);
     server = new RpcServer(machine, address, new Node());
-    connector = new ClusterClient(host, ClientConfig.of(address));
-    session = new Session(host, connector);
+    clusterClient = new ClusterClient(host, ClientConfig.of(address));
+    session = new Session(host, clusterClient);
   }
 
   @AfterEach
   void stop() throws IOException {
-    connector.close();
+    clusterClient.close();
     server.close();
   }
 

@@ -1,7 +1,7 @@
 package io.sandstore.control;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.sandstore.etcd.EtcdClient;
 import io.sandstore.replication.Views;
@@ -40,11 +40,21 @@ final class EtcdViews implements Views {
     return now.isPresent() ? view(name, now.get()) : View.NONE;
   }
 
+  /** Whatever lies at the key: JSON knows words, numbers and nothing; of the last none is ours. */
   private View view(String name, EtcdClient.Entry entry) throws IOException {
     try {
-      return new View(
-          entry.revision(),
-          JSON.readValue(entry.value(), new TypeReference<Map<String, String>>() {}));
+      JsonNode value = JSON.readTree(entry.value());
+      Map<String, String> fields = new TreeMap<>();
+      for (Map.Entry<String, JsonNode> field : value.properties()) {
+        if (!field.getValue().isTextual() && !field.getValue().isNumber()) {
+          throw new IOException(place(name) + " is not ours: " + field.getKey() + " is no word");
+        }
+        fields.put(field.getKey(), field.getValue().asText());
+      }
+      if (fields.isEmpty()) {
+        throw new IOException(place(name) + " is not ours: " + value.getNodeType());
+      }
+      return new View(entry.revision(), fields);
     } catch (JsonProcessingException e) {
       throw new IOException(place(name) + " is not ours: " + e.getOriginalMessage(), e);
     }

@@ -81,7 +81,7 @@ public final class NodeServices implements Closeable {
   }
 
   /** Begins to tell others about a node that is about to start. */
-  public void surround(Node started) throws IOException {
+  public void attach(Node started) throws IOException {
     node = Optional.of(started);
     if (!config.operations().http().isEmpty()) {
       open.add(new HttpEndpoint(config, started, metrics));

@@ -258,10 +258,13 @@ class ControlPlaneTest {
       assertThat(two.fields()).isEqualTo(Map.of("head", "n-2"));
       assertThat(views.compareAndSet("chain", one.version(), Map.of())).isEqualTo(two);
       assertThat(views.read("chain")).isEqualTo(two);
-      client.put("/sandstore/v1/chain", "[not ours]", 0);
-      assertThatThrownBy(() -> views.read("chain"))
-          .isInstanceOf(IOException.class)
-          .hasMessageContaining("/sandstore/v1/chain in etcd is not ours");
+      for (String other : List.of("[not ours]", "null", "", "{\"head\":null}", "{\"head\":{}}")) {
+        client.put("/sandstore/v1/chain", other, 0);
+        assertThatThrownBy(() -> views.read("chain"))
+            .as(other)
+            .isInstanceOf(IOException.class)
+            .hasMessageContaining("/sandstore/v1/chain in etcd is not ours");
+      }
       etcd.kill();
       assertThatThrownBy(() -> views.read("chain")).isInstanceOf(IOException.class);
     }

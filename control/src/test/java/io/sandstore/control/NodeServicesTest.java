@@ -37,7 +37,7 @@ class NodeServicesTest {
   /** A cluster of one node. */
   private final class Running implements AutoCloseable {
     final String http = "127.0.0.1:" + freePort();
-    private final NodeServices surroundings;
+    private final NodeServices services;
     private final Node node;
     private final Thread starting;
 
@@ -52,11 +52,9 @@ class NodeServicesTest {
       NodeConfig config = NodeConfig.of(environment);
       Host host = JvmHost.create(config.buffers());
       Path data = Files.createDirectories(directory.resolve(disk));
-      surroundings = new NodeServices(config, new Metrics(Duration.ZERO));
-      node =
-          new Node(
-              host, new FileDisk(data), config, surroundings.discovery(), surroundings.views());
-      surroundings.surround(node);
+      services = new NodeServices(config, new Metrics(Duration.ZERO));
+      node = new Node(host, new FileDisk(data), config, services.discovery(), services.views());
+      services.attach(node);
       starting =
           Thread.ofVirtual()
               .start(
@@ -89,7 +87,7 @@ class NodeServicesTest {
       starting.interrupt();
       starting.join();
       node.shutDown();
-      surroundings.close();
+      services.close();
     }
   }
 

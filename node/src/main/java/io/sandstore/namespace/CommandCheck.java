@@ -52,11 +52,30 @@ public final class CommandCheck {
   /** Why a command must not get into the log; empty if it may. */
   public static Optional<Fault> fault(Command command) {
     try {
+      checkFields(command);
       checkNumbering(command);
       checkOperation(command);
       return Optional.empty();
     } catch (Refused refused) {
       return Optional.of(refused.fault());
+    }
+  }
+
+  /** False of a command that is refused wherever it applies, by every release. */
+  static boolean isInOrder(Command command) {
+    try {
+      checkNumbering(command);
+      checkOperation(command);
+      return true;
+    } catch (Refused refused) {
+      return false;
+    }
+  }
+
+  /** Two operations in one: this release would carry out one of them, and a later one the other. */
+  private static void checkFields(Command command) {
+    if (!command.getUnknownFields().asMap().isEmpty()) {
+      throw new Refused(Errno.EPROTO, "a command of another release");
     }
   }
 

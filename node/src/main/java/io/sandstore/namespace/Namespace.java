@@ -519,7 +519,7 @@ public final class Namespace implements StateMachine, Catalog {
   /** False of one that every release refuses. */
   private boolean raises(Command command) {
     return command.hasRaiseLevel()
-        && CommandCheck.fault(command).isEmpty()
+        && CommandCheck.isInOrder(command)
         && namesTheMembers(command.getRaiseLevel());
   }
 

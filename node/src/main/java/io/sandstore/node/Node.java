@@ -47,7 +47,7 @@ public final class Node implements Closeable {
   private final Build build;
   private final long startedAt;
   private final Peers peers;
-  private final QueuedTraffic postman;
+  private final QueuedTraffic traffic;
   private final Founding founding;
   private final RpcServer server;
   private volatile Optional<Parts> parts = Optional.empty();
@@ -108,7 +108,7 @@ public final class Node implements Closeable {
     }
     this.startedAt = host.clock().nanos();
     this.peers = new Peers(host, discovery, this::hello);
-    this.postman = new QueuedTraffic(host, peers);
+    this.traffic = new QueuedTraffic(host, peers);
     Identity identity = Identities.loadOrCreate(disk, config.name(), profile, host.random());
     this.founding = new Founding(host, disk, discovery, views, peers, identity, build.known());
     this.status = new StatusReport(this, host, peers);
@@ -168,7 +168,7 @@ public final class Node implements Closeable {
 
   private Planes construct() throws IOException {
     Site site =
-        new Site(host, disk, founding.identity(), config.settings(), postman.of(LOG), views);
+        new Site(host, disk, founding.identity(), config.settings(), traffic.of(LOG), views);
     BlockPlane blocks = profile.blocks(site);
     Optional<Executor> other =
         host.threads().runAtOnce()
@@ -231,7 +231,7 @@ public final class Node implements Closeable {
 
   /** A message of a log came from a node. */
   void heard(String from) {
-    postman.heard(from);
+    traffic.heard(from);
   }
 
   Discovery discovery() {
@@ -299,7 +299,7 @@ public final class Node implements Closeable {
       p.blocks().close();
       p.log().close();
     }
-    postman.close();
+    traffic.close();
     peers.close();
     log.info("{} stopped", config.name());
   }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Message;
+import com.google.protobuf.UnknownFieldSet;
 import io.sandstore.block.HolderMask;
 import io.sandstore.wire.AddHolder;
 import io.sandstore.wire.AllocateBlocks;
@@ -174,6 +175,23 @@ class CommandCheckTest {
       assertThat(apply(prepared(), command).getFault().getErrno())
           .as("%s", command)
           .isEqualTo(Errno.OK);
+    }
+  }
+
+  /** A later release would carry out what it knows of the two, and this one the other. */
+  @Test
+  void aCommandWithAFieldOfAnotherReleaseIsRefusedBeforeTheLog() throws Exception {
+    UnknownFieldSet later =
+        UnknownFieldSet.newBuilder()
+            .addField(
+                1000,
+                UnknownFieldSet.Field.newBuilder().addLengthDelimited(ByteString.EMPTY).build())
+            .build();
+    for (Command known : examples()) {
+      Command both =
+          Command.parseFrom(known.toBuilder().setUnknownFields(later).build().toByteString());
+      assertThat(both.getOpCase()).isEqualTo(known.getOpCase());
+      assertThat(CommandCheck.fault(both).map(Fault::getErrno)).contains(Errno.EPROTO);
     }
   }
 

@@ -16,7 +16,7 @@ public interface Views {
    *
    * @param version differs from that of every other value that the record ever had; 0: there is
    *     none
-   * @param fields in words, by name
+   * @param fields in words, by name; at least one
    */
   record View(long version, Map<String, String> fields) {
 

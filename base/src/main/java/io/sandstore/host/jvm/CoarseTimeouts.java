@@ -25,7 +25,7 @@ final class CoarseTimeouts {
   private static final Set<Waiter> WAITING = ConcurrentHashMap.newKeySet();
 
   static {
-    Thread.ofPlatform().daemon().name("patience").start(CoarseTimeouts::look);
+    Thread.ofPlatform().daemon().name("coarse timeouts").start(CoarseTimeouts::look);
   }
 
   private static final class Waiter {
