@@ -48,6 +48,9 @@ public final class RpcClient implements Closeable {
 
   private static final Duration PROBE_LIMIT = Duration.ofSeconds(1);
 
+  /** Of one that answered before: a node that is only busy must not be taken for a silent one. */
+  private static final Duration CHECK_LIMIT = Duration.ofSeconds(2);
+
   /** A link that is open and silent is asked something this often. */
   static final Duration KEEP_ALIVE = Duration.ofSeconds(60);
 
@@ -112,16 +115,23 @@ public final class RpcClient implements Closeable {
   public boolean isSuspect() {
     long now = host.clock().nanos();
     if (health.claimProbe(now, greeting == null)) {
-      host.threads().start("probe " + address, this::probe);
+      host.threads().start("probe " + address, () -> probe(PROBE_LIMIT));
     }
     return health.isSuspect(now);
   }
 
-  private void probe() {
+  /** Finds out in the background whether a peer that is not suspect still answers. */
+  public void check() {
+    if (!isSuspect()) {
+      host.threads().start("check " + address, () -> probe(CHECK_LIMIT));
+    }
+  }
+
+  private void probe(Duration limit) {
     boolean answered = false;
     try {
       Header.Builder ping = Header.newBuilder().setPing(Ping.getDefaultInstance());
-      call(ping, host.clock().deadline(PROBE_LIMIT)).close();
+      call(ping, host.clock().deadline(limit)).close();
       answered = true;
     } catch (LostException e) {
       drop(); // a link that says nothing may be one that nobody holds the other end of

@@ -20,8 +20,6 @@ import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 
@@ -43,9 +41,6 @@ final class ClusterClient implements Closeable {
   private final Routes routes;
   private final HedgeDelay hedges = new HedgeDelay();
   private final AtomicLong turn = new AtomicLong();
-
-  /** Those that were asked before they ever answered. */
-  private final Set<RpcClient> tried = ConcurrentHashMap.newKeySet();
 
   private volatile RpcClient preferred;
   private volatile String clusterId = "";
@@ -71,19 +66,9 @@ final class ClusterClient implements Closeable {
     }
   }
 
-  /** The next metadata goes to the node itself, if we know it, else to one never tried. */
+  /** The next metadata goes to the node itself, if it greeted us; who has not is being asked. */
   private void follow(String route) {
-    Optional<RpcClient> named = routes.named(route);
-    if (named.isEmpty()) {
-      routes.seek();
-    }
-    named
-        .or(
-            () ->
-                routes.peers().stream()
-                    .filter(peer -> peer.greeting() == null && !tried.contains(peer))
-                    .findFirst())
-        .ifPresent(peer -> preferred = peer);
+    routes.named(route).ifPresentOrElse(peer -> preferred = peer, routes::seek);
   }
 
   /** A block to store: to the nodes in turn, which spreads the work. */
@@ -185,13 +170,18 @@ final class ClusterClient implements Closeable {
     return rank + (peer.isSuspect() ? 4 : 0);
   }
 
-  /** All nodes, from one on in turn, the suspect behind the others. */
+  /**
+   * All nodes, from one on in turn, the suspect behind the others, and strangers behind those that
+   * have greeted: one that stands still takes a dial and never greets.
+   */
   private List<RpcClient> order(RpcClient first) {
     List<RpcClient> peers = routes.peers();
     int start = Math.max(0, peers.indexOf(first));
     return IntStream.range(0, peers.size())
         .mapToObj(i -> peers.get((start + i) % peers.size()))
-        .sorted(Comparator.comparing(RpcClient::isSuspect))
+        .sorted(
+            Comparator.comparing(RpcClient::isSuspect)
+                .thenComparing(peer -> peer.greeting() == null))
         .toList();
   }
 
@@ -199,12 +189,10 @@ final class ClusterClient implements Closeable {
       Header.Builder request, ByteBuffer payload, Deadline deadline, RpcClient first, boolean bulk)
       throws IOException, InterruptedException {
     Duration pause = RETRY_MIN;
+    routes.meet(deadline);
     List<RpcClient> order = order(first);
     for (int attempt = 0; ; attempt++) {
       RpcClient peer = order.get(attempt);
-      if (peer.greeting() == null) {
-        tried.add(peer);
-      }
       IOException last;
       try {
         Deadline limit = clock.deadline(deadline.leftAtMost(ATTEMPT_LIMIT));

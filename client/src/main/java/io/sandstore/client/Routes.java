@@ -1,5 +1,6 @@
 package io.sandstore.client;
 
+import io.sandstore.host.Deadline;
 import io.sandstore.host.Host;
 import io.sandstore.rpc.Addresses;
 import io.sandstore.rpc.RpcClient;
@@ -12,6 +13,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +29,10 @@ import org.jspecify.annotations.Nullable;
 final class Routes implements Closeable {
 
   private static final Duration GREET_LIMIT = Duration.ofSeconds(2);
+
+  /** How long a seed has to greet before the next one is dialled beside it. */
+  private static final Duration GREET_PATIENCE = Duration.ofMillis(100);
+
   private static final Duration PAUSE_MIN = Duration.ofSeconds(1);
   private static final Duration PAUSE_MAX = Duration.ofSeconds(60);
 
@@ -61,6 +69,53 @@ final class Routes implements Closeable {
   /** The nodes to ask, seeds first; never empty. */
   List<RpcClient> peers() {
     return peers;
+  }
+
+  /**
+   * Returns at once if a node has ever greeted, else when one does, all seeds have failed, or the
+   * time is up. One that takes the dial and says nothing is not waited for: the next is dialled
+   * beside it (as "Happy Eyeballs" does with addresses, RFC 8305).
+   */
+  void meet(Deadline deadline) throws InterruptedException {
+    if (peers.stream().anyMatch(peer -> peer.greeting() != null)) {
+      return;
+    }
+    CompletableFuture<Boolean> met = new CompletableFuture<>();
+    List<CompletableFuture<Boolean>> failures = new ArrayList<>();
+    for (RpcClient seed : seeds) {
+      CompletableFuture<Boolean> failed = new CompletableFuture<>();
+      failures.add(failed);
+      host.threads().start("greet " + seed.address(), () -> greet(seed, met, failed));
+      settles(CompletableFuture.anyOf(met, failed), deadline.leftAtMost(GREET_PATIENCE));
+      if (met.isDone()) {
+        return;
+      }
+    }
+    CompletableFuture<?> all = CompletableFuture.allOf(failures.toArray(CompletableFuture[]::new));
+    settles(CompletableFuture.anyOf(met, all), deadline.leftAtMost(GREET_LIMIT));
+  }
+
+  private void greet(
+      RpcClient seed, CompletableFuture<Boolean> met, CompletableFuture<Boolean> failed) {
+    try {
+      seed.greet(host.clock().deadline(GREET_LIMIT));
+      met.complete(true);
+    } catch (IOException e) {
+      failed.complete(true);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      failed.complete(true);
+    }
+  }
+
+  private void settles(CompletableFuture<?> one, Duration limit) throws InterruptedException {
+    try {
+      host.clock().await(one, limit);
+    } catch (TimeoutException e) {
+      // Whoever waits looks for itself.
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e); // nothing here fails a future
+    }
   }
 
   /** A node that was last heard of under this name. */

@@ -147,6 +147,7 @@ public final class Node implements Closeable {
     blocks.start();
     host.threads().start("chores", chores::run);
     host.threads().start("merge", merger::run);
+    host.threads().start("watch the others", () -> peers.watch(config.name()));
     log.info("{} serves at {}", config.name(), config.listen());
   }
 

@@ -7,6 +7,7 @@ import io.sandstore.wire.Hello;
 import io.sandstore.wire.HelloReply;
 import java.io.Closeable;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -15,10 +16,14 @@ import java.util.function.Supplier;
 /** The other nodes by name, at whatever address discovery gives them now. Thread-safe. */
 final class Peers implements Closeable {
 
+  /** With the limit of a check: a node that stands still is known to within five seconds. */
+  private static final Duration WATCH_EVERY = Duration.ofSeconds(2);
+
   private final Host host;
   private final Discovery discovery;
   private final Supplier<Hello> hello;
   private final Map<String, RpcClient> peers = new ConcurrentHashMap<>();
+  private volatile boolean closed;
 
   Peers(Host host, Discovery discovery, Supplier<Hello> hello) {
     this.host = host;
@@ -68,8 +73,36 @@ final class Peers implements Closeable {
     }
   }
 
+  /**
+   * Asks all others, until closed, whether they still answer, so that the first who needs one that
+   * stands still does not find that out by waiting for it.
+   */
+  void watch(String self) {
+    try {
+      while (!closed) {
+        host.clock().sleep(WATCH_EVERY);
+        for (String name : discovery.addresses().keySet()) {
+          if (!name.equals(self)) {
+            check(name);
+          }
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void check(String name) {
+    try {
+      get(name).check();
+    } catch (IOException e) {
+      // It has just left.
+    }
+  }
+
   @Override
   public void close() {
+    closed = true;
     peers.values().forEach(RpcClient::close);
   }
 }

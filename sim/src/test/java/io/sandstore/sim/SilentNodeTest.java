@@ -14,6 +14,8 @@ import io.sandstore.replication.Views;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -104,6 +106,20 @@ class SilentNodeTest {
     done.get();
   }
 
+  private void awaitAll(Clock clock) throws InterruptedException {
+    while (nodes.size() < NAMES.size()
+        || !nodes.values().stream()
+            .allMatch(n -> n.inspect().map(Inspection::ready).orElse(false))) {
+      clock.sleep(Duration.ofMillis(50));
+    }
+  }
+
+  private static SandstoreClient client(SimProcess process, List<String> seeds) {
+    return new SandstoreClient(
+        process.host,
+        ClientConfig.of(String.join(",", seeds)).withBlockBytes(BLOCK_BYTES).withInlineBytes(0));
+  }
+
   private static Duration write(Clock clock, SandstoreClient client, String path)
       throws IOException {
     long begin = clock.nanos();
@@ -135,17 +151,8 @@ class SilentNodeTest {
     run(
         process -> {
           Clock clock = process.host.clock();
-          while (nodes.size() < NAMES.size()
-              || !nodes.values().stream()
-                  .allMatch(n -> n.inspect().map(Inspection::ready).orElse(false))) {
-            clock.sleep(Duration.ofMillis(50));
-          }
-          try (SandstoreClient client =
-              new SandstoreClient(
-                  process.host,
-                  ClientConfig.of(String.join(",", addresses().values()))
-                      .withBlockBytes(BLOCK_BYTES)
-                      .withInlineBytes(0))) {
+          awaitAll(clock);
+          try (SandstoreClient client = client(process, List.copyOf(addresses().values()))) {
             write(clock, client, "/before");
             Duration healthyWrite = write(clock, client, "/healthy");
             Duration healthyRead = read(clock, client, "/before", 3 * BLOCK_BYTES);
@@ -165,6 +172,41 @@ class SilentNodeTest {
             assertThat(write(clock, client, "/silent")).isLessThan(healthyWrite.multipliedBy(2));
             processes.get(silent).resume();
           }
+        });
+  }
+
+  /** As a command does: a process of its own, which knows nothing but the addresses. */
+  private Duration command(SimProcess process, List<String> seeds, String name) throws IOException {
+    long begin = process.host.clock().nanos();
+    try (SandstoreClient client = client(process, seeds)) {
+      write(process.host.clock(), client, name);
+      read(process.host.clock(), client, name, 3 * BLOCK_BYTES);
+    }
+    return Duration.ofNanos(process.host.clock().nanos() - begin);
+  }
+
+  @Test
+  void oneWhoComesWhileANodeIsSilentDoesNotWaitForItWhicheverItAsksFirst() throws Exception {
+    network.maxDelayNanos = 1_000_000;
+    NAMES.forEach(this::start);
+    run(
+        process -> {
+          awaitAll(process.host.clock());
+          List<String> seeds = new ArrayList<>(addresses().values());
+          command(process, seeds, "/before");
+          Duration healthy = command(process, seeds, "/healthy");
+
+          String leader = leader();
+          String silent = NAMES.stream().filter(n -> !n.equals(leader)).findFirst().orElseThrow();
+          processes.get(silent).pause();
+          process.host.clock().sleep(Duration.ofSeconds(5));
+          for (int i = 0; i < NAMES.size(); i++) {
+            assertThat(command(process, seeds, "/silent" + i))
+                .as("asking %s, without %s", seeds, silent)
+                .isLessThan(healthy.multipliedBy(2));
+            Collections.rotate(seeds, 1);
+          }
+          processes.get(silent).resume();
         });
   }
 
