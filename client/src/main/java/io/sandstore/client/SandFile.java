@@ -7,6 +7,7 @@ import io.sandstore.host.Frame;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Command;
+import io.sandstore.wire.CopyRange;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Extent;
 import io.sandstore.wire.Header;
@@ -61,6 +62,9 @@ public final class SandFile implements Closeable {
 
   /** Blocks of one record: their extents are one command, which has at most 256 KiB. */
   private static final int RECORD_BLOCKS_MAX = 4096;
+
+  /** The longest file. */
+  private static final long FILE_BYTES_MAX = 1L << 60;
 
   /** How often somebody who waits for a buffer looks for files that have become idle. */
   private static final Duration LOOK_FOR_IDLE = Duration.ofMillis(50);
@@ -697,6 +701,61 @@ public final class SandFile implements Closeable {
       flush();
       client.setattr(
           SetAttributes.newBuilder().setInode(inode).setSize(size), AttributeChange.NONE);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Shows bytes of another file, or of another place in the same, here as well: the files share
+   * their blocks from then on, and no byte travels. The bytes are those that the source has when
+   * this is applied, what was written to its handle before among them.
+   *
+   * @param source of the same cluster, open to read
+   * @param length at most; it ends at the source's end
+   * @return bytes that were copied; 0 at the source's end
+   * @throws PosixException EINVAL if ranges of one file overlap, EXDEV if it is of another client,
+   *     EBADF if a handle is not open for it, or this one appends; EPROTO while a node of a release
+   *     before this command may be in the cluster
+   */
+  public long copyFrom(SandFile source, long sourceOffset, long offset, long length)
+      throws IOException {
+    if (source.client.clusterClient() != client.clusterClient()) {
+      throw new PosixException(Errno.EXDEV, "a file of another client");
+    }
+    source.makeVisible(source.readable);
+    lock.lock();
+    try {
+      checkOpen(writable && !append);
+      flush();
+      long most = FILE_BYTES_MAX - Math.max(sourceOffset, offset);
+      long wanted = Math.min(length, most);
+      long copied = 0;
+      while (copied < wanted) {
+        CopyRange.Builder range =
+            CopyRange.newBuilder()
+                .setSource(source.inode)
+                .setSourceOffset(sourceOffset + copied)
+                .setTarget(inode)
+                .setTargetOffset(offset + copied)
+                .setLength(wanted - copied);
+        long more = client.mutate(Command.newBuilder().setCopyRange(range)).getValue();
+        if (more == 0) {
+          break;
+        }
+        copied += more;
+      }
+      return copied;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void makeVisible(boolean allowed) throws IOException {
+    lock.lock();
+    try {
+      checkOpen(allowed);
+      flushIfPending();
     } finally {
       lock.unlock();
     }

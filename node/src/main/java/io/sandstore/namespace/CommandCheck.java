@@ -5,6 +5,7 @@ import io.sandstore.replication.Configurations;
 import io.sandstore.wire.AddHolder;
 import io.sandstore.wire.Allocate;
 import io.sandstore.wire.Command;
+import io.sandstore.wire.CopyRange;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Extent;
 import io.sandstore.wire.Fault;
@@ -104,6 +105,7 @@ public final class CommandCheck {
           SET_XATTR,
           EXCHANGE,
           ALLOCATE,
+          COPY_RANGE,
           CREATE_UNNAMED,
           SET_ATTRIBUTES,
           WRITE,
@@ -153,6 +155,7 @@ public final class CommandCheck {
         check(command.getExchange().getSecond());
       }
       case ALLOCATE -> check(command.getAllocate());
+      case COPY_RANGE -> check(command.getCopyRange());
       case CREATE_UNNAMED -> check(command.getCreateUnnamed().getDirectory());
       case SET_ATTRIBUTES -> check(command.getSetAttributes());
       case WRITE -> check(command.getWrite());
@@ -213,6 +216,13 @@ public final class CommandCheck {
     if (op.getHow() == Allocate.How.UNRECOGNIZED) {
       throw new Refused(Errno.EOPNOTSUPP, "not a way to allocate: " + op.getHowValue());
     }
+  }
+
+  private static void check(CopyRange op) {
+    checkId("inode", op.getSource());
+    checkId("inode", op.getTarget());
+    checkRange(op.getSourceOffset(), op.getLength());
+    checkRange(op.getTargetOffset(), op.getLength());
   }
 
   private static void checkTarget(String target) {

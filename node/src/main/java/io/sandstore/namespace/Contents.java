@@ -1,6 +1,7 @@
 package io.sandstore.namespace;
 
 import io.sandstore.replication.BlockSink;
+import io.sandstore.wire.CopyRange;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Merge;
 import io.sandstore.wire.NewExtent;
@@ -83,7 +84,8 @@ final class Contents {
     for (NewExtent extent : op.getExtentsList()) {
       long offset = base + extent.getOffset();
       namespace.blocks.add(extent.getBlock(), extent.getLength(), extent.getWhere());
-      namespace.extents.insert(inode.id(), offset, new Keys.Run(extent.getLength(), extent.getBlock(), 0));
+      namespace.extents.insert(
+          inode.id(), offset, new Keys.Run(extent.getLength(), extent.getBlock(), 0));
       size = Math.max(size, offset + extent.getLength());
     }
     if (inline > 0) {
@@ -100,6 +102,29 @@ final class Contents {
     return Outcome.newBuilder().setAttributes(written.attributes()).setValue(base).build();
   }
 
+  /** Both files show the same blocks afterwards, which go when neither does any more. */
+  Outcome copyRange(CopyRange op) {
+    Inode source = namespace.tree.open(op.getSource());
+    Inode target = namespace.tree.open(op.getTarget());
+    if (!source.isRegular() || !target.isRegular()) {
+      throw new Refused(Errno.EINVAL, "not a regular file");
+    }
+    long from = op.getSourceOffset();
+    long to = op.getTargetOffset();
+    long end = Math.clamp(source.size(), from, from + op.getLength());
+    if (source.id() == target.id() && Math.abs(from - to) < end - from) {
+      throw new Refused(Errno.EINVAL, "ranges of one file that overlap");
+    }
+    long copied = namespace.extents.copy(source.id(), from, end, target.id(), to);
+    if (copied == 0) {
+      return Outcome.newBuilder().setAttributes(target.attributes()).build();
+    }
+    long size = Math.max(target.size(), to + copied);
+    Inode written = target.withContent(size, namespace.time.dateMs());
+    namespace.tree.inodes.put(written.id(), written);
+    return Outcome.newBuilder().setAttributes(written.attributes()).setValue(copied).build();
+  }
+
   /** Lays one block over many pieces, wherever the file still shows what they showed. */
   Outcome merge(Merge op) {
     Inode inode = namespace.tree.open(op.getInode());
@@ -113,9 +138,11 @@ final class Contents {
       int length = (int) (range.end() - range.start());
       int within = (int) (range.start() - op.getOffset());
       namespace.blocks.reference(op.getBlock());
-      namespace.extents.insert(inode.id(), range.start(), new Keys.Run(length, op.getBlock(), within));
+      namespace.extents.insert(
+          inode.id(), range.start(), new Keys.Run(length, op.getBlock(), within));
     }
-    namespace.blocks.release(op.getBlock()); // there was one reference too many, so that none was too few
+    namespace.blocks.release(
+        op.getBlock()); // there was one reference too many, so that none was too few
     return Namespace.value(ranges.size());
   }
 

@@ -8,6 +8,9 @@ import java.util.Map;
 /** The map from a file's bytes to blocks. Holes have no entry and read as zeros. */
 final class Extents {
 
+  /** Extents that one command shows elsewhere, so that none takes long. */
+  static final int COPIED_MAX = 4096;
+
   final FrozenMap<Keys.Offset, Keys.Run> runs = new FrozenMap<>(Weights::extent);
   private final Blocks blocks;
 
@@ -53,6 +56,31 @@ final class Extents {
       blocks.release(run.block());
       covered = runs.live.ceilingEntry(first);
     }
+  }
+
+  /**
+   * Shows a range of one file in another, or elsewhere in the same: its blocks and its holes.
+   *
+   * @param end of the range, not included; it must not overlap where it goes
+   * @return how many bytes: fewer where there are more than {@link #COPIED_MAX} extents
+   */
+  long copy(long source, long start, long end, long target, long to) {
+    long copied = end - start;
+    List<Map.Entry<Long, Keys.Run>> moved = new ArrayList<>();
+    for (Map.Entry<Keys.Offset, Keys.Run> entry : touching(source, start, end).entrySet()) {
+      long at = Math.max(start, entry.getKey().offset());
+      if (moved.size() == COPIED_MAX) {
+        copied = at - start;
+        break;
+      }
+      Keys.Run run = entry.getValue().from((int) (at - entry.getKey().offset()));
+      int length = (int) Math.min(run.length(), end - at);
+      moved.add(Map.entry(to + at - start, run.cut(length)));
+    }
+    moved.forEach(run -> blocks.reference(run.getValue().block())); // before the cut lets them go
+    cut(target, to, to + copied);
+    moved.forEach(run -> runs.put(new Keys.Offset(target, run.getKey()), run.getValue()));
+    return copied;
   }
 
   /** Removes up to this many extents of a file; the number removed. */

@@ -85,7 +85,7 @@ public enum FeatureLevel {
   /** With which level a command came. One that is new and not judged here does not compile. */
   static FeatureLevel of(Command command) {
     return switch (command.getOpCase()) {
-      case LINK, MAKE_NODE, SET_XATTR, EXCHANGE, ALLOCATE, CREATE_UNNAMED -> POSIX;
+      case LINK, MAKE_NODE, SET_XATTR, EXCHANGE, ALLOCATE, CREATE_UNNAMED, COPY_RANGE -> POSIX;
       case MERGE -> MERGE;
       case OPEN_SESSION,
           CLOSE_SESSION,

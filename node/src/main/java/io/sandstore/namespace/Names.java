@@ -35,16 +35,22 @@ final class Names {
     }
     return Namespace.attributes(
         namespace.tree.create(
-            place, FileType.REGULAR, op.getMode(), op.getUid(), op.getGid(), "", namespace.time.dateMs()));
+            place,
+            FileType.REGULAR,
+            op.getMode(),
+            op.getUid(),
+            op.getGid(),
+            "",
+            namespace.time.dateMs()));
   }
 
-  Outcome make(
-      Location location, FileType type, int mode, int uid, int gid, String target) {
+  Outcome make(Location location, FileType type, int mode, int uid, int gid, String target) {
     Tree.Place place = namespace.tree.resolve(location, false);
     if (place.inode().isPresent()) {
       throw new Refused(Errno.EEXIST, (place.isBase() ? "/" : place.name()) + " exists");
     }
-    return Namespace.attributes(namespace.tree.create(place, type, mode, uid, gid, target, namespace.time.dateMs()));
+    return Namespace.attributes(
+        namespace.tree.create(place, type, mode, uid, gid, target, namespace.time.dateMs()));
   }
 
   Outcome unlink(Location location) {
@@ -62,7 +68,8 @@ final class Names {
   /** Takes a name from a file; without names it stays for those that have it open. */
   private void drop(Inode inode) {
     if (inode.links() > 1) {
-      namespace.tree.inodes.put(inode.id(), inode.withLinks(inode.links() - 1, namespace.time.dateMs()));
+      namespace.tree.inodes.put(
+          inode.id(), inode.withLinks(inode.links() - 1, namespace.time.dateMs()));
     } else if (inode.isRegular()) {
       namespace.tree.inodes.put(inode.id(), inode.withLinks(0, namespace.time.dateMs()));
       namespace.orphans.put(inode.id(), namespace.time.ageMs());
@@ -120,7 +127,8 @@ final class Names {
     namespace.tree.inodes.put(moved.id(), result);
     int directory = moved.isDirectory() ? 1 : 0;
     boolean elsewhere = from.directory().id() != to.directory().id();
-    namespace.tree.touch(from.directory().id(), elsewhere ? -directory : 0, namespace.time.dateMs());
+    namespace.tree.touch(
+        from.directory().id(), elsewhere ? -directory : 0, namespace.time.dateMs());
     namespace.tree.touch(to.directory().id(), elsewhere ? directory : 0, namespace.time.dateMs());
     return Namespace.attributes(result);
   }

@@ -244,6 +244,7 @@ public final class Namespace implements StateMachine, Catalog {
           throw new Refused(Errno.EOPNOTSUPP, "not yet: " + command.getOpCase());
       case SET_ATTRIBUTES -> contents.setAttributes(command.getSetAttributes());
       case WRITE -> contents.write(command.getWrite());
+      case COPY_RANGE -> contents.copyRange(command.getCopyRange());
       case RETAIN_ORPHANS -> {
         for (long inode : command.getRetainOrphans().getInodesList()) {
           if (orphans.get(inode) != null) {

@@ -154,7 +154,15 @@ final class Router implements Cluster {
     }
     Command proposed = command;
     switch (command.getOpCase()) {
-      case CREATE, MKDIR, SYMLINK, WRITE, LINK, MAKE_NODE, SET_XATTR, CREATE_UNNAMED -> {
+      case CREATE,
+          MKDIR,
+          SYMLINK,
+          WRITE,
+          LINK,
+          MAKE_NODE,
+          SET_XATTR,
+          CREATE_UNNAMED,
+          COPY_RANGE -> {
         String lacking = lacks.get();
         if (!lacking.isEmpty()) {
           throw new PosixException(Errno.ENOSPC, lacking);

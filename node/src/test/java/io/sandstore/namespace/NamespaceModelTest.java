@@ -10,6 +10,7 @@ import io.sandstore.wire.Batch;
 import io.sandstore.wire.CloseSession;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
+import io.sandstore.wire.CopyRange;
 import io.sandstore.wire.Create;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Extent;
@@ -36,6 +37,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
@@ -70,6 +72,8 @@ class NamespaceModelTest {
 
     record Cut(String path, int size) implements Op {}
 
+    record Copy(String from, int offset, String to, int toOffset, int length) implements Op {}
+
     record Ls(String path) implements Op {}
 
     /** Nothing that anybody can see changes, whether the pieces are still the file's or not. */
@@ -100,7 +104,7 @@ class NamespaceModelTest {
 
   private static Op generate(Random r) {
     String path = PATHS[r.nextInt(PATHS.length)];
-    return switch (r.nextInt(16)) {
+    return switch (r.nextInt(17)) {
       case 0, 1, 2 -> new Op.Mk(path);
       case 3, 4 -> new Op.New(path, r.nextInt(3) == 0, r.nextInt(3) == 0);
       case 5 -> new Op.Rm(path);
@@ -112,6 +116,8 @@ class NamespaceModelTest {
       case 11 -> new Op.Reopen();
       case 14 -> new Op.Jump(r.nextBoolean() ? 0 : r.nextLong(-YEAR_MS, YEAR_MS));
       case 13 -> new Op.Reap();
+      case 15 ->
+          new Op.Copy(path, r.nextInt(30), PATHS[r.nextInt(6)], r.nextInt(30), 1 + r.nextInt(30));
       default -> new Op.Ls(path);
     };
   }
@@ -210,7 +216,13 @@ class NamespaceModelTest {
   /** The namespace, driven as the log drives it: every command twice, as a retry would. */
   private static final class Subject {
     private final Memory memory = new Memory();
-    private Namespace namespace = new Namespace(memory, new HolderMask());
+    private Namespace namespace =
+        new Namespace(
+            memory,
+            new HolderMask(),
+            FeatureLevel.newest(),
+            FeatureLevel.newest(),
+            Optional.empty());
     private long session;
     private long nonce;
     private long sequence;
@@ -317,6 +329,7 @@ class NamespaceModelTest {
                     Command.newBuilder()
                         .setSetAttributes(
                             SetAttributes.newBuilder().setLocation(at(o.path)).setSize(o.size))));
+        case Op.Copy o -> copy(o);
         case Op.Ls o -> ls(o.path);
         case Op.Reopen o -> reopen();
         case Op.Jump o -> jump(o.ms);
@@ -392,6 +405,29 @@ class NamespaceModelTest {
           .getExtentsList();
     }
 
+    private String copy(Op.Copy o) {
+      Answer from = lookup(o.from);
+      Answer to = lookup(o.to);
+      if (from.hasFault() || to.hasFault()) {
+        return (from.hasFault() ? from : to).getFault().getErrno().name();
+      }
+      return code(
+          apply(
+              Command.newBuilder()
+                  .setCopyRange(
+                      CopyRange.newBuilder()
+                          .setSource(from.getAttributes().getInode())
+                          .setSourceOffset(o.offset)
+                          .setTarget(to.getAttributes().getInode())
+                          .setTargetOffset(o.toOffset)
+                          .setLength(o.length))));
+    }
+
+    private Answer lookup(String path) {
+      return namespace.ask(
+          Query.newBuilder().setLookup(Lookup.newBuilder().setLocation(at(path))).build());
+    }
+
     private String put(Op.Put o) {
       Answer found =
           namespace.ask(
@@ -443,7 +479,13 @@ class NamespaceModelTest {
         try (var frozen = namespace.freeze()) {
           frozen.writeTo(out);
         }
-        Namespace next = new Namespace(memory, new HolderMask());
+        Namespace next =
+            new Namespace(
+                memory,
+                new HolderMask(),
+                FeatureLevel.newest(),
+                FeatureLevel.newest(),
+                Optional.empty());
         next.configure(namespace.configuration());
         next.restore(new ByteArrayInputStream(out.toByteArray()));
         ByteArrayOutputStream again = new ByteArrayOutputStream();
@@ -551,6 +593,7 @@ class NamespaceModelTest {
           case Op.Mv o -> move(o);
           case Op.Put o -> write(o);
           case Op.Cut o -> cut(o);
+          case Op.Copy o -> copy(o);
           case Op.Ls o -> list(o.path);
           case Op.Reopen o -> "OK";
           case Op.Jump o -> "OK";
@@ -691,6 +734,25 @@ class NamespaceModelTest {
       found.content =
           Arrays.copyOf(found.content, Math.max(found.content.length, at + data.length));
       System.arraycopy(data, 0, found.content, at, data.length);
+      return "OK";
+    }
+
+    private String copy(Op.Copy o) {
+      Node from = require(o.from);
+      Node to = require(o.to);
+      if (from.isDirectory() || to.isDirectory()) {
+        throw new Error(Errno.EINVAL);
+      }
+      int length = Math.min(o.length, from.content.length - o.offset);
+      if (from == to && Math.abs(o.offset - o.toOffset) < length) {
+        throw new Error(Errno.EINVAL);
+      }
+      if (length > 0) {
+        byte[] source = from.content;
+        int size = Math.max(to.content.length, o.toOffset + length);
+        to.content = Arrays.copyOf(to.content, size);
+        System.arraycopy(source, o.offset, to.content, o.toOffset, length);
+      }
       return "OK";
     }
 
