@@ -25,6 +25,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Function;
@@ -57,6 +58,7 @@ public final class Namespace implements StateMachine, Catalog {
   final FrozenMap<Long, Long> orphans = new FrozenMap<>(Weights::orphan);
   private final Contents contents;
   private final Names names;
+  final Changes changes = new Changes();
   private final Queries queries = new Queries(this);
   ClusterTime time = ClusterTime.UNKNOWN;
   private final FeatureLevel known;
@@ -112,6 +114,7 @@ public final class Namespace implements StateMachine, Catalog {
     try {
       time = time.after(batch);
       for (Command command : batch.getCommandsList()) {
+        changes.at(index, outcomes.size() + 1);
         outcomes.add(apply(command));
       }
       garbage = blocks.takeReleased();
@@ -119,6 +122,7 @@ public final class Namespace implements StateMachine, Catalog {
     } finally {
       lock.writeLock().unlock();
     }
+    changes.tell();
     if (contents.takeStaged()) {
       try {
         sink.writeStaged();
@@ -350,6 +354,7 @@ public final class Namespace implements StateMachine, Catalog {
     lock.writeLock().lock();
     try {
       new SnapshotLoader(this, other).load(snapshot);
+      changes.forget();
       weigh();
     } finally {
       lock.writeLock().unlock();
@@ -362,6 +367,16 @@ public final class Namespace implements StateMachine, Catalog {
   /** Answers a query from the state as it is here; the caller has passed a read barrier. */
   public Answer ask(Query query) {
     return reading(n -> queries.answer(query));
+  }
+
+  /** Completed when names or files have changed after this call. */
+  public CompletableFuture<Boolean> nextChange() {
+    return changes.next();
+  }
+
+  /** False while there is no position of the log to watch from: nothing was applied here yet. */
+  public boolean canBeWatched() {
+    return reading(n -> n.changes.hasBegun());
   }
 
   /** Which of these files have no name any more and would be removed unless retained. */
