@@ -10,6 +10,7 @@ import io.sandstore.replication.Route;
 import io.sandstore.rpc.LostException;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.rpc.RpcClient;
+import io.sandstore.wire.AllocateBlocks;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Ask;
 import io.sandstore.wire.Command;
@@ -20,10 +21,15 @@ import io.sandstore.wire.Mutate;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.Query;
 import io.sandstore.wire.RetainOrphans;
+import io.sandstore.wire.Watch;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 
 /**
@@ -36,6 +42,16 @@ final class Router implements Cluster {
   private static final Duration RETRY = Duration.ofMillis(15);
   private static final Duration FORWARD_LIMIT = Duration.ofSeconds(2);
 
+  /** Clients that wait for changes here at a time. */
+  private static final int WATCHES_MAX = 1024;
+
+  /** Longest wait for one: less than it takes to be thought silent. */
+  private static final Duration WATCH_MAX = Duration.ofMillis(1500);
+
+  /** How often one who watches is told something at most, so that many of them cost little. */
+  private static final Duration WATCH_PAUSE = Duration.ofMillis(20);
+
+  private final Semaphore watches = new Semaphore(WATCHES_MAX);
   private final String self;
   private final Clock clock;
   private final Peers peers;
@@ -190,7 +206,49 @@ final class Router implements Cluster {
 
   /** Answers from this node, where queries must be answered. */
   Header.Builder askHere(Query query, Deadline deadline) throws IOException, InterruptedException {
+    if (query.hasWatch()) {
+      return Header.newBuilder().setAnswer(watch(query, deadline));
+    }
     log.readBarrier(deadline);
     return Header.newBuilder().setAnswer(namespace.ask(query));
+  }
+
+  /** Answers when there is something to tell, or as if nothing had happened when the time is up. */
+  private Answer watch(Query query, Deadline deadline) throws IOException, InterruptedException {
+    if (!watches.tryAcquire()) {
+      throw new PosixException(Errno.EAGAIN, "this node has " + WATCHES_MAX + " watchers already");
+    }
+    try {
+      if (!namespace.canBeWatched()) {
+        // Any entry will do: there is no position to go on from before one was applied.
+        AllocateBlocks any = AllocateBlocks.newBuilder().setCount(1).build();
+        log.propose(Command.newBuilder().setAllocateBlocks(any).build(), deadline);
+      }
+      Duration wait = Duration.ofMillis(Integer.toUnsignedLong(query.getWatch().getWaitMs()));
+      Deadline limit = clock.deadline(wait.compareTo(WATCH_MAX) < 0 ? wait : WATCH_MAX);
+      Query asked = query;
+      while (true) {
+        CompletableFuture<Boolean> next = namespace.nextChange();
+        log.readBarrier(deadline);
+        Answer answer = namespace.ask(asked);
+        boolean over = limit.passed() || deadline.left().compareTo(WATCH_MAX) < 0;
+        boolean tells = answer.getChangesCount() > 0 || !asked.getWatch().hasAfter();
+        if (answer.hasFault() || tells || over) {
+          return answer;
+        }
+        Watch.Builder rest = asked.getWatch().toBuilder().setAfter(answer.getPosition());
+        asked = asked.toBuilder().setWatch(rest).build();
+        try {
+          clock.await(next, limit.left());
+          clock.sleep(limit.leftAtMost(WATCH_PAUSE));
+        } catch (TimeoutException e) {
+          // Then that is the answer.
+        } catch (ExecutionException e) {
+          throw new IllegalStateException(e);
+        }
+      }
+    } finally {
+      watches.release();
+    }
   }
 }
