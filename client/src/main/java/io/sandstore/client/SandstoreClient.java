@@ -40,6 +40,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.Semaphore;
@@ -297,6 +298,25 @@ public final class SandstoreClient implements Closeable {
       all.addAll(page.entries());
     } while (page.more());
     return all;
+  }
+
+  /**
+   * What changes in a directory from now on.
+   *
+   * @param recursive also anywhere below it
+   */
+  public ChangeFeed watch(String directory, boolean recursive) throws IOException {
+    return new ChangeFeed(this, stat(directory).inode(), recursive, Optional.empty());
+  }
+
+  /**
+   * What changed in a directory since a position.
+   *
+   * @param position {@link ChangeFeed#position} of an earlier feed of this cluster
+   */
+  public ChangeFeed watch(String directory, boolean recursive, String position)
+      throws IOException {
+    return new ChangeFeed(this, stat(directory).inode(), recursive, Optional.of(position));
   }
 
   // --- The cluster ---

@@ -28,18 +28,11 @@ final class Changes {
   /**
    * What changed.
    *
-   * @param directory in which; of content and attributes: where the file was made or last moved to
+   * @param directory in which a name was added or removed; else 0
    * @param name of what was added or removed; else empty
-   * @param everywhere the file may have a name in any other directory, too
    */
   record Event(
-      Position at,
-      Change.Kind kind,
-      long directory,
-      String name,
-      long inode,
-      FileType type,
-      boolean everywhere) {
+      Position at, Change.Kind kind, long directory, String name, long inode, FileType type) {
 
     private boolean repeats(Event other) {
       return kind == Change.Kind.CONTENT && other.kind == kind && other.inode == inode;
@@ -83,16 +76,15 @@ final class Changes {
   }
 
   void content(Inode inode) {
-    keep(Change.Kind.CONTENT, inode.parent(), "", inode);
+    keep(Change.Kind.CONTENT, 0, "", inode);
   }
 
   void attributes(Inode inode) {
-    keep(Change.Kind.ATTRIBUTES, inode.parent(), "", inode);
+    keep(Change.Kind.ATTRIBUTES, 0, "", inode);
   }
 
   private void keep(Change.Kind kind, long directory, String name, Inode inode) {
-    boolean everywhere = name.isEmpty() && !inode.isDirectory() && inode.links() != 1;
-    Event event = new Event(now, kind, directory, name, inode.id(), inode.type(), everywhere);
+    Event event = new Event(now, kind, directory, name, inode.id(), inode.type());
     if (first < end && event.repeats(number(end - 1))) {
       end--; // a file that is being written says so once
     } else if (end - first == KEPT_MAX) {

@@ -84,26 +84,34 @@ final class WatchQuery {
         .build();
   }
 
+  /** Of content and attributes: by where the file is now. Of one that is gone nothing is told. */
   private Optional<Change> seen(Changes.Event event) {
-    Optional<String> directory = below(event.directory());
-    if (directory.isEmpty() && !event.everywhere()) {
+    if (!event.name().isEmpty()) {
+      return below(event.directory()).map(path -> change(event, path, event.name()));
+    }
+    Inode inode = tree.inodes.get(event.inode());
+    if (inode == null || inode.links() == 0 || inode.id() == Inode.ROOT) {
       return Optional.empty();
     }
-    Change.Builder change =
-        Change.newBuilder()
-            .setAt(wire(event.at()))
-            .setKind(event.kind())
-            .setInode(event.inode())
-            .setType(event.type());
-    directory.ifPresent(
-        path ->
-            change
-                .setDirectory(path)
-                .setName(
-                    event.name().isEmpty()
-                        ? name(event.directory(), event.inode()).orElse("")
-                        : event.name()));
-    return Optional.of(change.build());
+    Optional<String> directory = below(inode.parent());
+    Optional<String> name = directory.flatMap(path -> name(inode.parent(), inode.id()));
+    if (name.isPresent()) {
+      return Optional.of(change(event, directory.get(), name.get()));
+    }
+    boolean elsewhere = !inode.isDirectory() && inode.links() > 1;
+    boolean perhaps = directory.isPresent() && scanned > SCANNED_MAX;
+    return elsewhere || perhaps ? Optional.of(change(event, "", "")) : Optional.empty();
+  }
+
+  private static Change change(Changes.Event event, String directory, String name) {
+    return Change.newBuilder()
+        .setAt(wire(event.at()))
+        .setKind(event.kind())
+        .setInode(event.inode())
+        .setType(event.type())
+        .setDirectory(directory)
+        .setName(name)
+        .build();
   }
 
   /** The path of a directory below the one that is watched; empty if it is not, or is gone. */

@@ -225,15 +225,15 @@ final class Router implements Cluster {
         log.propose(Command.newBuilder().setAllocateBlocks(any).build(), deadline);
       }
       Duration wait = Duration.ofMillis(Integer.toUnsignedLong(query.getWatch().getWaitMs()));
-      Deadline limit = clock.deadline(wait.compareTo(WATCH_MAX) < 0 ? wait : WATCH_MAX);
+      Duration most = wait.compareTo(WATCH_MAX) < 0 ? wait : WATCH_MAX;
+      Deadline limit = clock.deadline(deadline.leftAtMost(most));
       Query asked = query;
       while (true) {
         CompletableFuture<Boolean> next = namespace.nextChange();
         log.readBarrier(deadline);
         Answer answer = namespace.ask(asked);
-        boolean over = limit.passed() || deadline.left().compareTo(WATCH_MAX) < 0;
         boolean tells = answer.getChangesCount() > 0 || !asked.getWatch().hasAfter();
-        if (answer.hasFault() || tells || over) {
+        if (answer.hasFault() || tells || limit.passed()) {
           return answer;
         }
         Watch.Builder rest = asked.getWatch().toBuilder().setAfter(answer.getPosition());
