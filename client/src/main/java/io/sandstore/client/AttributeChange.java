@@ -28,6 +28,14 @@ public record AttributeChange(
         mode, OptionalInt.of(newUid), OptionalInt.of(newGid), atimeMs, mtimeMs);
   }
 
+  public AttributeChange withUid(int value) {
+    return new AttributeChange(mode, OptionalInt.of(value), gid, atimeMs, mtimeMs);
+  }
+
+  public AttributeChange withGid(int value) {
+    return new AttributeChange(mode, uid, OptionalInt.of(value), atimeMs, mtimeMs);
+  }
+
   public AttributeChange withAtime(long ms) {
     return new AttributeChange(mode, uid, gid, OptionalLong.of(ms), mtimeMs);
   }

@@ -28,6 +28,7 @@ import java.util.ArrayDeque;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NavigableSet;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentSkipListSet;
@@ -158,6 +159,24 @@ public final class SandFile implements Closeable {
     } finally {
       lock.unlock();
       makeRoomForOthers();
+    }
+  }
+
+  /**
+   * Writes like {@link #write(ByteBuffer)} if the buffer has room for more than that, so that nobody
+   * waits for a cluster; else does nothing.
+   */
+  OptionalInt writeIfRoom(ByteBuffer from) throws IOException {
+    lock.lock();
+    try {
+      ByteBuffer current = buffer;
+      boolean room =
+          current != null
+              && current.remaining() > from.remaining()
+              && (append || position == bufferStart + current.position());
+      return room ? OptionalInt.of(write(from)) : OptionalInt.empty();
+    } finally {
+      lock.unlock();
     }
   }
 
