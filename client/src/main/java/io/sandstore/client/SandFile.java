@@ -28,7 +28,6 @@ import java.util.ArrayDeque;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NavigableSet;
-import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentSkipListSet;
@@ -120,6 +119,7 @@ public final class SandFile implements Closeable {
   private int recordBlocks;
 
   private boolean closed;
+  private boolean finishing;
 
   SandFile(
       SandstoreClient client,
@@ -135,6 +135,18 @@ public final class SandFile implements Closeable {
     this.writable = writable;
     this.append = append;
     this.ahead = new ReadAhead(client, this);
+  }
+
+  /**
+   * From now on an interrupt does not end what a write or flush waits for, after which data that was
+   * taken before would be lost: it is found afterwards. To be called before the file is used.
+   */
+  void finishDespiteInterrupts() {
+    finishing = true;
+  }
+
+  private <T> T finished(Uninterrupted.Action<T> wait) throws IOException {
+    return finishing ? Uninterrupted.run(client.host(), wait) : wait.run();
   }
 
   /** Counts the files that a client opened. */
@@ -159,24 +171,6 @@ public final class SandFile implements Closeable {
     } finally {
       lock.unlock();
       makeRoomForOthers();
-    }
-  }
-
-  /**
-   * Writes like {@link #write(ByteBuffer)} if the buffer has room for more than that, so that nobody
-   * waits for a cluster; else does nothing.
-   */
-  OptionalInt writeIfRoom(ByteBuffer from) throws IOException {
-    lock.lock();
-    try {
-      ByteBuffer current = buffer;
-      boolean room =
-          current != null
-              && current.remaining() > from.remaining()
-              && (append || position == bufferStart + current.position());
-      return room ? OptionalInt.of(write(from)) : OptionalInt.empty();
-    } finally {
-      lock.unlock();
     }
   }
 
@@ -229,7 +223,7 @@ public final class SandFile implements Closeable {
     }
     long needed = (current == null ? 0L : current.capacity()) + wanted;
     ByteBuffer next = client.buffers().small(needed).orElse(null);
-    next = next == null ? blockBuffer() : next;
+    next = next == null ? finished(this::blockBuffer) : next;
     if (current != null) {
       next.put(current.flip());
       client.buffers().release(current);
@@ -356,7 +350,8 @@ public final class SandFile implements Closeable {
     int whole = 0;
     for (int i = 0; i < oldest.size(); i++) {
       try {
-        await(oldest.get(i).reply);
+        CompletableFuture<WriteBlockReply> reply = oldest.get(i).reply;
+        finished(() -> await(reply));
       } catch (IOException e) {
         fail(e);
         throw e;
@@ -397,7 +392,7 @@ public final class SandFile implements Closeable {
 
   private void commit(Write.Builder write, long bytes) throws IOException {
     try {
-      Outcome outcome = client.mutate(Command.newBuilder().setWrite(write));
+      Outcome outcome = finished(() -> client.mutate(Command.newBuilder().setWrite(write)));
       if (append && takenForPosition > appended) {
         position = outcome.getValue() + Math.min(bytes, takenForPosition - appended);
       }

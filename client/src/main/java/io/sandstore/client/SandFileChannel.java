@@ -17,7 +17,6 @@ import java.nio.channels.NonWritableChannelException;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
 import java.util.Objects;
-import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,7 +38,6 @@ final class SandFileChannel extends FileChannel {
   private static final int GATHERED_BYTES_MAX = 16 << 20;
 
   private final SandFileSystem fileSystem;
-  private final SandstoreClient client;
   private final SandFile file;
   private final boolean readable;
   private final boolean writable;
@@ -51,37 +49,32 @@ final class SandFileChannel extends FileChannel {
    */
   SandFileChannel(
       SandFileSystem fileSystem,
-      SandstoreClient client,
       SandFile file,
       boolean readable,
       boolean writable,
       boolean append,
       boolean sync) {
     this.fileSystem = fileSystem;
-    this.client = client;
     this.file = file;
     this.readable = readable;
     this.writable = writable;
     this.append = append;
     this.sync = sync;
+    file.finishDespiteInterrupts();
     fileSystem.opened(this);
   }
 
   // --- Calls and interrupts ---
 
-  /** A call that may have to wait for what was written before. */
-  private <T> T call(Uninterrupted.Action<T> action) throws IOException {
-    return call(writable, action);
+  private interface Call<T> {
+    T run() throws IOException;
   }
 
-  /**
-   * @param whole false where nothing that was written can be waiting: an interrupt may end it early
-   */
-  private <T> T call(boolean whole, Uninterrupted.Action<T> action) throws IOException {
+  private <T> T call(Call<T> call) throws IOException {
     checkOpen();
     checkNotInterrupted();
     try {
-      T result = whole ? Uninterrupted.run(client.host(), action) : action.run();
+      T result = call.run();
       checkNotInterrupted();
       return result;
     } catch (InterruptedIOException e) {
@@ -197,12 +190,6 @@ final class SandFileChannel extends FileChannel {
   public int write(ByteBuffer from) throws IOException {
     Objects.requireNonNull(from, "a buffer");
     checkWritable();
-    checkNotInterrupted();
-    OptionalInt atOnce = sync ? OptionalInt.empty() : file.writeIfRoom(from);
-    if (atOnce.isPresent()) {
-      checkNotInterrupted();
-      return atOnce.getAsInt();
-    }
     return call(() -> synced(file.write(from)));
   }
 
@@ -273,7 +260,7 @@ final class SandFileChannel extends FileChannel {
   /** Of a channel that appends: the end of the file. */
   @Override
   public long position() throws IOException {
-    return append ? size() : call(false, file::position);
+    return append ? size() : call(file::position);
   }
 
   @Override
@@ -281,7 +268,6 @@ final class SandFileChannel extends FileChannel {
     checkOpen();
     checkNotNegative(newPosition, "position");
     call(
-        append,
         () -> {
           file.seek(newPosition);
           return true;
@@ -480,11 +466,6 @@ final class SandFileChannel extends FileChannel {
   @Override
   protected void implCloseChannel() throws IOException {
     fileSystem.closed(this);
-    Uninterrupted.run(
-        client.host(),
-        () -> {
-          file.close();
-          return true;
-        });
+    file.close();
   }
 }

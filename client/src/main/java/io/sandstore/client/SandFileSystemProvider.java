@@ -213,7 +213,7 @@ public final class SandFileSystemProvider extends FileSystemProvider {
     Set<OpenFlag> all = flags;
     SandFile file = translated(sand, () -> client.open(inCluster, all, mode));
     SandFileChannel channel =
-        new SandFileChannel(sand.sand(), client, file, read, write, append, sync);
+        new SandFileChannel(sand.sand(), file, read, write, append, sync);
     if (options.contains(StandardOpenOption.DELETE_ON_CLOSE)) {
       try {
         // Stays readable and writable here until it is closed.

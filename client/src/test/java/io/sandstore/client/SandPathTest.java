@@ -69,16 +69,19 @@ class SandPathTest {
   private static void agree(String name, String one, String other, BinaryOperator<Path> operation) {
     Path ourOne = sand.getPath(one);
     Path ourOther = sand.getPath(other);
-    assertThat(result(() -> operation.apply(ourOne, ourOther)))
-        .as("%s of '%s' and '%s'", name, one, other)
-        .isEqualTo(result(() -> operation.apply(Path.of(one), Path.of(other))));
+    String ours = result(() -> operation.apply(ourOne, ourOther));
+    String theirs = result(() -> operation.apply(Path.of(one), Path.of(other)));
+    if (!ours.equals(theirs)) { // a million descriptions of what is right would take long
+      assertThat(ours).as("%s of '%s' and '%s'", name, one, other).isEqualTo(theirs);
+    }
   }
 
   private static void agree(String name, String path, Function<Path, Object> operation) {
-    Path ours = sand.getPath(path);
-    assertThat(result(() -> operation.apply(ours)))
-        .as("%s of '%s'", name, path)
-        .isEqualTo(result(() -> operation.apply(Path.of(path))));
+    String ours = result(() -> operation.apply(sand.getPath(path)));
+    String theirs = result(() -> operation.apply(Path.of(path)));
+    if (!ours.equals(theirs)) {
+      assertThat(ours).as("%s of '%s'", name, path).isEqualTo(theirs);
+    }
   }
 
   private static Object[] iterated(Path path) {
