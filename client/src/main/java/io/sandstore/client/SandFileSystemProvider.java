@@ -78,17 +78,21 @@ public final class SandFileSystemProvider extends FileSystemProvider {
     if (!SCHEME.equals(uri.getScheme()) || authority == null) {
       throw new IllegalArgumentException("not sand://host:port/path: " + uri);
     }
+    if (uri.getRawQuery() != null || uri.getRawFragment() != null) {
+      throw new IllegalArgumentException("neither a query nor a fragment: " + uri);
+    }
     return authority;
   }
 
   @Override
   public FileSystem newFileSystem(URI uri, Map<String, ?> env) {
     String authority = authority(uri);
-    SandFileSystem created = create(authority);
-    if (open.putIfAbsent(authority, created) != null) {
+    SandFileSystem[] created = new SandFileSystem[1];
+    open.computeIfAbsent(authority, address -> created[0] = create(address));
+    if (created[0] == null) {
       throw new FileSystemAlreadyExistsException(authority);
     }
-    return created;
+    return created[0];
   }
 
   private SandFileSystem create(String authority) {

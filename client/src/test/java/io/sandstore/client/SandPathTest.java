@@ -138,4 +138,21 @@ class SandPathTest {
     }
     assertThat(sand.getPath("/\ud83d\ude00").getFileName().toString()).isEqualTo("\ud83d\ude00");
   }
+
+  @Test
+  void addressesThatAreNoneAreRefused() {
+    java.nio.file.spi.FileSystemProvider provider = sand.provider();
+    for (String uri :
+        new String[] {"sand:/x", "sand:x", "file:///x", "sand://h:1/x?q", "sand://h:1/x#f"}) {
+      assertThatThrownBy(() -> provider.getPath(java.net.URI.create(uri)))
+          .as(uri)
+          .isInstanceOf(IllegalArgumentException.class);
+    }
+    java.net.URI same = java.net.URI.create("sand://127.0.0.1:1/");
+    assertThatThrownBy(() -> provider.newFileSystem(same, java.util.Map.of()))
+        .isInstanceOf(java.nio.file.FileSystemAlreadyExistsException.class);
+    assertThat(provider.getFileSystem(same)).isSameAs(sand);
+    assertThatThrownBy(() -> provider.getFileSystem(java.net.URI.create("sand://127.0.0.1:2/")))
+        .isInstanceOf(java.nio.file.FileSystemNotFoundException.class);
+  }
 }
