@@ -363,11 +363,10 @@ public final class SandstoreClient implements Closeable {
   }
 
   /**
-   * Gives an open file a name, its first one if it was made by {@link #createUnnamed}. What was
-   * written to the handle before is durable and visible first.
+   * Gives an open file a name, its first one if it was made by {@link #createUnnamed}; one that lost
+   * all its names gets one again. What was written to the handle before is durable and visible first.
    *
-   * @throws PosixException EBADF of a closed file, ENOENT if it had names and has none any more;
-   *     see {@link #link(String, String)}
+   * @throws PosixException EBADF of a closed file; see {@link #link(String, String)}
    */
   public void link(SandFile file, String name) throws IOException {
     link(file, location(name));

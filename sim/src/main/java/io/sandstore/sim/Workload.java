@@ -273,7 +273,7 @@ final class Workload {
    * @param whole its effect if it is acknowledged
    * @param halfway what it may have done if it is not
    */
-  private void change(Set<String> names, Action action, Effect whole, List<Effect> halfway)
+  private void change(List<String> names, Action action, Effect whole, List<Effect> halfway)
       throws IOException {
     Set<String> touched = new TreeSet<>(names);
     possible.forEach(folder -> names.forEach(name -> touched.addAll(folder.namesOf(name))));
@@ -421,7 +421,7 @@ final class Workload {
       halfway.add(folder -> folder.put(name, first));
     }
     change(
-        Set.of(name),
+        List.of(name),
         () -> {
           try (SandFile file = client.open(path(name), flags, 0644)) {
             file.write(ByteBuffer.wrap(bytes));
@@ -441,7 +441,7 @@ final class Workload {
     }
     byte[] more = bytes(1 + random.nextInt(3000));
     change(
-        Set.of(name),
+        List.of(name),
         () -> {
           try (SandFile file =
               client.open(path(name), EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_APPEND), 0)) {
@@ -464,7 +464,7 @@ final class Workload {
       halfway.add(append(name, Arrays.copyOf(more, end)));
     }
     change(
-        Set.of(name),
+        List.of(name),
         () -> {
           try (SandFile file =
               client.open(path(name), EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_APPEND), 0)) {
@@ -485,7 +485,7 @@ final class Workload {
     int at = random.nextInt(size(name) + 1);
     byte[] patch = bytes(1 + random.nextInt(5000));
     change(
-        Set.of(name),
+        List.of(name),
         () -> {
           try (SandFile file = client.open(path(name), EnumSet.of(OpenFlag.O_WRONLY), 0)) {
             file.write(ByteBuffer.wrap(patch), at);
@@ -505,7 +505,7 @@ final class Workload {
     int how = random.nextInt(4);
     boolean keepSize = random.nextBoolean();
     change(
-        Set.of(name),
+        List.of(name),
         () -> {
           try (SandFile file = client.open(path(name), EnumSet.of(OpenFlag.O_WRONLY), 0)) {
             switch (how) {
@@ -533,7 +533,7 @@ final class Workload {
   private void truncate(String name) throws IOException {
     int size = random.nextInt(size(name) + 1000);
     change(
-        Set.of(name),
+        List.of(name),
         () -> client.truncate(path(name), size),
         folder -> folder.change(name, content -> content.cut(size)),
         List.of());
@@ -541,7 +541,7 @@ final class Workload {
 
   private void unlink(String name) throws IOException {
     change(
-        Set.of(name),
+        List.of(name),
         () -> client.unlink(path(name)),
         folder -> folder.unlink(name),
         List.of());
@@ -549,7 +549,7 @@ final class Workload {
 
   private void rename(String from, String to) throws IOException {
     change(
-        Set.of(from, to),
+        List.of(from, to),
         () -> client.rename(path(from), path(to)),
         folder -> folder.rename(from, to),
         List.of());
@@ -557,7 +557,7 @@ final class Workload {
 
   private void link(String existing, String name) throws IOException {
     change(
-        Set.of(existing, name),
+        List.of(existing, name),
         () -> client.link(path(existing), path(name)),
         folder -> folder.link(existing, name),
         List.of());
@@ -565,7 +565,7 @@ final class Workload {
 
   private void exchange(String first, String second) throws IOException {
     change(
-        Set.of(first, second),
+        List.of(first, second),
         () -> client.exchange(path(first), path(second)),
         folder -> folder.exchange(first, second),
         List.of());
@@ -578,7 +578,7 @@ final class Workload {
     ExtendedAttributes attributes = client.xattrs(path(name));
     byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
     change(
-        Set.of(name),
+        List.of(name),
         () -> {
           switch (how) {
             case 0 -> attributes.set(attribute, bytes);
@@ -596,7 +596,7 @@ final class Workload {
   private void writeUnnamed(String name) throws IOException {
     byte[] bytes = content();
     change(
-        Set.of(name),
+        List.of(name),
         () -> {
           try (SandFile file = client.createUnnamed(dir, 0644)) {
             file.write(ByteBuffer.wrap(bytes));
