@@ -419,26 +419,6 @@ class PosixTest {
         });
   }
 
-  @Test
-  void theNextDataIsFoundBehindMoreHolesThanOneAnswerHas() throws Exception {
-    CalmCluster cluster = new CalmCluster(Map.of());
-    cluster.run(
-        host -> {
-          SandstoreClient client = CalmCluster.client(host);
-          int pieces = 1500;
-          try (SandFile file = client.open("/f", CREATE, 0644)) {
-            file.write(ByteBuffer.allocate(pieces * 2));
-            file.fsync();
-            for (int i = 0; i < pieces; i++) {
-              file.write(ByteBuffer.wrap(new byte[] {1}), 2L * i);
-              file.fsync();
-            }
-            assertThat(file.seekHole(0)).isEqualTo(pieces * 2);
-          }
-          client.close();
-        });
-  }
-
   // --- Opening ---
 
   @Test
