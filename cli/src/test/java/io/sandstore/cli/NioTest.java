@@ -11,43 +11,57 @@ import static java.nio.file.StandardOpenOption.WRITE;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.FileChannel;
+import java.nio.file.ClosedFileSystemException;
 import java.nio.file.CopyOption;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.NotLinkException;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
+import java.nio.file.ProviderMismatchException;
+import java.nio.file.attribute.BasicFileAttributeView;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.FileOwnerAttributeView;
+import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.GroupPrincipal;
+import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.nio.file.attribute.UserPrincipal;
+import java.nio.file.attribute.UserPrincipalLookupService;
+import java.nio.file.attribute.UserPrincipalNotFoundException;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
+import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** The same calls on a local file system and on a cluster must do the same, and refuse the same. */
 @Tag("slow")
-class NioTest {
+class NioTest extends BothFileSystems {
 
-  @TempDir static Path directory;
-  private static TestCluster cluster;
-  private static Path sand;
-  private static final AtomicInteger cases = new AtomicInteger();
-
-  @BeforeAll
-  static void start() throws Exception {
-    cluster = new TestCluster(directory.resolve("cluster"), Map.of());
-    sand = Path.of(URI.create("sand://" + cluster.nodes.seeds() + "/"));
-  }
-
-  @AfterAll
-  static void stop() throws Exception {
-    sand.getFileSystem().close();
-    cluster.close();
-  }
+  private static final LinkOption NOFOLLOW = LinkOption.NOFOLLOW_LINKS;
 
   private interface Case {
     void run(Path root) throws IOException;
@@ -58,7 +72,6 @@ class NioTest {
 
   private static Outcome outcome(Path root, Case test) throws IOException {
     Map<String, String> found = new TreeMap<>();
-    Files.createDirectories(root);
     Files.writeString(root.resolve("file"), "of file");
     Files.writeString(root.resolve("other"), "of other");
     Files.createDirectory(root.resolve("empty"));
@@ -88,17 +101,16 @@ class NioTest {
   }
 
   private static void agree(String name, Case test) throws IOException {
-    int number = cases.incrementAndGet();
-    Outcome ours = outcome(sand.resolve("case" + number), test);
-    Outcome theirs = outcome(directory.resolve("case" + number), test);
+    Outcome ours = outcome(sand().fresh(), test);
+    Outcome theirs = outcome(local().fresh(), test);
     assertThat(ours.tree).as("%s throws %s", name, ours.thrown).isEqualTo(theirs.tree);
     // A more precise type than theirs is welcome.
     assertThat(ours.thrown).as(name).isInstanceOf(theirs.thrown.getClass());
   }
 
   private static void unchanged(String name, Case test) throws IOException {
-    Outcome before = outcome(sand.resolve("case" + cases.incrementAndGet()), root -> {});
-    Outcome after = outcome(sand.resolve("case" + cases.incrementAndGet()), test);
+    Outcome before = outcome(sand().fresh(), root -> {});
+    Outcome after = outcome(sand().fresh(), test);
     assertThat(after.tree).as(name).isEqualTo(before.tree);
   }
 
@@ -151,5 +163,443 @@ class NioTest {
     agree("copy", root -> Files.copy(root.resolve("file"), root.resolve("new"), strange));
     agree("move", root -> Files.move(root.resolve("file"), root.resolve("new"), strange));
     agree("copy", root -> Files.copy(root.resolve("file"), root.resolve("new"), ATOMIC_MOVE));
+  }
+
+  // --- Copies and moves ---
+
+  @ParameterizedTest
+  @MethodSource("roots")
+  void aFileOntoItselfUnderAnotherNameStays(Root root) throws Exception {
+    Path dir = root.fresh();
+    Path file = Files.writeString(dir.resolve("file"), "kept");
+    Files.createDirectory(dir.resolve("sub"));
+    Files.createSymbolicLink(dir.resolve("link"), dir.getFileSystem().getPath("file"));
+    for (String spelling : List.of("file", "./file", "sub/../file")) {
+      Path other = dir.resolve(spelling);
+      Files.copy(file, other, REPLACE_EXISTING);
+      Files.copy(other, file, REPLACE_EXISTING);
+      Files.copy(dir.resolve("link"), other, REPLACE_EXISTING);
+      Files.move(file, other, REPLACE_EXISTING);
+      Files.move(other, file, REPLACE_EXISTING, ATOMIC_MOVE);
+      assertThat(file).as(spelling).hasContent("kept");
+    }
+    assertThat(names(dir)).containsExactly("file", "link", "sub");
+  }
+
+  @ParameterizedTest
+  @MethodSource("roots")
+  void aCopyHasTheModeOfItsSourceAndOnRequestItsTimes(Root root) throws Exception {
+    Path dir = root.fresh();
+    Path file = Files.writeString(dir.resolve("file"), "x");
+    Path sub = Files.createDirectory(dir.resolve("sub"));
+    FileTime modified = FileTime.fromMillis(1_111_111_111_111L);
+    FileTime accessed = FileTime.fromMillis(1_222_222_222_222L);
+    for (Path source : List.of(file, sub)) {
+      Files.setPosixFilePermissions(source, PosixFilePermissions.fromString("rwx------"));
+      Files.getFileAttributeView(source, BasicFileAttributeView.class)
+          .setTimes(modified, accessed, null);
+      Path plain = Files.copy(source, dir.resolve(source.getFileName() + "-plain"));
+      assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(plain)))
+          .isEqualTo("rwx------");
+      assertThat(Files.getLastModifiedTime(plain)).isNotEqualTo(modified);
+      Files.setAttribute(source, "lastAccessTime", accessed); // it was read
+      Path whole = Files.copy(source, dir.resolve(source.getFileName() + "-whole"), COPY_ATTRIBUTES);
+      PosixFileAttributes copied = Files.readAttributes(whole, PosixFileAttributes.class);
+      assertThat(copied.lastModifiedTime()).isEqualTo(modified);
+      assertThat(copied.lastAccessTime()).isEqualTo(accessed);
+      assertThat(PosixFilePermissions.toString(copied.permissions())).isEqualTo("rwx------");
+      assertThat(copied.owner()).isEqualTo(Files.getOwner(source));
+    }
+  }
+
+  /** A copy is whole or not there; of one that was stopped half-way nothing is left beside it. */
+  @ParameterizedTest
+  @MethodSource("roots")
+  void aCopyThatIsInterruptedLeavesNothingHalf(Root root) throws Exception {
+    Path dir = root.fresh();
+    byte[] much = new byte[24 << 20];
+    new Random(1).nextBytes(much);
+    Path source = Files.write(dir.resolve("source"), much);
+    Path target = Files.writeString(dir.resolve("target"), "old");
+    AtomicBoolean failed = new AtomicBoolean();
+    Thread copier =
+        Thread.ofPlatform()
+            .start(
+                () -> {
+                  try {
+                    Files.copy(source, target, REPLACE_EXISTING);
+                  } catch (IOException e) {
+                    failed.set(true);
+                  }
+                });
+    while (copier.isAlive() && names(dir).size() == 2 && !root.isLocal()) {
+      Thread.onSpinWait();
+    }
+    copier.interrupt();
+    copier.join();
+    assertThat(names(dir)).containsExactly("source", "target");
+    if (failed.get()) {
+      assertThat(target).hasContent("old");
+    } else {
+      assertThat(Files.mismatch(source, target)).isEqualTo(-1);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("roots")
+  void anAtomicMoveIsRename(Root root) throws Exception {
+    Path dir = root.fresh();
+    Path file = Files.writeString(dir.resolve("file"), "file");
+    Path other = Files.writeString(dir.resolve("other"), "other");
+    Path empty = Files.createDirectory(dir.resolve("empty"));
+    Path full = Files.createDirectory(dir.resolve("full"));
+    Files.writeString(full.resolve("inside"), "inside");
+    refused(FileSystemException.class, () -> Files.move(file, empty, ATOMIC_MOVE));
+    refused(FileSystemException.class, () -> Files.move(empty, file, ATOMIC_MOVE));
+    refused(FileSystemException.class, () -> Files.move(empty, full, ATOMIC_MOVE));
+    refused(FileSystemException.class, () -> Files.move(full, full.resolve("in"), ATOMIC_MOVE));
+    refused(
+        NoSuchFileException.class, () -> Files.move(dir.resolve("missing"), file, ATOMIC_MOVE));
+    assertThat(names(dir)).containsExactly("empty", "file", "full", "other");
+    Files.move(file, other, ATOMIC_MOVE);
+    Files.move(full, empty, ATOMIC_MOVE);
+    assertThat(other).hasContent("file");
+    assertThat(empty.resolve("inside")).hasContent("inside");
+    assertThat(names(dir)).containsExactly("empty", "other");
+  }
+
+  /** Here the JDK's own removes the target first. */
+  @Test
+  void aMoveThatCannotBeKeepsItsTarget() throws Exception {
+    Path dir = sand().fresh();
+    Path full = Files.createDirectory(dir.resolve("full"));
+    Path inside = Files.writeString(full.resolve("inside"), "inside");
+    Path nothing = Files.createDirectory(full.resolve("nothing"));
+    refused(FileSystemException.class, () -> Files.move(full, inside, REPLACE_EXISTING));
+    refused(FileSystemException.class, () -> Files.move(full, nothing, REPLACE_EXISTING));
+    assertThat(names(full)).containsExactly("inside", "nothing");
+    assertThat(inside).hasContent("inside");
+    assertThat(names(dir)).containsExactly("full");
+  }
+
+  /** Two addresses of one cluster are one cluster: a move onto itself must not copy and remove. */
+  @Test
+  void aFileIsTheSameUnderAnyAddressOfItsCluster() throws Exception {
+    Path dir = sand().fresh();
+    Path file = Files.writeString(dir.resolve("file"), "kept");
+    try (FileSystem other = another()) {
+      Path same = other.getPath(file.toString());
+      assertThat(Files.isSameFile(file, same)).isTrue();
+      Files.move(file, same, REPLACE_EXISTING);
+      Files.copy(same, file, REPLACE_EXISTING);
+      assertThat(file).hasContent("kept");
+      Files.move(file, other.getPath(dir + "/moved"), ATOMIC_MOVE);
+      assertThat(names(dir)).containsExactly("moved");
+    }
+  }
+
+  // --- Paths ---
+
+  @ParameterizedTest
+  @MethodSource("roots")
+  void dotsBehindALinkLeadWhereTheLinkLeads(Root root) throws Exception {
+    Path dir = root.fresh();
+    Files.createDirectories(dir.resolve("a/b"));
+    Files.writeString(dir.resolve("x"), "wrong");
+    Files.writeString(dir.resolve("a/x"), "right");
+    Path link = Files.createSymbolicLink(dir.resolve("link"), dir.getFileSystem().getPath("a/b"));
+    Path loop = Files.createSymbolicLink(dir.resolve("loop"), dir.getFileSystem().getPath("loop"));
+    assertThat(Files.readString(link.resolve("../x"))).isEqualTo("right");
+    Files.writeString(link.resolve("./../new"), "new");
+    assertThat(dir.resolve("a/new")).hasContent("new");
+    Files.delete(link.resolve("../new"));
+    assertThat(names(dir.resolve("a"))).containsExactly("b", "x");
+    assertThat(names(link.resolve(".."))).containsExactly("b", "x");
+    Path real = dir.toRealPath();
+    assertThat(link.resolve("../x").toRealPath()).isEqualTo(real.resolve("a/x"));
+    assertThat(link.toRealPath()).isEqualTo(real.resolve("a/b"));
+    LinkOption not = LinkOption.NOFOLLOW_LINKS;
+    assertThat(dir.resolve("a/./b/../x").toRealPath(not)).isEqualTo(dir.resolve("a/x"));
+    assertThat(link.resolve("../x").toRealPath(not)).isEqualTo(link.resolve("../x"));
+    assertThat(link.toRealPath(not)).isEqualTo(link);
+    refused(NoSuchFileException.class, () -> dir.resolve("missing").toRealPath());
+    refused(NoSuchFileException.class, () -> dir.resolve("missing").toRealPath(not));
+    refused(NoSuchFileException.class, () -> Files.readString(dir.resolve("missing/../x")));
+    refused(FileSystemException.class, () -> loop.toRealPath());
+    refused(FileSystemException.class, () -> Files.readString(dir.resolve("x/../x")));
+    refused(FileSystemException.class, () -> Files.readString(dir.resolve("x/.")));
+    refused(FileSystemException.class, () -> removed(dir.resolve("a/b/.")));
+    refused(FileSystemException.class, () -> removed(dir.resolve("a/b/..")));
+    assertThat(names(dir.resolve("a"))).containsExactly("b", "x");
+  }
+
+  private static boolean removed(Path path) throws IOException {
+    Files.delete(path);
+    return true;
+  }
+
+  @ParameterizedTest
+  @MethodSource("roots")
+  void globsMatchPaths(Root root) throws Exception {
+    Path dir = root.fresh();
+    Files.createFile(dir.resolve("a.txt"));
+    Files.createFile(dir.resolve("b.java"));
+    try (DirectoryStream<Path> found = Files.newDirectoryStream(dir, "*.{txt,c}")) {
+      assertThat(found).containsExactly(dir.resolve("a.txt"));
+    }
+    FileSystem fileSystem = dir.getFileSystem();
+    assertThat(fileSystem.getPathMatcher("glob:**/?.java").matches(dir.resolve("b.java"))).isTrue();
+    assertThat(fileSystem.getPathMatcher("regex:.*xt").matches(dir.resolve("a.txt"))).isTrue();
+    refused(UnsupportedOperationException.class, () -> fileSystem.getPathMatcher("grep:x"));
+    refused(IllegalArgumentException.class, () -> fileSystem.getPathMatcher("x"));
+  }
+
+  // --- What is refused, and how ---
+
+  @ParameterizedTest
+  @MethodSource("roots")
+  void refusalsHaveTheTypesOfTheirContract(Root root) throws Exception {
+    Path dir = root.fresh();
+    Path file = Files.writeString(dir.resolve("file"), "x");
+    Path link = Files.createSymbolicLink(dir.resolve("link"), dir.getFileSystem().getPath("file"));
+    Path gone = Files.createSymbolicLink(dir.resolve("gone"), dir.getFileSystem().getPath("none"));
+    Path missing = dir.resolve("missing");
+    refused(NoSuchFileException.class, () -> Files.readString(missing));
+    refused(NoSuchFileException.class, () -> Files.writeString(missing.resolve("x"), ""));
+    refused(NoSuchFileException.class, () -> removed(missing));
+    refused(NoSuchFileException.class, () -> Files.size(gone));
+    refused(NoSuchFileException.class, () -> Files.isSameFile(file, missing));
+    refused(NoSuchFileException.class, () -> Files.createSymbolicLink(missing.resolve("l"), file));
+    refused(NoSuchFileException.class, () -> Files.readSymbolicLink(missing));
+    refused(NoSuchFileException.class, () -> Files.newDirectoryStream(missing));
+    refused(FileAlreadyExistsException.class, () -> Files.createFile(file));
+    refused(FileAlreadyExistsException.class, () -> Files.createFile(gone));
+    refused(FileAlreadyExistsException.class, () -> Files.createDirectory(file));
+    refused(FileAlreadyExistsException.class, () -> Files.createSymbolicLink(link, file));
+    refused(FileAlreadyExistsException.class, () -> Files.copy(file, link));
+    refused(DirectoryNotEmptyException.class, () -> removed(dir));
+    refused(NotLinkException.class, () -> Files.readSymbolicLink(file));
+    refused(NotDirectoryException.class, () -> Files.newDirectoryStream(file));
+    refused(FileSystemException.class, () -> Files.readString(file.resolve("below")));
+    refused(FileSystemException.class, () -> Files.newByteChannel(dir, WRITE));
+    refused(IOException.class, () -> Files.newByteChannel(link, READ, NOFOLLOW));
+    refused(IOException.class, () -> Files.newByteChannel(link, WRITE, NOFOLLOW));
+    refused(FileSystemException.class, () -> Files.createFile(dir.resolve("n".repeat(256))));
+    Path foreign = root.isLocal() ? sand().path() : local().path();
+    refused(ProviderMismatchException.class, () -> dir.resolve(foreign));
+    refused(ProviderMismatchException.class, () -> dir.relativize(foreign));
+    refused(ProviderMismatchException.class, () -> Files.createSymbolicLink(missing, foreign));
+    assertThat(Files.isSameFile(file, link)).isTrue();
+    assertThat(Files.isSameFile(file, dir)).isFalse();
+    assertThat(Files.isSameFile(file, foreign)).isFalse();
+    assertThat(Files.isSameFile(missing, missing)).isTrue();
+    assertThat(dir.startsWith(foreign)).isFalse();
+    assertThat(dir.equals(foreign)).isFalse();
+    assertThat(names(dir)).containsExactly("file", "gone", "link");
+    assertThat(file).hasContent("x");
+  }
+
+  @ParameterizedTest
+  @MethodSource("roots")
+  void unknownAttributesAreRefused(Root root) throws Exception {
+    Path dir = root.fresh();
+    Path file = Files.createFile(dir.resolve("file"));
+    Path no = dir.resolve("new");
+    FileAttribute<String> strange =
+        new FileAttribute<>() {
+          @Override
+          public String name() {
+            return "posix:colour";
+          }
+
+          @Override
+          public String value() {
+            return "red";
+          }
+        };
+    refused(UnsupportedOperationException.class, () -> Files.createFile(no, strange));
+    refused(UnsupportedOperationException.class, () -> Files.createDirectory(no, strange));
+    refused(
+        UnsupportedOperationException.class, () -> Files.createSymbolicLink(no, file, strange));
+    refused(UnsupportedOperationException.class, () -> Files.getAttribute(file, "none:size"));
+    refused(UnsupportedOperationException.class, () -> Files.setAttribute(file, "none:size", 1));
+    refused(UnsupportedOperationException.class, () -> Files.readAttributes(file, "none:*"));
+    refused(IllegalArgumentException.class, () -> Files.getAttribute(file, "colour"));
+    refused(IllegalArgumentException.class, () -> Files.readAttributes(file, "size,colour"));
+    refused(IllegalArgumentException.class, () -> Files.readAttributes(file, "permissions"));
+    refused(IllegalArgumentException.class, () -> Files.readAttributes(file, ""));
+    refused(IllegalArgumentException.class, () -> Files.setAttribute(file, "size", 1L));
+    refused(IllegalArgumentException.class, () -> Files.setAttribute(file, "posix:colour", 1L));
+    refused(IllegalArgumentException.class, () -> Files.setAttribute(file, "owner:group", 1L));
+    refused(
+        ClassCastException.class, () -> Files.setAttribute(file, "lastModifiedTime", "yesterday"));
+    refused(NullPointerException.class, () -> Files.setAttribute(file, "posix:permissions", null));
+    assertThat(names(dir)).containsExactly("file");
+  }
+
+  @ParameterizedTest
+  @MethodSource("roots")
+  void aClosedDirectoryStreamEnds(Root root) throws Exception {
+    Path dir = root.fresh();
+    Files.createFile(dir.resolve("a"));
+    DirectoryStream<Path> stream = Files.newDirectoryStream(dir);
+    Iterator<Path> names = stream.iterator();
+    refused(IllegalStateException.class, stream::iterator);
+    assertThat(names.next()).isEqualTo(dir.resolve("a"));
+    refused(NoSuchElementException.class, names::next);
+    stream.close();
+    stream.close();
+    refused(IllegalStateException.class, stream::iterator);
+    DirectoryStream.Filter<Path> failing =
+        path -> {
+          throw new IOException("of the filter");
+        };
+    try (DirectoryStream<Path> filtered = Files.newDirectoryStream(dir, failing)) {
+      refused(DirectoryIteratorException.class, () -> filtered.iterator().hasNext());
+    }
+  }
+
+  /** The default file system cannot be closed. */
+  @Test
+  void aClosedFileSystemSaysSo() throws Exception {
+    Path dir = sand().fresh();
+    Files.writeString(dir.resolve("file"), "x");
+    FileSystem closed = another();
+    Path file = closed.getPath(dir.toString(), "file");
+    FileChannel channel = FileChannel.open(file, READ, WRITE);
+    channel.write(ByteBuffer.wrap(new byte[] {'y'}));
+    DirectoryStream<Path> stream = Files.newDirectoryStream(file.getParent());
+    closed.close();
+    closed.close();
+    assertThat(dir.resolve("file")).hasContent("y"); // it was flushed
+    assertThat(channel.isOpen()).isFalse();
+    refused(ClosedChannelException.class, channel::size);
+    refused(ClosedFileSystemException.class, () -> Files.size(file));
+    refused(ClosedFileSystemException.class, () -> Files.newByteChannel(file, READ));
+    refused(ClosedFileSystemException.class, () -> Files.newDirectoryStream(file));
+    refused(ClosedFileSystemException.class, () -> file.toRealPath());
+    refused(ClosedFileSystemException.class, () -> removed(file));
+    refused(ClosedFileSystemException.class, () -> Files.copy(file, file.resolveSibling("n")));
+    refused(ClosedFileSystemException.class, () -> Files.copy(dir.resolve("file"), file));
+    refused(ClosedFileSystemException.class, () -> Files.setAttribute(file, "unix:mode", 0600));
+    refused(ClosedFileSystemException.class, () -> Files.getFileStore(file).getTotalSpace());
+    stream.close();
+    assertThat(file.getFileName().toString()).isEqualTo("file");
+  }
+
+  // --- Attributes ---
+
+  @ParameterizedTest
+  @MethodSource("roots")
+  void viewsReadAndSetWhatTheySayTheyDo(Root root) throws Exception {
+    Path dir = root.fresh();
+    Path file = Files.writeString(dir.resolve("file"), "12345");
+    Path link = Files.createSymbolicLink(dir.resolve("link"), dir.getFileSystem().getPath("file"));
+    PosixFileAttributeView view = Files.getFileAttributeView(link, PosixFileAttributeView.class);
+    assertThat(view.name()).isEqualTo("posix");
+    assertThat(Files.getFileAttributeView(link, BasicFileAttributeView.class).name())
+        .isEqualTo("basic");
+    assertThat(Files.getFileAttributeView(link, FileOwnerAttributeView.class).name())
+        .isEqualTo("owner");
+    FileTime time = FileTime.fromMillis(1_234_567_890_123L);
+    view.setTimes(time, null, null);
+    view.setPermissions(PosixFilePermissions.fromString("r-x-w---x"));
+    assertThat(Files.getAttribute(file, "unix:mode")).isEqualTo(0100521);
+    assertThat(Files.getLastModifiedTime(file)).isEqualTo(time);
+    assertThat(Files.readAttributes(link, "size,isRegularFile,isSymbolicLink"))
+        .isEqualTo(Map.of("size", 5L, "isRegularFile", true, "isSymbolicLink", false));
+    assertThat(Files.readAttributes(file, "unix:*").keySet())
+        .containsExactlyInAnyOrderElementsOf(
+            Files.readAttributes(local().path(), "unix:*").keySet());
+    assertThat(Files.readAttributes(file, "posix:*").keySet())
+        .containsExactlyInAnyOrderElementsOf(
+            Files.readAttributes(local().path(), "posix:*").keySet());
+    Files.setAttribute(file, "unix:mode", 0640);
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(link)))
+        .isEqualTo("rw-r-----");
+    assertThat(Files.isExecutable(file)).isFalse();
+    assertThat(Files.isExecutable(dir)).isTrue();
+    assertThat(Files.getAttribute(dir, "unix:mode")).isEqualTo(unixMode(dir, 0040000));
+    assertThat(Files.getAttribute(link, "unix:mode", NOFOLLOW)).isEqualTo(0120777);
+    assertThat(dir.getFileSystem().supportedFileAttributeViews())
+        .contains("basic", "owner", "posix", "unix");
+  }
+
+  private static int unixMode(Path path, int kind) throws IOException {
+    int mode = 0;
+    for (PosixFilePermission permission : Files.getPosixFilePermissions(path)) {
+      mode |= 0400 >> permission.ordinal();
+    }
+    return kind | mode;
+  }
+
+  @ParameterizedTest
+  @MethodSource("roots")
+  void whatIsSetOnALinkItselfIsNotSetOnItsTarget(Root root) throws Exception {
+    Path dir = root.fresh();
+    Path file = Files.writeString(dir.resolve("file"), "x");
+    Path link = Files.createSymbolicLink(dir.resolve("link"), dir.getFileSystem().getPath("file"));
+    final FileTime before = Files.getLastModifiedTime(file);
+    FileTime time = FileTime.fromMillis(1_000_000_000_000L);
+    Files.getFileAttributeView(link, BasicFileAttributeView.class, NOFOLLOW)
+        .setTimes(time, time, null);
+    assertThat(Files.getLastModifiedTime(link, NOFOLLOW)).isEqualTo(time);
+    assertThat(Files.getLastModifiedTime(file)).isEqualTo(before);
+    Set<PosixFilePermission> all = PosixFilePermissions.fromString("rwxrwxrwx");
+    PosixFileAttributeView view =
+        Files.getFileAttributeView(link, PosixFileAttributeView.class, NOFOLLOW);
+    try {
+      view.setPermissions(all); // what a link's own are good for differs from kernel to kernel
+    } catch (FileSystemException e) {
+      assertThat(e).hasMessageContaining("link");
+    }
+    assertThat(Files.getPosixFilePermissions(file)).isNotEqualTo(all);
+  }
+
+  @ParameterizedTest
+  @MethodSource("roots")
+  void ownersAreFoundByNumberAndByName(Root root) throws Exception {
+    Path dir = root.fresh();
+    Path file = Files.writeString(dir.resolve("file"), "x");
+    Path link = Files.createSymbolicLink(dir.resolve("link"), dir.getFileSystem().getPath("file"));
+    UserPrincipalLookupService lookup = dir.getFileSystem().getUserPrincipalLookupService();
+    UserPrincipal user = lookup.lookupPrincipalByName("54321");
+    GroupPrincipal group = lookup.lookupPrincipalByGroupName("54322");
+    assertThat(user.getName()).isEqualTo("54321");
+    assertThat(lookup.lookupPrincipalByName("54321")).isEqualTo(user);
+    refused(
+        UserPrincipalNotFoundException.class, () -> lookup.lookupPrincipalByName("no such user"));
+    refused(
+        UserPrincipalNotFoundException.class,
+        () -> lookup.lookupPrincipalByGroupName("no such group"));
+    refused(IOException.class, () -> Files.setOwner(file, group));
+    UserPrincipal foreign =
+        (root.isLocal() ? sand() : local())
+            .path()
+            .getFileSystem()
+            .getUserPrincipalLookupService()
+            .lookupPrincipalByName("54321");
+    refused(ProviderMismatchException.class, () -> Files.setOwner(file, foreign));
+    try {
+      Files.setAttribute(file, "unix:uid", 54320);
+    } catch (FileSystemException e) {
+      Assumptions.abort("this user may not give files away here: " + e.getMessage());
+    }
+    Files.setOwner(link, user);
+    Files.getFileAttributeView(link, PosixFileAttributeView.class).setGroup(group);
+    assertThat(Files.getOwner(file)).isEqualTo(user);
+    assertThat(Files.readAttributes(file, "unix:uid,gid"))
+        .isEqualTo(Map.of("uid", 54321, "gid", 54322));
+    assertThat(Files.getAttribute(link, "unix:uid", NOFOLLOW)).isNotEqualTo(54321);
+    Files.setAttribute(link, "owner:owner", user, NOFOLLOW);
+    assertThat(Files.getAttribute(link, "unix:uid", NOFOLLOW)).isEqualTo(54321);
+    Path copy = Files.copy(file, dir.resolve("copy"), COPY_ATTRIBUTES);
+    assertThat(Files.getOwner(copy)).isEqualTo(user);
+    // Whoever is root is called so on every machine that has names at all.
+    if (local().path().getFileSystem().getUserPrincipalLookupService()
+        .lookupPrincipalByName("0").getName().equals("root")) {
+      assertThat(lookup.lookupPrincipalByName("0").getName()).isEqualTo("root");
+      assertThat(lookup.lookupPrincipalByName("root")).isEqualTo(lookup.lookupPrincipalByName("0"));
+    }
   }
 }

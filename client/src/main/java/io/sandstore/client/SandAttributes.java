@@ -1,6 +1,7 @@
 package io.sandstore.client;
 
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.GroupPrincipal;
 import java.nio.file.attribute.PosixFileAttributeView;
@@ -14,14 +15,6 @@ import org.jspecify.annotations.Nullable;
 /** A file's attributes as java.nio.file wants them. */
 record SandAttributes(FileStat stat) implements PosixFileAttributes {
 
-  /** A user or group by number. */
-  record Owner(int number) implements GroupPrincipal {
-    @Override
-    public String getName() {
-      return Integer.toString(number);
-    }
-  }
-
   static int mode(Set<PosixFilePermission> permissions) {
     int mode = 0;
     for (PosixFilePermission permission : permissions) {
@@ -32,12 +25,12 @@ record SandAttributes(FileStat stat) implements PosixFileAttributes {
 
   @Override
   public UserPrincipal owner() {
-    return new Owner(stat.uid());
+    return new Principals.User(stat.uid());
   }
 
   @Override
   public GroupPrincipal group() {
-    return new Owner(stat.gid());
+    return new Principals.Group(stat.gid());
   }
 
   @Override
@@ -97,24 +90,39 @@ record SandAttributes(FileStat stat) implements PosixFileAttributes {
     return stat.inode();
   }
 
-  /** Reads and changes the attributes of one path. */
-  record View(SandPath path, boolean follow) implements PosixFileAttributeView {
+  /** Permissions and the kind of file, as st_mode has them. */
+  int unixMode() {
+    int kind =
+        switch (stat.type()) {
+          case FILE -> 0100000;
+          case DIRECTORY -> 0040000;
+          case SYMLINK -> 0120000;
+        };
+    return kind | stat.mode();
+  }
+
+  FileTime changed() {
+    return FileTime.fromMillis(stat.ctimeMs());
+  }
+
+  /**
+   * Reads and changes the attributes of one path, or of what it leads to.
+   *
+   * @param name of the view that was asked for
+   */
+  record View(String name, SandPath path, boolean follow) implements PosixFileAttributeView {
 
     @Override
-    public String name() {
-      return "posix";
-    }
-
-    @Override
-    public PosixFileAttributes readAttributes() throws IOException {
+    public SandAttributes readAttributes() throws IOException {
       return SandFileSystemProvider.attributes(path, follow);
     }
 
     private void change(AttributeChange change) throws IOException {
       SandFileSystemProvider.translated(
-          path, () -> path.sand().client().setattr(path.inCluster(), change));
+          path, () -> SandFileSystemProvider.setattr(path, change, follow));
     }
 
+    /** Times that are null stay; that of creation cannot be set. */
     @Override
     public void setTimes(
         @Nullable FileTime modified, @Nullable FileTime accessed, @Nullable FileTime created)
@@ -126,31 +134,42 @@ record SandAttributes(FileStat stat) implements PosixFileAttributes {
       if (accessed != null) {
         change = change.withAtime(accessed.toMillis());
       }
-      change(change);
+      if (modified != null || accessed != null) {
+        change(change);
+      }
     }
 
     @Override
     public void setPermissions(Set<PosixFilePermission> permissions) throws IOException {
-      change(AttributeChange.NONE.withMode(mode(permissions)));
+      setMode(mode(permissions));
+    }
+
+    /**
+     * @param mode permission bits; what says the kind of file is left out
+     */
+    void setMode(int mode) throws IOException {
+      if (!follow && readAttributes().isSymbolicLink()) {
+        throw new FileSystemException(path.toString(), null, "a link has no permissions");
+      }
+      change(AttributeChange.NONE.withMode(mode & 07777));
     }
 
     @Override
     public void setOwner(UserPrincipal owner) throws IOException {
-      change(AttributeChange.NONE.withOwner(number(owner), number(readAttributes().group())));
+      if (owner instanceof GroupPrincipal) {
+        throw new IOException("'owner' parameter can't be a group");
+      }
+      change(AttributeChange.NONE.withUid(Principals.number(owner)));
     }
 
     @Override
     public void setGroup(GroupPrincipal group) throws IOException {
-      change(AttributeChange.NONE.withOwner(number(readAttributes().owner()), number(group)));
+      change(AttributeChange.NONE.withGid(Principals.number(group)));
     }
 
     @Override
     public UserPrincipal getOwner() throws IOException {
       return readAttributes().owner();
-    }
-
-    private static int number(UserPrincipal owner) {
-      return Integer.parseInt(owner.getName());
     }
   }
 }
