@@ -203,7 +203,8 @@ class NioTest extends BothFileSystems {
           .isEqualTo("rwx------");
       assertThat(Files.getLastModifiedTime(plain)).isNotEqualTo(modified);
       Files.setAttribute(source, "lastAccessTime", accessed); // it was read
-      Path whole = Files.copy(source, dir.resolve(source.getFileName() + "-whole"), COPY_ATTRIBUTES);
+      Path whole =
+          Files.copy(source, dir.resolve(source.getFileName() + "-whole"), COPY_ATTRIBUTES);
       PosixFileAttributes copied = Files.readAttributes(whole, PosixFileAttributes.class);
       assertThat(copied.lastModifiedTime()).isEqualTo(modified);
       assertThat(copied.lastAccessTime()).isEqualTo(accessed);
@@ -258,8 +259,7 @@ class NioTest extends BothFileSystems {
     refused(FileSystemException.class, () -> Files.move(empty, file, ATOMIC_MOVE));
     refused(FileSystemException.class, () -> Files.move(empty, full, ATOMIC_MOVE));
     refused(FileSystemException.class, () -> Files.move(full, full.resolve("in"), ATOMIC_MOVE));
-    refused(
-        NoSuchFileException.class, () -> Files.move(dir.resolve("missing"), file, ATOMIC_MOVE));
+    refused(NoSuchFileException.class, () -> Files.move(dir.resolve("missing"), file, ATOMIC_MOVE));
     assertThat(names(dir)).containsExactly("empty", "file", "full", "other");
     Files.move(file, other, ATOMIC_MOVE);
     Files.move(full, empty, ATOMIC_MOVE);
@@ -419,8 +419,7 @@ class NioTest extends BothFileSystems {
         };
     refused(UnsupportedOperationException.class, () -> Files.createFile(no, strange));
     refused(UnsupportedOperationException.class, () -> Files.createDirectory(no, strange));
-    refused(
-        UnsupportedOperationException.class, () -> Files.createSymbolicLink(no, file, strange));
+    refused(UnsupportedOperationException.class, () -> Files.createSymbolicLink(no, file, strange));
     refused(UnsupportedOperationException.class, () -> Files.getAttribute(file, "none:size"));
     refused(UnsupportedOperationException.class, () -> Files.setAttribute(file, "none:size", 1));
     refused(UnsupportedOperationException.class, () -> Files.readAttributes(file, "none:*"));
@@ -596,8 +595,13 @@ class NioTest extends BothFileSystems {
     Path copy = Files.copy(file, dir.resolve("copy"), COPY_ATTRIBUTES);
     assertThat(Files.getOwner(copy)).isEqualTo(user);
     // Whoever is root is called so on every machine that has names at all.
-    if (local().path().getFileSystem().getUserPrincipalLookupService()
-        .lookupPrincipalByName("0").getName().equals("root")) {
+    if (local()
+        .path()
+        .getFileSystem()
+        .getUserPrincipalLookupService()
+        .lookupPrincipalByName("0")
+        .getName()
+        .equals("root")) {
       assertThat(lookup.lookupPrincipalByName("0").getName()).isEqualTo("root");
       assertThat(lookup.lookupPrincipalByName("root")).isEqualTo(lookup.lookupPrincipalByName("0"));
     }

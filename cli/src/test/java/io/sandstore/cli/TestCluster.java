@@ -45,9 +45,12 @@ final class TestCluster implements AutoCloseable {
    * @param pages with metrics and dashboard
    */
   TestCluster(Path directory, Map<String, String> more, boolean pages) throws Exception {
-    // A range of ports for each test process and cluster, so that runs do not meet.
+    // A range of ports for each test process and cluster, so that runs do not meet; below those
+    // that
+    // the system gives to outgoing connections, one of which would have a dead node's when it
+    // returns.
     int base =
-        20000
+        10000
             + (int) (ProcessHandle.current().pid() % 2000) * 10
             + 4 * (PORTS.getAndIncrement() % 2);
     Map<String, String> environment = new TreeMap<>(more);

@@ -32,8 +32,7 @@ public record AttributeChange(
           OptionalInt.empty());
 
   public AttributeChange withMode(int value) {
-    return new AttributeChange(
-        OptionalInt.of(value), uid, gid, atimeMs, mtimeMs, atimeNs, mtimeNs);
+    return new AttributeChange(OptionalInt.of(value), uid, gid, atimeMs, mtimeMs, atimeNs, mtimeNs);
   }
 
   public AttributeChange withOwner(int newUid, int newGid) {
@@ -48,14 +47,6 @@ public record AttributeChange(
   public AttributeChange withGid(int value) {
     return new AttributeChange(
         mode, uid, OptionalInt.of(value), atimeMs, mtimeMs, atimeNs, mtimeNs);
-  }
-
-  public AttributeChange withUid(int value) {
-    return new AttributeChange(mode, OptionalInt.of(value), gid, atimeMs, mtimeMs);
-  }
-
-  public AttributeChange withGid(int value) {
-    return new AttributeChange(mode, uid, OptionalInt.of(value), atimeMs, mtimeMs);
   }
 
   public AttributeChange withAtime(long ms) {

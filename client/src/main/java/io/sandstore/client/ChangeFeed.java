@@ -117,8 +117,7 @@ public final class ChangeFeed {
 
   private Answer ask(Watch.Builder watch) throws IOException {
     Location root = Location.newBuilder().setBase(directory).build();
-    return client.ask(
-        Query.newBuilder().setWatch(watch.setLocation(root).setRecursive(recursive)));
+    return client.ask(Query.newBuilder().setWatch(watch.setLocation(root).setRecursive(recursive)));
   }
 
   private static FileChange change(Change change) {

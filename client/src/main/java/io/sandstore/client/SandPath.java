@@ -350,8 +350,13 @@ final class SandPath implements Path {
 
   @Override
   public WatchKey register(
-      WatchService watcher, WatchEvent.Kind<?>[] events, WatchEvent.Modifier... modifiers) {
-    throw new UnsupportedOperationException("files in Sand Store cannot be watched");
+      WatchService watcher, WatchEvent.Kind<?>[] events, WatchEvent.Modifier... modifiers)
+      throws IOException {
+    if (!(Objects.requireNonNull(watcher) instanceof SandWatchService service)
+        || !service.watches(sand())) {
+      throw new ProviderMismatchException("not a watch service of this file system");
+    }
+    return service.register(this, events, modifiers);
   }
 
   /** By the bytes of their names, as the JDK's compare, and as directories are in order. */

@@ -5,6 +5,7 @@ import static java.nio.file.StandardCopyOption.COPY_ATTRIBUTES;
 import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
 
 import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.Errno;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.AtomicMoveNotSupportedException;
@@ -208,13 +209,25 @@ final class Transfer {
                     to,
                     EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_EXCL),
                     source.stat().mode())) {
-          ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
-          while (in.read(buffer) >= 0) {
-            out.write(buffer.flip());
-            buffer.clear();
-          }
+          copyBytes(in, out);
           out.setattr(change); // what is written comes first, and dates the file
         }
+      }
+    }
+  }
+
+  /** Within a cluster the copy shares the blocks; between two the bytes go through here. */
+  private static void copyBytes(SandFile in, SandFile out) throws IOException {
+    try {
+      out.copyFrom(in, 0, 0, Long.MAX_VALUE);
+    } catch (PosixException e) {
+      if (e.errno() != Errno.EXDEV && e.errno() != Errno.EPROTO) {
+        throw e;
+      }
+      ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
+      while (in.read(buffer) >= 0) {
+        out.write(buffer.flip());
+        buffer.clear();
       }
     }
   }

@@ -77,8 +77,8 @@ final class Contents {
   }
 
   /**
-   * A file whose bytes or owner change loses what would let others act as its owner. Who asks is not
-   * looked at: that of somebody with privileges would keep it where bytes change.
+   * A file whose bytes or owner change loses what would let others act as its owner. Who asks is
+   * not looked at: that of somebody with privileges would keep it where bytes change.
    */
   private Inode withoutPrivileges(Inode inode) {
     if (!inode.isDirectory()) {

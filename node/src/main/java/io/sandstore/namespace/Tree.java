@@ -55,14 +55,13 @@ final class Tree {
   void format() {
     inodes.put(
         Inode.ROOT,
-        Inode.create(
-            Inode.ROOT, new Inode.Draft(FileType.DIRECTORY, 0755, 0, 0), Inode.ROOT, 0));
+        Inode.create(Inode.ROOT, new Inode.Draft(FileType.DIRECTORY, 0755, 0, 0), Inode.ROOT, 0));
   }
 
   /**
    * Whether paths are followed as Linux does, and names are in the order of their bytes. With the
-   * order the map of names is another one; a snapshot that is being written goes on with the former,
-   * which nobody changes any more.
+   * order the map of names is another one; a snapshot that is being written goes on with the
+   * former, which nobody changes any more.
    */
   void setPosix(boolean now) {
     if (posix != now) {

@@ -36,8 +36,8 @@ final class WatchQuery {
   }
 
   /**
-   * @throws Refused ENOTDIR, EAGAIN if nothing was applied yet, ESTALE if what happened since is not
-   *     remembered any more
+   * @throws Refused ENOTDIR, EAGAIN if nothing was applied yet, ESTALE if what happened since is
+   *     not remembered any more
    */
   static Answer answer(Tree tree, Changes changes, Watch op) {
     Inode root = tree.resolve(op.getLocation(), true).require();

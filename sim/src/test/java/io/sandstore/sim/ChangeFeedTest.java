@@ -92,8 +92,7 @@ class ChangeFeedTest {
             write(client, "/d/third");
             ChangeFeed feed = client.watch("/d", true, position);
             assertThat(told(feed))
-                .containsExactly(
-                    "ADDED second", "CONTENT second", "ADDED third", "CONTENT third");
+                .containsExactly("ADDED second", "CONTENT second", "ADDED third", "CONTENT third");
             cluster.restartAll();
             write(client, "/d/fourth");
             assertThat(told(feed)).containsExactly("ADDED fourth", "CONTENT fourth");
