@@ -50,14 +50,6 @@ public record AttributeChange(
         mode, uid, OptionalInt.of(value), atimeMs, mtimeMs, atimeNs, mtimeNs);
   }
 
-  public AttributeChange withUid(int value) {
-    return new AttributeChange(mode, OptionalInt.of(value), gid, atimeMs, mtimeMs);
-  }
-
-  public AttributeChange withGid(int value) {
-    return new AttributeChange(mode, uid, OptionalInt.of(value), atimeMs, mtimeMs);
-  }
-
   public AttributeChange withAtime(long ms) {
     return new AttributeChange(
         mode, uid, gid, OptionalLong.of(ms), mtimeMs, OptionalInt.empty(), mtimeNs);
