@@ -398,10 +398,13 @@ public final class SandFileSystemProvider extends FileSystemProvider {
         path,
         () -> {
           String inCluster = path.inCluster();
-          if (client(path).lstat(inCluster).isDirectory()) {
-            client(path).rmdir(inCluster);
-          } else {
+          try {
             client(path).unlink(inCluster);
+          } catch (PosixException e) {
+            if (e.errno() != Errno.EISDIR) {
+              throw e;
+            }
+            client(path).rmdir(inCluster);
           }
           return true;
         });
