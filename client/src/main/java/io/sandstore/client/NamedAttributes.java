@@ -1,6 +1,7 @@
 package io.sandstore.client;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.GroupPrincipal;
 import java.nio.file.attribute.PosixFilePermission;
@@ -15,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 /** Attributes by name, {@code view:name}, with the names that the JDK has for them on Linux. */
 final class NamedAttributes {
 
-  static final Set<String> VIEWS = Set.of("basic", "owner", "posix", "unix");
+  static final Set<String> VIEWS = Set.of("basic", "owner", "posix", "unix", "user");
 
   private static final Map<String, Function<SandAttributes, Object>> BASIC =
       Map.of(
@@ -44,7 +45,7 @@ final class NamedAttributes {
               "mode", SandAttributes::unixMode,
               "ino", a -> a.stat().inode(),
               "dev", a -> 0L,
-              "rdev", a -> 0L,
+              "rdev", a -> a.stat().device(),
               "nlink", a -> a.stat().links(),
               "uid", a -> a.stat().uid(),
               "gid", a -> a.stat().gid(),
@@ -79,6 +80,13 @@ final class NamedAttributes {
       };
     }
 
+    List<String> names() {
+      if (rest.isEmpty()) {
+        throw new IllegalArgumentException("No attributes specified");
+      }
+      return List.of(rest.split(",", -1));
+    }
+
     IllegalArgumentException unknown(String attribute) {
       return new IllegalArgumentException("'" + view + ":" + attribute + "' not recognized");
     }
@@ -91,11 +99,11 @@ final class NamedAttributes {
    */
   static Map<String, Object> read(String wanted, SandAttributes.View view) throws IOException {
     Name name = Name.of(wanted);
-    Map<String, Function<SandAttributes, Object>> known = name.known();
-    if (name.rest.isEmpty()) {
-      throw new IllegalArgumentException("No attributes specified");
+    if (name.view.equals("user")) {
+      return readUser(name, new UserAttributes(view));
     }
-    List<String> names = List.of(name.rest.split(",", -1));
+    Map<String, Function<SandAttributes, Object>> known = name.known();
+    List<String> names = name.names();
     for (String attribute : names) {
       if (!attribute.equals("*") && !known.containsKey(attribute)) {
         throw name.unknown(attribute);
@@ -112,6 +120,16 @@ final class NamedAttributes {
     return values;
   }
 
+  private static Map<String, Object> readUser(Name wanted, UserAttributes user)
+      throws IOException {
+    List<String> names = wanted.names();
+    Map<String, Object> values = new LinkedHashMap<>();
+    for (String name : names.contains("*") ? user.list() : names) {
+      values.put(name, user.get(name));
+    }
+    return values;
+  }
+
   /**
    * @throws UnsupportedOperationException if the view is unknown
    * @throws IllegalArgumentException if the attribute is, or cannot be set
@@ -121,6 +139,12 @@ final class NamedAttributes {
   static void set(String attribute, @Nullable Object value, SandAttributes.View view)
       throws IOException {
     Name name = Name.of(attribute);
+    if (name.view.equals("user")) {
+      boolean array = given(value) instanceof byte[];
+      ByteBuffer bytes = array ? ByteBuffer.wrap((byte[]) value) : (ByteBuffer) value;
+      new UserAttributes(view).write(name.rest, bytes);
+      return;
+    }
     if (!name.known().containsKey(name.rest)) {
       throw name.unknown(name.rest);
     }

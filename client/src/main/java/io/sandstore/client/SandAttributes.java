@@ -8,6 +8,8 @@ import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.UserPrincipal;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.EnumSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -46,18 +48,18 @@ record SandAttributes(FileStat stat) implements PosixFileAttributes {
 
   @Override
   public FileTime lastModifiedTime() {
-    return FileTime.fromMillis(stat.mtimeMs());
+    return FileTime.from(stat.mtime());
   }
 
   @Override
   public FileTime lastAccessTime() {
-    return FileTime.fromMillis(stat.atimeMs());
+    return FileTime.from(stat.atime());
   }
 
   /** Not kept; the time of the last change comes closest. */
   @Override
   public FileTime creationTime() {
-    return FileTime.fromMillis(stat.ctimeMs());
+    return FileTime.from(stat.ctime());
   }
 
   @Override
@@ -77,7 +79,7 @@ record SandAttributes(FileStat stat) implements PosixFileAttributes {
 
   @Override
   public boolean isOther() {
-    return false;
+    return !stat.isFile() && !stat.isDirectory() && !stat.isSymlink();
   }
 
   @Override
@@ -97,29 +99,39 @@ record SandAttributes(FileStat stat) implements PosixFileAttributes {
           case FILE -> 0100000;
           case DIRECTORY -> 0040000;
           case SYMLINK -> 0120000;
+          case FIFO -> 0010000;
+          case SOCKET -> 0140000;
+          case CHARACTER_DEVICE -> 0020000;
+          case BLOCK_DEVICE -> 0060000;
         };
     return kind | stat.mode();
   }
 
   FileTime changed() {
-    return FileTime.fromMillis(stat.ctimeMs());
+    return FileTime.from(stat.ctime());
   }
 
   /**
    * Reads and changes the attributes of one path, or of what it leads to.
    *
    * @param name of the view that was asked for
+   * @param called what exceptions say
    */
-  record View(String name, SandPath path, boolean follow) implements PosixFileAttributeView {
+  record View(String name, SandPath called, Place.Finder at, boolean follow)
+      implements PosixFileAttributeView {
 
     @Override
     public SandAttributes readAttributes() throws IOException {
-      return SandFileSystemProvider.attributes(path, follow);
+      return SandFileSystemProvider.translated(
+          called, () -> new SandAttributes(at.find().stat(follow)));
     }
 
     private void change(AttributeChange change) throws IOException {
-      SandFileSystemProvider.translated(
-          path, () -> SandFileSystemProvider.setattr(path, change, follow));
+      SandFileSystemProvider.translated(called, () -> at.find().setattr(change, follow));
+    }
+
+    ExtendedAttributes xattrs() throws IOException {
+      return at.find().xattrs(follow);
     }
 
     /** Times that are null stay; that of creation cannot be set. */
@@ -129,14 +141,21 @@ record SandAttributes(FileStat stat) implements PosixFileAttributes {
         throws IOException {
       AttributeChange change = AttributeChange.NONE;
       if (modified != null) {
-        change = change.withMtime(modified.toMillis());
+        change = change.withMtime(bounded(modified));
       }
       if (accessed != null) {
-        change = change.withAtime(accessed.toMillis());
+        change = change.withAtime(bounded(accessed));
       }
       if (modified != null || accessed != null) {
         change(change);
       }
+    }
+
+    /** Times further away than milliseconds can count are the last that can be counted. */
+    private static Instant bounded(FileTime time) {
+      Instant instant = time.toInstant();
+      Instant counted = Instant.ofEpochMilli(time.toMillis());
+      return Duration.between(counted, instant).abs().toMillis() > 0 ? counted : instant;
     }
 
     @Override
@@ -149,7 +168,7 @@ record SandAttributes(FileStat stat) implements PosixFileAttributes {
      */
     void setMode(int mode) throws IOException {
       if (!follow && readAttributes().isSymbolicLink()) {
-        throw new FileSystemException(path.toString(), null, "a link has no permissions");
+        throw new FileSystemException(called.toString(), null, "a link has no permissions");
       }
       change(AttributeChange.NONE.withMode(mode & 07777));
     }

@@ -7,6 +7,7 @@ import java.nio.file.attribute.FileAttributeView;
 import java.nio.file.attribute.FileOwnerAttributeView;
 import java.nio.file.attribute.FileStoreAttributeView;
 import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.UserDefinedFileAttributeView;
 import org.jspecify.annotations.Nullable;
 
 /** Space in a cluster. */
@@ -52,7 +53,8 @@ final class SandFileStore extends FileStore {
   public boolean supportsFileAttributeView(Class<? extends FileAttributeView> type) {
     return type == BasicFileAttributeView.class
         || type == PosixFileAttributeView.class
-        || type == FileOwnerAttributeView.class;
+        || type == FileOwnerAttributeView.class
+        || type == UserDefinedFileAttributeView.class;
   }
 
   @Override

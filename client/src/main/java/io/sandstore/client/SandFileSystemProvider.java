@@ -2,8 +2,6 @@ package io.sandstore.client;
 
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
-import io.sandstore.wire.Location;
-import io.sandstore.wire.SetAttributes;
 import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -40,14 +38,13 @@ import java.nio.file.attribute.FileOwnerAttributeView;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.UserDefinedFileAttributeView;
 import java.nio.file.spi.FileSystemProvider;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HashSet;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -62,7 +59,6 @@ import org.jspecify.annotations.Nullable;
 public final class SandFileSystemProvider extends FileSystemProvider {
 
   static final String SCHEME = "sand";
-  private static final int PAGE = 1000;
 
   private final Map<String, SandFileSystem> open = new ConcurrentHashMap<>();
 
@@ -150,13 +146,14 @@ public final class SandFileSystemProvider extends FileSystemProvider {
           case ENOTEMPTY -> new DirectoryNotEmptyException(existing);
           case ENOTDIR -> new NotDirectoryException(path);
           case ELOOP -> new FileSystemLoopException(path);
+          case EACCES -> new AccessDeniedException(path, other, null);
           default -> new FileSystemException(path, other, e.errno() + ": " + e.getMessage());
         };
     translated.initCause(e);
     return translated;
   }
 
-  private static SandPath cast(Path path) {
+  static SandPath cast(Path path) {
     if (path instanceof SandPath sand) {
       return sand;
     }
@@ -187,6 +184,15 @@ public final class SandFileSystemProvider extends FileSystemProvider {
       Path path, Set<? extends OpenOption> options, FileAttribute<?>... attributes)
       throws IOException {
     SandPath sand = cast(path);
+    return open(sand, sand::place, options, attributes);
+  }
+
+  static SandFileChannel open(
+      SandPath sand,
+      Place.Finder at,
+      Set<? extends OpenOption> options,
+      FileAttribute<?>... attributes)
+      throws IOException {
     checkOptions(options);
     int mode = mode(attributes, 0644);
     boolean append = options.contains(StandardOpenOption.APPEND);
@@ -209,18 +215,18 @@ public final class SandFileSystemProvider extends FileSystemProvider {
     }
     boolean sync =
         options.contains(StandardOpenOption.SYNC) || options.contains(StandardOpenOption.DSYNC);
-    SandstoreClient client = client(sand);
-    String inCluster = translated(sand, sand::inCluster);
     if (options.contains(LinkOption.NOFOLLOW_LINKS)) {
-      checkNoLink(sand, inCluster);
+      flags.add(OpenFlag.O_NOFOLLOW);
     }
     Set<OpenFlag> all = flags;
-    SandFile file = translated(sand, () -> client.open(inCluster, all, mode));
-    SandFileChannel channel = new SandFileChannel(sand.sand(), file, read, write, append, sync);
+    Place place = translated(sand, at::find);
+    SandFile file = translated(sand, () -> place.directory().open(place.path(), all, mode));
+    SandFileChannel channel =
+        new SandFileChannel(sand.sand(), file, read, write, append, sync);
     if (options.contains(StandardOpenOption.DELETE_ON_CLOSE)) {
       try {
         // Stays readable and writable here until it is closed.
-        translated(sand, () -> unlink(client, inCluster));
+        translated(sand, () -> unlink(place));
       } catch (IOException e) {
         channel.close();
         throw e;
@@ -229,21 +235,9 @@ public final class SandFileSystemProvider extends FileSystemProvider {
     return channel;
   }
 
-  private static boolean unlink(SandstoreClient client, String path) throws IOException {
-    client.unlink(path);
+  private static boolean unlink(Place place) throws IOException {
+    place.directory().unlink(place.path());
     return true;
-  }
-
-  private static void checkNoLink(SandPath sand, String inCluster) throws IOException {
-    try {
-      if (client(sand).lstat(inCluster).isSymlink()) {
-        throw new FileSystemLoopException(sand.toString());
-      }
-    } catch (PosixException e) {
-      if (e.errno() != Errno.ENOENT) {
-        throw translate(sand.toString(), e);
-      }
-    }
   }
 
   @Override
@@ -358,6 +352,21 @@ public final class SandFileSystemProvider extends FileSystemProvider {
         });
   }
 
+  /** One more name of a file; of a link, which is not followed, likewise. */
+  @Override
+  public void createLink(Path link, Path existing) throws IOException {
+    SandPath name = cast(link);
+    SandPath sand = cast(existing);
+    if (!sand.sand().sameCluster(name.sand())) {
+      throw new FileSystemException(link.toString(), existing.toString(), "EXDEV: two clusters");
+    }
+    try {
+      client(sand).link(sand.inCluster(), name.inCluster());
+    } catch (PosixException e) {
+      throw translate(sand.toString(), name.toString(), e);
+    }
+  }
+
   @Override
   public Path readSymbolicLink(Path link) throws IOException {
     SandPath sand = cast(link);
@@ -389,10 +398,13 @@ public final class SandFileSystemProvider extends FileSystemProvider {
         path,
         () -> {
           String inCluster = path.inCluster();
-          if (client(path).lstat(inCluster).isDirectory()) {
-            client(path).rmdir(inCluster);
-          } else {
+          try {
             client(path).unlink(inCluster);
+          } catch (PosixException e) {
+            if (e.errno() != Errno.EISDIR) {
+              throw e;
+            }
+            client(path).rmdir(inCluster);
           }
           return true;
         });
@@ -402,86 +414,8 @@ public final class SandFileSystemProvider extends FileSystemProvider {
   public DirectoryStream<Path> newDirectoryStream(
       Path directory, DirectoryStream.Filter<? super Path> filter) throws IOException {
     SandPath sand = cast(directory);
-    DirectoryPage first = translated(sand, () -> client(sand).readdir(sand.inCluster(), "", PAGE));
-    return new Pages(sand, filter, first);
-  }
-
-  /** A directory, a page at a time. */
-  @SuppressWarnings("IterableAndIterator") // handed out once
-  private static final class Pages implements DirectoryStream<Path>, Iterator<Path> {
-    private final SandPath directory;
-    private final DirectoryStream.Filter<? super Path> filter;
-    private DirectoryPage page;
-    private int next;
-    private @Nullable Path ahead;
-    private boolean taken;
-    private boolean closed;
-
-    Pages(SandPath directory, DirectoryStream.Filter<? super Path> filter, DirectoryPage first) {
-      this.directory = directory;
-      this.filter = filter;
-      this.page = first;
-    }
-
-    @Override
-    public Iterator<Path> iterator() {
-      if (taken || closed) {
-        throw new IllegalStateException("the stream was used already");
-      }
-      taken = true;
-      return this;
-    }
-
-    @Override
-    public boolean hasNext() {
-      try {
-        while (ahead == null && !closed && advance()) {
-          // Until one passes the filter.
-        }
-      } catch (IOException e) {
-        throw new java.nio.file.DirectoryIteratorException(e);
-      }
-      return ahead != null;
-    }
-
-    private boolean advance() throws IOException {
-      List<DirectoryPage.Entry> entries = page.entries();
-      if (next == entries.size()) {
-        if (!page.more()) {
-          return false;
-        }
-        String after = entries.getLast().name();
-        page =
-            translated(
-                directory, () -> client(directory).readdir(directory.inCluster(), after, PAGE));
-        next = 0;
-        return true;
-      }
-      Path candidate =
-          directory.resolve(new SandPath(directory.sand(), entries.get(next++).name()));
-      if (filter.accept(candidate)) {
-        ahead = candidate;
-      }
-      return true;
-    }
-
-    @Override
-    public Path next() {
-      if (!hasNext()) {
-        throw new NoSuchElementException();
-      }
-      Path found = ahead;
-      ahead = null;
-      if (found == null) {
-        throw new NoSuchElementException();
-      }
-      return found;
-    }
-
-    @Override
-    public void close() {
-      closed = true;
-    }
+    SandDirectory opened = translated(sand, () -> client(sand).openDirectory(sand.inCluster()));
+    return new SandDirectoryStream(sand, opened, filter);
   }
 
   @Override
@@ -535,22 +469,7 @@ public final class SandFileSystemProvider extends FileSystemProvider {
   // --- Attributes ---
 
   static SandAttributes attributes(SandPath path, boolean follow) throws IOException {
-    return translated(
-        path,
-        () ->
-            new SandAttributes(
-                follow
-                    ? client(path).stat(path.inCluster())
-                    : client(path).lstat(path.inCluster())));
-  }
-
-  static FileStat setattr(SandPath path, AttributeChange change, boolean follow)
-      throws IOException {
-    SetAttributes.Builder op =
-        SetAttributes.newBuilder()
-            .setLocation(Location.newBuilder().setPath(path.inCluster()))
-            .setNoFollow(!follow);
-    return client(path).setattr(op, change);
+    return translated(path, () -> new SandAttributes(path.place().stat(follow)));
   }
 
   static boolean follow(LinkOption[] options) {
@@ -560,17 +479,33 @@ public final class SandFileSystemProvider extends FileSystemProvider {
   @Override
   public <V extends FileAttributeView> @Nullable V getFileAttributeView(
       Path path, Class<V> type, LinkOption... options) {
+    SandPath sand = cast(path);
+    return view(sand, sand::place, type, options);
+  }
+
+  /** A view of a type; null if there are none of that type. */
+  static <V extends FileAttributeView> @Nullable V view(
+      SandPath called, Place.Finder at, Class<V> type, LinkOption... options) {
+    if (type == UserDefinedFileAttributeView.class) {
+      return type.cast(new UserAttributes(view("user", called, at, options)));
+    }
     String name =
         type == BasicFileAttributeView.class
             ? "basic"
             : type == PosixFileAttributeView.class
                 ? "posix"
                 : type == FileOwnerAttributeView.class ? "owner" : null;
-    return name == null ? null : type.cast(view(name, path, options));
+    return name == null ? null : type.cast(view(name, called, at, options));
   }
 
-  private static SandAttributes.View view(String name, Path path, LinkOption... options) {
-    return new SandAttributes.View(name, cast(path), follow(options));
+  private static SandAttributes.View view(
+      String name, SandPath called, Place.Finder at, LinkOption... options) {
+    return new SandAttributes.View(name, called, at, follow(options));
+  }
+
+  private static SandAttributes.View unixView(Path path, LinkOption... options) {
+    SandPath sand = cast(path);
+    return view("unix", sand, sand::place, options);
   }
 
   @Override
@@ -585,13 +520,13 @@ public final class SandFileSystemProvider extends FileSystemProvider {
   @Override
   public Map<String, Object> readAttributes(Path path, String wanted, LinkOption... options)
       throws IOException {
-    return NamedAttributes.read(wanted, view("unix", path, options));
+    return NamedAttributes.read(wanted, unixView(path, options));
   }
 
   @Override
   public void setAttribute(
       Path path, String attribute, @Nullable Object value, LinkOption... options)
       throws IOException {
-    NamedAttributes.set(attribute, value, view("unix", path, options));
+    NamedAttributes.set(attribute, value, unixView(path, options));
   }
 }

@@ -112,6 +112,14 @@ final class SandPath implements Path {
     return "/" + String.join("/", all);
   }
 
+  Place place() throws IOException {
+    return new Place(client().directory(0), inCluster()); // absolute: no directory's inode counts
+  }
+
+  SandPath empty() {
+    return with(false, List.of());
+  }
+
   /** Another name in the same directory. */
   SandPath sibling(String name) {
     List<String> beside = new ArrayList<>(names.subList(0, names.size() - 1));

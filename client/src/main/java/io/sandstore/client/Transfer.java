@@ -189,6 +189,7 @@ final class Transfer {
               to,
               () -> {
                 client.mkdir(path, source.stat().mode());
+                copyUserAttributes(from, made, wishes);
                 return client.setattr(path, change);
               });
       case SYMLINK -> {
@@ -197,7 +198,7 @@ final class Transfer {
             to,
             () -> {
               client.symlink(target, path);
-              return true;
+              return wishes.keepAttributes ? client.lsetattr(path, change) : client.lstat(path);
             });
       }
       case FILE -> {
@@ -210,9 +211,18 @@ final class Transfer {
                     EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_EXCL),
                     source.stat().mode())) {
           copyBytes(in, out);
+          copyUserAttributes(from, made, wishes);
           out.setattr(change); // what is written comes first, and dates the file
         }
       }
+      case FIFO, SOCKET, CHARACTER_DEVICE, BLOCK_DEVICE ->
+          SandFileSystemProvider.translated(
+              to,
+              () -> {
+                FileStat stat = source.stat();
+                client.makeNode(path, stat.type(), stat.mode(), stat.device());
+                return client.setattr(path, change);
+              });
     }
   }
 
@@ -239,12 +249,34 @@ final class Transfer {
         called, () -> path.client().open(inCluster, flags, mode));
   }
 
+  /** All extended attributes that anybody may set; those of the system are not a copy's. */
+  private static void copyUserAttributes(SandPath from, SandPath made, Wishes wishes)
+      throws IOException {
+    if (!wishes.keepAttributes) {
+      return;
+    }
+    UserAttributes source = new UserAttributes(view(from, wishes));
+    UserAttributes target = new UserAttributes(view(made, wishes));
+    for (String name : source.list()) {
+      target.write(name, ByteBuffer.wrap(source.get(name)));
+    }
+  }
+
+  private static SandAttributes.View view(SandPath path, Wishes wishes) {
+    return new SandAttributes.View("user", path, path::place, wishes.follow);
+  }
+
   private static AttributeChange change(SandAttributes source, Wishes wishes) {
     FileStat stat = source.stat();
-    AttributeChange mode = AttributeChange.NONE.withMode(stat.mode());
-    return wishes.keepAttributes
-        ? mode.withOwner(stat.uid(), stat.gid()).withMtime(stat.mtimeMs()).withAtime(stat.atimeMs())
-        : mode;
+    AttributeChange change = AttributeChange.NONE;
+    if (wishes.keepAttributes) {
+      change =
+          change
+              .withOwner(stat.uid(), stat.gid())
+              .withMtime(stat.mtime())
+              .withAtime(stat.atime());
+    }
+    return stat.isSymlink() ? change : change.withMode(stat.mode());
   }
 
   /** Gives a file the place of another, or an empty one that must still be empty. */
