@@ -51,14 +51,14 @@ require_all_steady() {
     die "$missing: replacing another pod could cost the quorum" "see: make k8s-status; after a halted rollout: make k8s-rollback"
 }
 
-# That nobody could be asked says nothing of a leader.
-require_leader() {
+# That nobody could be asked says nothing of a primary.
+require_primary() {
   local words code=0
   words=$(bin/sandstore status --target "$target" --timeout 10 2>&1 >/dev/null) || code=$?
   [ "$code" != 0 ] || return 0
   case $code-$words in
   *'sandstore: '*) ;;
-  3-*) die "the nodes know no leader" "asked at $target; see: make k8s-status" ;;
+  3-*) die "the nodes know no primary" "asked at $target; see: make k8s-status" ;;
   esac
   die "the nodes cannot be asked at $target" "$words" \
     "if the address is wrong from here, set ENDPOINT=host:port; see also: make k8s-status"
@@ -77,7 +77,7 @@ ask running get configmap sandstore-config --ignore-not-found -o 'jsonpath={.dat
 require_same_configuration
 require_all_steady 20
 find_endpoint
-require_leader
+require_primary
 
 doing="building"
 "$flows/build.sh" || { state=refused && exit 1; }

@@ -17,11 +17,11 @@ import java.util.stream.Stream;
 
 /** What can happen to a cluster. Each is over when its method returns; recovery is not. */
 enum Fault {
-  KILL_LEADER,
+  KILL_PRIMARY,
   KILL,
   STOP,
   PAUSE,
-  PAUSE_LEADER,
+  PAUSE_PRIMARY,
   SLOW,
   SILENT,
   KILL_BETWEEN_STEPS,
@@ -42,15 +42,15 @@ enum Fault {
   WIPE,
   CLOCK_JUMP;
 
-  /** Where a fault happens: the leader is one of the machines. */
-  record Scene(Lab lab, ClientLoad load, Lab.LabNode leader, Random random) {
+  /** Where a fault happens: the primary is one of the machines. */
+  record Scene(Lab lab, ClientLoad load, Lab.LabNode primary, Random random) {
 
     Lab.LabNode any() {
       return lab.machines.get(random.nextInt(lab.machines.size()));
     }
 
     Lab.LabNode follower() {
-      List<Lab.LabNode> followers = others(leader);
+      List<Lab.LabNode> followers = others(primary);
       return followers.get(random.nextInt(followers.size()));
     }
 
@@ -88,13 +88,13 @@ enum Fault {
   List<Lab.LabNode> happen(Scene scene) throws IOException, InterruptedException {
     Lab lab = scene.lab;
     Lab.LabNode any = scene.any();
-    Lab.LabNode leader = scene.leader;
+    Lab.LabNode primary = scene.primary;
     switch (this) {
-      case KILL_LEADER -> {
+      case KILL_PRIMARY -> {
         scene.load.measureGap();
-        leader.kill();
+        primary.kill();
         scene.hold(500, 2500);
-        return List.of(leader);
+        return List.of(primary);
       }
       case KILL -> {
         any.kill();
@@ -105,9 +105,9 @@ enum Fault {
         scene.hold(0, 1000);
       }
       case PAUSE -> pause(scene, any);
-      case PAUSE_LEADER -> {
-        pause(scene, leader);
-        return List.of(leader);
+      case PAUSE_PRIMARY -> {
+        pause(scene, primary);
+        return List.of(primary);
       }
       case SLOW -> slow(scene, any);
       case SILENT -> silence(scene, any);
@@ -134,11 +134,11 @@ enum Fault {
       }
       case PARTITION_PAIR -> {
         Lab.LabNode follower = scene.follower();
-        leader.rule("INPUT -s " + follower.address + " -j DROP");
-        leader.rule("OUTPUT -d " + follower.address + " -j DROP");
+        primary.rule("INPUT -s " + follower.address + " -j DROP");
+        primary.rule("OUTPUT -d " + follower.address + " -j DROP");
         scene.hold(1000, 5000);
-        leader.heal();
-        return List.of(leader, follower);
+        primary.heal();
+        return List.of(primary, follower);
       }
       case PACKET_LOSS -> {
         double share = 0.05 + 0.25 * scene.random.nextDouble();

@@ -31,7 +31,7 @@ import io.sandstore.wire.SetAttributes;
 import io.sandstore.wire.StatFs;
 import io.sandstore.wire.StatusRequest;
 import io.sandstore.wire.Symlink;
-import io.sandstore.wire.TransferLeadership;
+import io.sandstore.wire.StepAside;
 import io.sandstore.wire.Unlink;
 import java.io.Closeable;
 import java.io.IOException;
@@ -79,7 +79,7 @@ public final class SandstoreClient implements Closeable {
 
   private final Semaphore openPermits = new Semaphore(OPEN_MAX);
 
-  /** Under which the leader knows what blocks this client holds; not 0. */
+  /** Under which the primary knows what blocks this client holds; not 0. */
   private final long holder;
 
   private final WriteBuffers buffers;
@@ -342,7 +342,7 @@ public final class SandstoreClient implements Closeable {
    */
   public void askToStepAside(String address, String toName) throws IOException {
     Header.Builder request =
-        Header.newBuilder().setTransferLeadership(TransferLeadership.newBuilder().setTo(toName));
+        Header.newBuilder().setStepAside(StepAside.newBuilder().setTo(toName));
     try (RpcClient operator = clusterClient.operator(address)) {
       operator.call(request, deadline()).close();
     } catch (InterruptedException e) {

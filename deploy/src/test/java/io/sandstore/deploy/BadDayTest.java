@@ -153,12 +153,12 @@ class BadDayTest {
   }
 
   @Test
-  void nodesThatCouldNotBeAskedAreNotSaidToHaveNoLeader() throws Exception {
+  void nodesThatCouldNotBeAskedAreNotSaidToHaveNoPrimary() throws Exception {
     deployed();
     here.broken.add("sandstore");
     assertThat(in(here.flow("update"), "refused").output())
         .contains("cannot be asked at 192.0.2.7:30080", "Connect timed out", "ENDPOINT=")
-        .doesNotContain("know no leader");
+        .doesNotContain("know no primary");
   }
 
   @Test

@@ -107,10 +107,10 @@ class PlantedInFlowsTest {
         "known: nothing yet",
         edit("rollout", "  known=\"${rolled:+", "  : \"${rolled:+"),
         edit("rollout", "        known=\"replaced and", "        : \"replaced and")),
-    NODES_THAT_NOBODY_REACHED_HAVE_NO_LEADER(
+    NODES_THAT_NOBODY_REACHED_HAVE_NO_PRIMARY(
         1,
-        "nodesThatCouldNotBeAskedAreNotSaidToHaveNoLeader",
-        "error: the nodes know no leader",
+        "nodesThatCouldNotBeAskedAreNotSaidToHaveNoPrimary",
+        "error: the nodes know no primary",
         edit("update", "  *'sandstore: '*) ;;\n", "")),
     THE_OTHERS_ARE_NOT_LOOKED_AT_BEFORE_A_STEP(
         2,

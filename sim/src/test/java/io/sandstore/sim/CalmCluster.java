@@ -186,7 +186,7 @@ final class CalmCluster {
   }
 
   /** The name of the node that leads. */
-  String leader(Host host) throws InterruptedException {
+  String primary(Host host) throws InterruptedException {
     while (true) {
       for (Map.Entry<String, Node> entry : nodes.entrySet()) {
         if (entry.getValue().inspect().map(Inspection::serves).orElse(false)) {

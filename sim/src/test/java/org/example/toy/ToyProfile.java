@@ -193,13 +193,13 @@ public final class ToyProfile implements Profile {
 
     @Override
     public Standing standing() {
-      return new Standing("ALONE", 1, index, index, members, true, List.of());
+      return new Standing(PRIMARY, 1, index, index, members, true, List.of());
     }
 
     @Override
     public void describe(NodeStatus.Builder status) {
       status
-          .setRole("ALONE")
+          .setRole(PRIMARY)
           .setPrimary(self)
           .setCommitIndex(index)
           .setAppliedIndex(index)
