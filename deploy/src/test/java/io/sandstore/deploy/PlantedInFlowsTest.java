@@ -608,7 +608,37 @@ class PlantedInFlowsTest {
         10,
         "anUpdateWithOtherManifestsIsRefused",
         "all pods run",
-        edit("update", "  '' | by-hand | \"$(manifests_sum)\") ;;", "  *) ;;")),
+        edit("update", "  '' | by-hand | \"$manifests_sum\") ;;", "  *) ;;")),
+    A_NEW_KEY_NEEDS_A_WIPE(
+        10,
+        "aReleaseWithOneMoreKeyAtItsDefaultIsRolledOut",
+        "was: \"refused\"",
+        edit("update", "if (value != base[key]) printf", "printf")),
+    A_NEW_KEYS_OWN_VALUE_IS_SILENTLY_NOT_APPLIED(
+        10,
+        "anotherKeyWithAValueOfItsOwnIsNamed",
+        "all pods run",
+        edit("update", "if (value != base[key]) printf \"%s: runs without it, here it is \\\"%s\\\"\\n\", key, value; next", "next")),
+    AN_EMPTY_VALUE_IS_NONE(
+        10,
+        "aKeyThatIsEmptyWhereItRunsIsCompared",
+        "all pods run",
+        edit("update", "\":\"[^\"]*\"' ||", "\":\"[^\"]+\"' ||")),
+    A_KEY_THAT_IS_NO_MORE_HALTS_THE_ROLLOUT(
+        10,
+        "aKeyThatIsNoMoreIsNamed",
+        "all pods run",
+        edit("update", "if (!(key in here)) printf", "if (0) printf")),
+    A_COMMENT_NEEDS_A_WIPE(
+        10,
+        "aReleaseWithOneMoreCommentInAManifestIsRolledOut",
+        "was: \"refused\"",
+        edit("config", " -e '/^[[:space:]]*(#.*)?$/d'", "")),
+    WHAT_IS_NOT_COMPARED_IS_NOT_SAID(
+        10,
+        "manifestsThatAnEarlierReleaseNotedAreSaidNotToBeCompared",
+        "could not find:\n  [\"the manifests",
+        edit("update", "  *) say \"the manifests", "  *) : \"the manifests")),
     A_TAKEN_PORT_ENDS_IN_ETCDS_LOGS(
         10,
         "composeSaysThatItsPortIsTaken",
