@@ -49,9 +49,9 @@ enum Fault {
       return lab.machines.get(random.nextInt(lab.machines.size()));
     }
 
-    Lab.LabNode follower() {
-      List<Lab.LabNode> followers = others(primary);
-      return followers.get(random.nextInt(followers.size()));
+    Lab.LabNode another() {
+      List<Lab.LabNode> others = others(primary);
+      return others.get(random.nextInt(others.size()));
     }
 
     List<Lab.LabNode> others(Lab.LabNode machine) {
@@ -133,12 +133,12 @@ enum Fault {
         any.heal();
       }
       case PARTITION_PAIR -> {
-        Lab.LabNode follower = scene.follower();
-        primary.rule("INPUT -s " + follower.address + " -j DROP");
-        primary.rule("OUTPUT -d " + follower.address + " -j DROP");
+        Lab.LabNode other = scene.another();
+        primary.rule("INPUT -s " + other.address + " -j DROP");
+        primary.rule("OUTPUT -d " + other.address + " -j DROP");
         scene.hold(1000, 5000);
         primary.heal();
-        return List.of(primary, follower);
+        return List.of(primary, other);
       }
       case PACKET_LOSS -> {
         double share = 0.05 + 0.25 * scene.random.nextDouble();
@@ -176,21 +176,21 @@ enum Fault {
         tearTail(newest(any.data().resolve("raft"), "log-"));
       }
       case CORRUPT_LOG -> {
-        Lab.LabNode follower = scene.follower();
-        follower.kill();
-        flip(newest(follower.data().resolve("raft"), "log-"), 200); // whole records follow
-        return List.of(follower);
+        Lab.LabNode other = scene.another();
+        other.kill();
+        flip(newest(other.data().resolve("raft"), "log-"), 200); // whole records follow
+        return List.of(other);
       }
       case CORRUPT_SNAPSHOT -> {
-        Lab.LabNode follower = scene.follower();
-        follower.kill();
-        List<Path> snapshots = files(follower.data().resolve("raft"), "snapshot-");
+        Lab.LabNode other = scene.another();
+        other.kill();
+        List<Path> snapshots = files(other.data().resolve("raft"), "snapshot-");
         if (snapshots.isEmpty()) {
           return List.of();
         }
         Path snapshot = snapshots.getLast();
         flip(snapshot, scene.random.nextLong(Files.size(snapshot)));
-        return List.of(follower);
+        return List.of(other);
       }
       case CORRUPT_BLOCKS -> {
         List<Path> blocks = files(any.data().resolve("blocks"), "");
@@ -203,9 +203,9 @@ enum Fault {
         }
       }
       case WIPE -> {
-        Lab.LabNode follower = scene.follower();
-        follower.wipe();
-        return List.of(follower);
+        Lab.LabNode other = scene.another();
+        other.wipe();
+        return List.of(other);
       }
       case CLOCK_JUMP -> {
         int hours = 1 + scene.random.nextInt(4);
