@@ -637,7 +637,7 @@ class PlantedInFlowsTest {
     WHAT_IS_NOT_COMPARED_IS_NOT_SAID(
         10,
         "manifestsThatAnEarlierReleaseNotedAreSaidNotToBeCompared",
-        "could not find:\n  [\"the manifests",
+        "to contain:\n  \"the manifests",
         edit("update", "  *) say \"the manifests", "  *) : \"the manifests")),
     A_TAKEN_PORT_ENDS_IN_ETCDS_LOGS(
         10,
