@@ -486,7 +486,7 @@ class KubernetesTest {
 
   @Test
   @Order(23)
-  void aBuildThatLacksACommandIsUpdatedAndCanBeBroughtBackUntilTheLevelRises() throws Exception {
+  void aBuildThatLacksACommandIsUpdatedAndCanBeBroughtBackUntilTheLevelRisesAndNotAfterwards() throws Exception {
     Shell older = rolling("older");
     older.edit(
         "node/src/main/java/io/sandstore/namespace/FeatureLevel.java",
@@ -507,8 +507,30 @@ class KubernetesTest {
           Duration.ofMinutes(5),
           () -> releasesAndLevels().equals(List.of("0.1.0-newer at 2")));
       load.awaitMore(20, MINUTES);
+      thereIsNoWayBackOverALevel(newer, load);
       load.verify();
     }
+  }
+
+  /** The older build ends itself, and the rollback halts there; another brings the newer back. */
+  private void thereIsNoWayBackOverALevel(Shell newer, Load load) throws Exception {
+    String image = here.field("pod/sandstore-0", "{.spec.containers[0].image}");
+    newer.make("k8s-rollback").fails("sandstore-2 does not start", "nothing further is replaced");
+    for (String pod : PODS.subList(0, 2)) {
+      assertThat(ready(pod)).as(pod).isTrue();
+      assertThat(here.field("pod/" + pod, "{.spec.containers[0].image}")).isEqualTo(image);
+    }
+    Shell.await(
+        "sandstore-2 ended itself",
+        MINUTES,
+        () -> here.tryKubectl("logs", "sandstore-2", "--previous").code() == 0);
+    assertThat(newer.make("k8s-logs-crash", "POD=sandstore-2").succeeds().output())
+        .contains("knows feature levels up to 1");
+    load.awaitMore(20, MINUTES);
+    newer.make("k8s-rollback").succeeds();
+    assertRunning();
+    assertThat(releasesAndLevels()).containsExactly("0.1.0-newer at 2");
+    load.awaitMore(20, MINUTES);
   }
 
   // --- The end, and from the start ---
