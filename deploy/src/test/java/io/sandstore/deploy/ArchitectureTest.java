@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
+import io.sandstore.wire.Header;
 import io.sandstore.wire.Member;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -296,6 +297,35 @@ class ArchitectureTest {
         .dependOnClassesThat()
         .belongToAnyOf(CRC32C.class)
         .because("Crc32c tells of each pass, and ChecksumPassesTest counts them")
+        .check(all);
+  }
+
+  /**
+   * What answers a request has a builder for the server to add to; what another node answered is
+   * passed on. Messages without an answer are built where they are queued.
+   */
+  @Test
+  void anAnswersHeaderIsBuiltOnceWhereItIsSent() {
+    noClasses()
+        .that()
+        .resideInAnyPackage(
+            "io.sandstore.node..",
+            "io.sandstore.block..",
+            "io.sandstore.raft..",
+            "io.sandstore.namespace..",
+            "io.sandstore.replication..")
+        .and()
+        .haveNameNotMatching("io\\.sandstore\\.node\\.(QueuedTraffic.*|Router)")
+        .should()
+        .callMethod(Header.Builder.class, "build")
+        .orShould()
+        .callMethod(Header.class, "toBuilder")
+        .check(all);
+    noClasses()
+        .that()
+        .haveFullyQualifiedName("io.sandstore.node.Router")
+        .should()
+        .callMethod(Header.Builder.class, "build")
         .check(all);
   }
 

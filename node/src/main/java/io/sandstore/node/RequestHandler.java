@@ -237,7 +237,7 @@ final class RequestHandler implements RpcServer.Handler {
                       serving()
                           .blocks()
                           .write(checked(payload), Payloads.sums(request), deadline)));
-      case READ_BLOCK -> Reply.of(serving().blocks().read(request.getReadBlock(), deadline));
+      case READ_BLOCK -> serving().blocks().read(request.getReadBlock(), deadline);
       case STATUS_REQUEST ->
           Reply.of(
               request.getStatusRequest().getAll()
