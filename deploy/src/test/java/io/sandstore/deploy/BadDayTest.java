@@ -419,6 +419,24 @@ class BadDayTest {
         .isZero();
   }
 
+  /** As after the cluster's level has risen: the release before ends itself. */
+  @Test
+  void whereTheImageOfBeforeDoesNotRunAnyMoreAnotherRollbackBringsTheNewOneBack() throws Exception {
+    deployed();
+    here.pushed = 2;
+    in(here.flow("update"), "updated");
+    cluster.images.put(StandIns.image(1), Image.CRASHES);
+    Result halted = in(here.flow("rollback"), "halted");
+    assertThat(halted.output())
+        .contains("sandstore-2 does not start", "run k8s-rollback again to go back to what the others run");
+    assertThat(here.images()).containsExactlyInAnyOrder(StandIns.image(1), StandIns.image(2));
+    assertThat(cluster.quorum()).isTrue();
+    in(here.flow("rollback"), "rolled-back");
+    assertThat(here.images()).containsOnly(StandIns.image(2));
+    here.pushed = 3;
+    in(here.flow("update"), "updated");
+  }
+
   @Test
   void aChangeMadeByHandIsNoDeadEnd() throws Exception {
     deployed();
