@@ -73,7 +73,9 @@ class FaultsTest {
     }
   }
 
-  /** The paused primary wakes up believing that it still leads: it must not answer from its past. */
+  /**
+   * The paused primary wakes up believing that it still leads: it must not answer from its past.
+   */
   @Test
   void aPausedPrimaryIsReplacedAndAnswersNothingStale() throws Exception {
     String primary = cluster.awaitAll();

@@ -23,8 +23,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What a node keeps in etcd, under {@code PREFIX/v1/}: itself ({@code nodes/NAME}, with a lease),
- * the primary ({@code primary}, with its lease) and the one cluster that was
- * founded ({@code cluster}, for ever).
+ * the primary ({@code primary}, with its lease) and the one cluster that was founded ({@code
+ * cluster}, for ever).
  *
  * <p>etcd decides only who founds a cluster. A node with data needs it for nothing: away, it is
  * tried again every two seconds while data flows; wiped, it is told again what there is; knowing

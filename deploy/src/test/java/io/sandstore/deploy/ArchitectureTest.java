@@ -44,13 +44,31 @@ class ArchitectureTest {
 
   private static final List<String> SAID_IN =
       List.of(
-          "base", "bench", "bin", "blocks", "chaos", "cli", "client", "compare", "config", "control",
-          "deploy", "docs/kubernetes.md", "extensions", "node", "replication", "sim", "testkit",
-          "wire", "Dockerfile", "Makefile", "README.md", "CONTRIBUTING.md");
+          "base",
+          "bench",
+          "bin",
+          "blocks",
+          "chaos",
+          "cli",
+          "client",
+          "compare",
+          "config",
+          "control",
+          "deploy",
+          "docs/kubernetes.md",
+          "extensions",
+          "node",
+          "replication",
+          "sim",
+          "testkit",
+          "wire",
+          "Dockerfile",
+          "Makefile",
+          "README.md",
+          "CONTRIBUTING.md");
 
   private static final Pattern TEXT =
-      Pattern.compile(
-          "(/src/.*|\\.(sh|md|ya?ml|json|env|xml)|^bin/.*|^Dockerfile|^Makefile)$");
+      Pattern.compile("(/src/.*|\\.(sh|md|ya?ml|json|env|xml)|^bin/.*|^Dockerfile|^Makefile)$");
 
   /**
    * Raft's own messages, its tests and the faults planted into it; etcd, which has a leader; this.
@@ -184,8 +202,8 @@ class ArchitectureTest {
   }
 
   /**
-   * Nor does a message, a log line, a key in etcd, a metric, a flow or a comment say it: what people
-   * are shown is the same in every profile.
+   * Nor does a message, a log line, a key in etcd, a metric, a flow or a comment say it: what
+   * people are shown is the same in every profile.
    */
   @Test
   void nobodyAboveTheLogSaysLeader() throws IOException {

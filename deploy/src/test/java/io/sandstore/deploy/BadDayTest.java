@@ -428,7 +428,9 @@ class BadDayTest {
     cluster.images.put(StandIns.image(1), Image.CRASHES);
     Result halted = in(here.flow("rollback"), "halted");
     assertThat(halted.output())
-        .contains("sandstore-2 does not start", "run k8s-rollback again to go back to what the others run");
+        .contains(
+            "sandstore-2 does not start",
+            "run k8s-rollback again to go back to what the others run");
     assertThat(here.images()).containsExactlyInAnyOrder(StandIns.image(1), StandIns.image(2));
     assertThat(cluster.quorum()).isTrue();
     in(here.flow("rollback"), "rolled-back");
@@ -1152,7 +1154,9 @@ class BadDayTest {
     assertThat(here.calls).noneMatch(call -> call.startsWith("docker build "));
   }
 
-  /** What runs has no such key, and the node's default is what the manifest says (ManifestsTest). */
+  /**
+   * What runs has no such key, and the node's default is what the manifest says (ManifestsTest).
+   */
   @Test
   void aReleaseWithOneMoreKeyAtItsDefaultIsRolledOut() throws Exception {
     in(here.flow("deploy"), "deployed");
@@ -1172,7 +1176,10 @@ class BadDayTest {
   void anotherKeyWithAValueOfItsOwnIsNamed() throws Exception {
     in(here.flow("deploy"), "deployed");
     anotherKey();
-    edit("deploy/profiles/raft.env", "SANDSTORE_PROFILE=raft\n", "SANDSTORE_PROFILE=raft\nSANDSTORE_ANOTHER=8\n");
+    edit(
+        "deploy/profiles/raft.env",
+        "SANDSTORE_PROFILE=raft\n",
+        "SANDSTORE_PROFILE=raft\nSANDSTORE_ANOTHER=8\n");
     here.pushed = 2;
     assertThat(in(here.flow("update"), "refused").output())
         .contains("SANDSTORE_ANOTHER: runs without it, here it is \"8\"", "k8s-deploy");
@@ -1222,11 +1229,19 @@ class BadDayTest {
     assertThat(in(here.flow("update"), "refused").output()).contains("manifests", "k8s-deploy");
   }
 
-  /** Its checksum was one of comments and keys, too: what that release deployed cannot be told from it. */
+  /**
+   * Its checksum was one of comments and keys, too: what that release deployed cannot be told from
+   * it.
+   */
   @Test
   void manifestsThatAnEarlierReleaseNotedAreSaidNotToBeCompared() throws Exception {
     in(here.flow("deploy"), "deployed");
-    here.byHand("annotate", "statefulset", "sandstore", "--overwrite", "sandstore.io/manifests=3022463117-16411");
+    here.byHand(
+        "annotate",
+        "statefulset",
+        "sandstore",
+        "--overwrite",
+        "sandstore.io/manifests=3022463117-16411");
     here.pushed = 2;
     assertThat(in(here.flow("update"), "updated").output())
         .contains("the manifests are not compared");

@@ -404,7 +404,8 @@ class KubernetesTest {
                       .count()
                   >= 2);
       // An election can be followed by reading.
-      assertThat(Files.readString(output)).containsPattern("\\[sandstore-\\d] .*term \\d+: PRIMARY");
+      assertThat(Files.readString(output))
+          .containsPattern("\\[sandstore-\\d] .*term \\d+: PRIMARY");
     } finally {
       logs.descendants().forEach(ProcessHandle::destroy);
       logs.destroy();
@@ -486,7 +487,8 @@ class KubernetesTest {
 
   @Test
   @Order(23)
-  void aBuildThatLacksACommandIsUpdatedAndCanBeBroughtBackUntilTheLevelRisesAndNotAfterwards() throws Exception {
+  void aBuildThatLacksACommandIsUpdatedAndCanBeBroughtBackUntilTheLevelRisesAndNotAfterwards()
+      throws Exception {
     Shell older = rolling("older");
     older.edit(
         "node/src/main/java/io/sandstore/namespace/FeatureLevel.java",

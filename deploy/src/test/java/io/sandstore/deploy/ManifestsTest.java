@@ -118,8 +118,8 @@ class ManifestsTest {
   }
 
   /**
-   * An update leaves a new key out of the cluster, whose pods of before would not know it: so it has
-   * the node's default here, and the cluster runs with what the manifest says all the same.
+   * An update leaves a new key out of the cluster, whose pods of before would not know it: so it
+   * has the node's default here, and the cluster runs with what the manifest says all the same.
    */
   @Test
   void whatANewKeyIsSetToIsTheNodesDefault() throws Exception {

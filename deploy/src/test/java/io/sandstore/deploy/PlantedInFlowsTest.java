@@ -618,7 +618,10 @@ class PlantedInFlowsTest {
         10,
         "anotherKeyWithAValueOfItsOwnIsNamed",
         "all pods run",
-        edit("update", "if (value != base[key]) printf \"%s: runs without it, here it is \\\"%s\\\"\\n\", key, value; next", "next")),
+        edit(
+            "update",
+            "if (value != base[key]) printf \"%s: runs without it, here it is \\\"%s\\\"\\n\", key, value; next",
+            "next")),
     AN_EMPTY_VALUE_IS_NONE(
         10,
         "aKeyThatIsEmptyWhereItRunsIsCompared",

@@ -26,8 +26,8 @@ public interface CommandLog extends Closeable {
   /**
    * Replicates a command, applies it and returns its outcome.
    *
-   * @throws io.sandstore.rpc.PosixException NOT_PRIMARY if this node cannot propose now (the command
-   *     was not taken), EAGAIN if too many wait already
+   * @throws io.sandstore.rpc.PosixException NOT_PRIMARY if this node cannot propose now (the
+   *     command was not taken), EAGAIN if too many wait already
    * @throws io.sandstore.rpc.LostException if the outcome is unknown: retry under the same id
    */
   Outcome propose(Command command, Deadline deadline) throws IOException, InterruptedException;
@@ -64,7 +64,8 @@ public interface CommandLog extends Closeable {
   /**
    * Puts a new incarnation in the place of its name's former one. Proposed where commands are.
    *
-   * @throws io.sandstore.rpc.PosixException NOT_PRIMARY, or EAGAIN while another change is under way
+   * @throws io.sandstore.rpc.PosixException NOT_PRIMARY, or EAGAIN while another change is under
+   *     way
    */
   void join(String name, long id, Deadline deadline) throws IOException, InterruptedException;
 

@@ -33,9 +33,10 @@ import java.util.Set;
  *   <li><b>RisesWhenAllKnow</b>: the feature level rises only if every member knows it, or did so a
  *       moment ago.
  *   <li><b>NothingAboveTheLevel</b>: no log gets a command before its level.
- *   <li><b>PrimaryComplete</b>: who becomes the primary has every entry in its log that was ever applied.
- *   <li><b>LeaseExclusion</b>: while a member may answer reads by itself, nobody is primary in a later
- *       term.
+ *   <li><b>PrimaryComplete</b>: who becomes the primary has every entry in its log that was ever
+ *       applied.
+ *   <li><b>LeaseExclusion</b>: while a member may answer reads by itself, nobody is primary in a
+ *       later term.
  *   <li><b>OneSnapshotStream</b>: a primary sends each member one snapshot at a time.
  * </ul>
  */

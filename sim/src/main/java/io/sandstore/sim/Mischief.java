@@ -160,8 +160,8 @@ final class Mischief {
   }
 
   /**
-   * A primary alone takes many requests that it can never commit, while the others go on; when it is
-   * back, its log is longer than what they have, and wrong.
+   * A primary alone takes many requests that it can never commit, while the others go on; when it
+   * is back, its log is longer than what they have, and wrong.
    */
   private void isolateWithTail(Member primary) {
     fault("isolated primary with a tail");

@@ -28,8 +28,8 @@ import io.sandstore.wire.ReadBlock;
 import io.sandstore.wire.SnapshotChunk;
 import io.sandstore.wire.StatFs;
 import io.sandstore.wire.StatusRequest;
-import io.sandstore.wire.StoreBlock;
 import io.sandstore.wire.StepAside;
+import io.sandstore.wire.StoreBlock;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -165,7 +165,8 @@ class CallersTest {
         host -> {
           cluster.awaitAll(host);
           String primary = cluster.primary(host);
-          String target = cluster.names().stream().filter(n -> !n.equals(primary)).findFirst().get();
+          String target =
+              cluster.names().stream().filter(n -> !n.equals(primary)).findFirst().get();
           long epoch = cluster.inspect(target).epoch();
           Header.Builder message = heartbeat(cluster, primary, target);
           for (Hello hello : List.of(CLIENT, OPERATOR)) {
@@ -213,8 +214,7 @@ class CallersTest {
         host -> {
           cluster.awaitAll(host);
           String primary = cluster.primary(host);
-          Header.Builder move =
-              Header.newBuilder().setStepAside(StepAside.getDefaultInstance());
+          Header.Builder move = Header.newBuilder().setStepAside(StepAside.getDefaultInstance());
           RpcClient client = to(host, primary, CLIENT);
           assertRefused(host, client, move);
           client.close();

@@ -54,8 +54,7 @@ class HandOversTest {
     Map<String, Long> counts = new TreeMap<>();
     counts.put("client", cluster.handOvers("client"));
     for (String name : cluster.names()) {
-      counts.merge(
-          name.equals(primary) ? "primary" : "others", cluster.handOvers(name), Long::sum);
+      counts.merge(name.equals(primary) ? "primary" : "others", cluster.handOvers(name), Long::sum);
     }
     return counts;
   }

@@ -70,7 +70,8 @@ class RouterTest {
     String primary = cluster.primary();
     cluster.kill(primary);
     cluster.inClient(
-        () -> assertThat(ask(follower(primary), lookup("/", false), LONG).hasAttributes()).isTrue());
+        () ->
+            assertThat(ask(follower(primary), lookup("/", false), LONG).hasAttributes()).isTrue());
   }
 
   /** Else two nodes that take each other for the primary would send it back and forth. */

@@ -152,7 +152,8 @@ class SilentNodeTest {
             Duration healthyPieces = read(clock, client, "/before", BLOCK_BYTES / 2);
 
             String primary = primary();
-            String silent = NAMES.stream().filter(n -> !n.equals(primary)).findFirst().orElseThrow();
+            String silent =
+                NAMES.stream().filter(n -> !n.equals(primary)).findFirst().orElseThrow();
             processes.get(silent).pause();
             write(clock, client, "/notices");
             read(clock, client, "/before", BLOCK_BYTES / 2);
