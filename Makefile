@@ -16,7 +16,7 @@ export KUBE_CONTEXT PROFILE REGISTRY_URL ENDPOINT ETCD_IMAGE ALLOW_LOCAL_CLUSTER
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
-demo: build ## three nodes, real files in and out, a killed leader, nothing left behind
+demo: build ## three nodes, real files in and out, a killed primary, nothing left behind
 	@bin/sandstore demo
 
 up: build ## start three nodes on this machine and keep them
@@ -87,7 +87,7 @@ k8s-logs: ## all pods' logs in one stream
 k8s-logs-crash: ## the last words of a pod's dead container: POD=sandstore-0
 	@deploy/flows/logs-crash.sh
 
-k8s-status: build ## members, leader, term, lag, disk use, pods and claims
+k8s-status: build ## members, primary, term, lag, disk use, pods and claims
 	@deploy/flows/status.sh
 
 k8s-smoke: build ## the smoke test from outside, through the NodePort

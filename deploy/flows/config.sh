@@ -25,18 +25,25 @@ read_profile() {
     die "the profile has lines that nobody would understand" "$(printf '%s\n' "$settings" | grep -v '^SANDSTORE_')"
 }
 
-# checksum of everything that an update does not change: manifests, marks and images apart.
-manifests_sum() { cat deploy/k8s/*.yaml | cksum | tr -s ' ' '-'; }
+# Sets manifests_sum: a checksum of what an update does not change. Comments mean nothing to a cluster, and
+# configuration is compared by key.
+find_manifests_sum() {
+  local file
+  manifests_sum=v2-$(for file in deploy/k8s/*.yaml; do
+    [ "$file" = deploy/k8s/configmap.yaml ] || sed -E -e '/^[[:space:]]*(#.*)?$/d' -e "s/[[:space:]]+#[^\"']*$//" "$file"
+  done | cksum | tr -s ' ' '-')
+}
 
 rendered=target/k8s/rendered
 
 # render INSTANCE IMAGE: the manifests as they are applied, in target/k8s/rendered.
 render() {
   local file etcd_image=${ETCD_IMAGE:-}
+  find_manifests_sum
   rm -rf "$rendered"
   mkdir -p "$rendered"
   for file in deploy/k8s/*.yaml; do
-    sed -e "s|$MARK: by-hand|$MARK: $1|" -e "s|sandstore.io/manifests: by-hand|sandstore.io/manifests: \"$(manifests_sum)\"|" \
+    sed -e "s|$MARK: by-hand|$MARK: $1|" -e "s|sandstore.io/manifests: by-hand|sandstore.io/manifests: \"$manifests_sum\"|" \
       -e "s|image: sandstore-node:raft-latest|image: $2|" ${etcd_image:+-e "s|image: .*etcd.*|image: $etcd_image|"} \
       "$file" >"$rendered/$(basename "$file")"
   done

@@ -38,17 +38,17 @@ measure_volume() { # name command...
   "$@" /opt/jre/bin/java -Xmx32m -jar /opt/sandstore/sandstore-cli-0.1.0.jar machine --dir /data/sandstore | sed "s|^|$name: |" | grep -E 'force|disk' | tee -a "$out/volumes.txt"
 }
 
-# A NodePort leads to the leader. One published port leads to one container: let that one lead, so
+# A NodePort goes to the primary. One published port goes to one container: let that be the primary, so
 # that neither side has a hop more.
-lead_behind_published_port() {
-  local leader
+primary_behind_published_port() {
+  local primary
   for _ in 1 2 3 4 5 6; do
-    leader=$(bin/sandstore status --target "127.0.0.1:$COMPOSE_PORT" | awk '$3 == "LEADER" { print $1 }')
-    [ "$leader" = sandstore-0 ] && return
-    [ -z "$leader" ] || compose restart "$leader" >/dev/null 2>&1
+    primary=$(bin/sandstore status --target "127.0.0.1:$COMPOSE_PORT" | awk '$3 == "PRIMARY" { print $1 }')
+    [ "$primary" = sandstore-0 ] && return
+    [ -z "$primary" ] || compose restart "$primary" >/dev/null 2>&1
     compose up --detach --wait >/dev/null 2>&1
   done
-  say "sandstore-0 would not lead: Compose has a hop more"
+  say "sandstore-0 would not become the primary: Compose has a hop more"
 }
 
 require_profile
@@ -66,7 +66,7 @@ for ((round = 1; round <= ROUNDS; round++)); do
   step "round $round of $ROUNDS: Docker Compose"
   "$flows/compose-up.sh" >"$out/compose.log" 2>&1 || die "Compose did not come up" "see: $out/compose.log"
   export SANDSTORE_IMAGE=$image
-  lead_behind_published_port
+  primary_behind_published_port
   # By the machine's own address, as for the NodePort: at 127.0.0.1 Docker puts a proxy between.
   measure compose "${target%:*}:$COMPOSE_PORT" "$PHASES"
   measure_volume compose compose exec -T sandstore-1
@@ -76,13 +76,13 @@ for ((round = 1; round <= ROUNDS; round++)); do
   measure kubernetes "$target" "$PHASES"
   ask entries get pods -l "$OURS,component=node,sandstore.io/entry=true" -o 'jsonpath={range .items[*]}{.metadata.name} {.status.podIP}{"\n"}{end}'
   # shellcheck disable=SC2154 # ask has set it
-  read -r pod leader <<<"$entries"
-  if [ -n "$leader" ]; then
+  read -r pod primary <<<"$entries"
+  if [ -n "$primary" ]; then
     step "round $round of $ROUNDS: the same pods, without the NodePort"
-    measure pod-address "$leader:9070" "$LAYERS"
+    measure pod-address "$primary:9070" "$LAYERS"
   fi
   if process=$(pod_process "$pod"); then
-    step "round $round of $ROUNDS: the same pods, from inside the leader's network"
+    step "round $round of $ROUNDS: the same pods, from inside the primary's network"
     measure inside "127.0.0.1:9070" "$LAYERS" nsenter "--net=/proc/$process/ns/net"
   fi
   measure_volume kubernetes kube exec sandstore-1 --

@@ -9,7 +9,7 @@ names_its_end=yes
 
 broken() { # POD REASON
   hold
-  complain "$1 $2, with what ran before" "see: make k8s-logs-crash POD=$1, make k8s-status" "nothing further is replaced; run it again when that is mended"
+  complain "$1 $2, with what ran before" "see: make k8s-logs-crash POD=$1, make k8s-status" "nothing further is replaced; run k8s-rollback again to go back to what the others run"
   state=halted
   exit 1
 }

@@ -207,11 +207,11 @@ class ConnectionsTest {
     }
     int pushedOut = 0;
     // As long as they are still being taken in, they may push out who comes among them: it comes
-    // again, as clients do. Connections that stayed would refuse it for ever.
-    RpcClient peer = peer(Hello.getDefaultInstance());
+    // again, each time as somebody new, because a client would say again for a moment what it was
+    // told. Connections that stayed would refuse it for ever.
     while (true) {
       try {
-        ping(peer);
+        ping(peer(Hello.getDefaultInstance()));
         return;
       } catch (PosixException e) {
         throw e; // there is no place: not a matter of time

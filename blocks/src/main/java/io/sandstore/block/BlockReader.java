@@ -11,6 +11,7 @@ import io.sandstore.replication.Catalog;
 import io.sandstore.replication.Cluster;
 import io.sandstore.rpc.DamagedException;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.Reply;
 import io.sandstore.rpc.RpcClient;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Errno;
@@ -59,12 +60,12 @@ public final class BlockReader {
   }
 
   /**
-   * The asked bytes as an answer frame, to be released by the caller.
+   * The asked bytes as an answer, to be released by the caller.
    *
    * @throws PosixException ENOENT if no holder has the block: the file changed since its layout was
    *     read
    */
-  public Frame read(ReadBlock request, Deadline deadline) throws IOException, InterruptedException {
+  public Reply read(ReadBlock request, Deadline deadline) throws IOException, InterruptedException {
     long begin = clock.nanos();
     try {
       boolean inMemory = store.isStaged(request.getBlock());
@@ -74,9 +75,10 @@ public final class BlockReader {
       BufferPool.Lease bytes =
           store.read(request.getBlock(), request.getOffset(), request.getLength());
       telemetry.blockRead(inMemory ? "memory" : "disk", clock.nanos() - begin);
-      return new Frame(
-          Header.newBuilder().setReadBlockReply(ReadBlockReply.getDefaultInstance()).build(),
+      return new Reply(
+          Header.newBuilder().setReadBlockReply(ReadBlockReply.getDefaultInstance()),
           bytes.buffer(),
+          null,
           bytes.release());
     } catch (CorruptBlockException e) {
       onDamage.accept(request.getBlock());
@@ -88,21 +90,21 @@ public final class BlockReader {
         throw e;
       }
     }
-    Frame answer = fetch(request, deadline);
+    Reply answer = Reply.of(fetch(request, deadline));
     telemetry.blockRead("node", clock.nanos() - begin);
     return answer;
   }
 
   /** The file's bytes go to the client as they are, past this process's memory. */
-  private Frame find(ReadBlock request, long begin) throws IOException {
+  private Reply find(ReadBlock request, long begin) throws IOException {
     BlockStore.Chunks chunks =
         store.find(request.getBlock(), request.getOffset(), request.getLength());
     ReadBlockReply.Builder reply =
         ReadBlockReply.newBuilder()
             .setChunkBytes(BlockStore.CHUNK_BYTES)
             .addAllChunkCrcs(chunks.crcs());
-    return new Frame(
-        Header.newBuilder().setReadBlockReply(reply).build(),
+    return new Reply(
+        Header.newBuilder().setReadBlockReply(reply),
         Frame.NO_PAYLOAD,
         chunks.region(),
         () -> {

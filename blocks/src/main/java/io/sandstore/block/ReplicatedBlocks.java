@@ -5,7 +5,6 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import io.sandstore.host.BufferPool;
 import io.sandstore.host.ChunkSums;
 import io.sandstore.host.Deadline;
-import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.replication.BlockPlane;
 import io.sandstore.replication.BlockSink;
@@ -16,6 +15,7 @@ import io.sandstore.replication.Settings;
 import io.sandstore.replication.Site;
 import io.sandstore.replication.Whereabouts;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.Reply;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Member;
 import io.sandstore.wire.ReadBlock;
@@ -115,7 +115,7 @@ public final class ReplicatedBlocks implements BlockPlane {
   }
 
   @Override
-  public Frame read(ReadBlock request, Deadline deadline) throws IOException, InterruptedException {
+  public Reply read(ReadBlock request, Deadline deadline) throws IOException, InterruptedException {
     return parts().repair.reader().read(request, deadline);
   }
 

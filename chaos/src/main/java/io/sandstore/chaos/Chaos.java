@@ -34,8 +34,8 @@ import picocli.CommandLine.Option;
     exitCodeList = {"0:nothing wrong", "2:wrong usage", "4:something was lost or wrong"})
 public final class Chaos implements Callable<Integer> {
 
-  /** How many leaders are killed for each other kind of fault. */
-  private static final int LEADER_KILLS = 9;
+  /** How many primaries are killed for each other kind of fault. */
+  private static final int PRIMARY_KILLS = 9;
 
   private static final Duration RECOVERY_LIMIT = Duration.ofMinutes(5);
 
@@ -112,15 +112,15 @@ public final class Chaos implements Callable<Integer> {
         kinds.forEach(
             kind ->
                 deck.addAll(
-                    Collections.nCopies(kind == Fault.KILL_LEADER ? LEADER_KILLS : 1, kind)));
+                    Collections.nCopies(kind == Fault.KILL_PRIMARY ? PRIMARY_KILLS : 1, kind)));
         Collections.shuffle(deck, random);
       }
       Fault fault = deck.removeLast();
       double begin = seconds();
       try {
-        Lab.LabNode leader = lab.awaitHealthy(operator, RECOVERY_LIMIT);
+        Lab.LabNode primary = lab.awaitHealthy(operator, RECOVERY_LIMIT);
         List<Integer> hurt =
-            fault.happen(new Fault.Scene(lab, load, leader, random)).stream()
+            fault.happen(new Fault.Scene(lab, load, primary, random)).stream()
                 .map(m -> m.number)
                 .toList();
         double end = seconds();
@@ -170,7 +170,7 @@ public final class Chaos implements Callable<Integer> {
     verdict.put("faults", happened.size());
     verdict.put("kinds", counts.size());
     verdict.put("faults_by_kind", counts);
-    verdict.put("leader_kills_measured", gaps.size());
+    verdict.put("primary_kills_measured", gaps.size());
     if (!gaps.isEmpty()) {
       verdict.put("gap_p50_seconds", percentile(gaps, 0.5));
       verdict.put("gap_p99_seconds", percentile(gaps, 0.99));

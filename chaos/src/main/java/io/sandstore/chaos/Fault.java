@@ -17,11 +17,11 @@ import java.util.stream.Stream;
 
 /** What can happen to a cluster. Each is over when its method returns; recovery is not. */
 enum Fault {
-  KILL_LEADER,
+  KILL_PRIMARY,
   KILL,
   STOP,
   PAUSE,
-  PAUSE_LEADER,
+  PAUSE_PRIMARY,
   SLOW,
   SILENT,
   KILL_BETWEEN_STEPS,
@@ -42,16 +42,16 @@ enum Fault {
   WIPE,
   CLOCK_JUMP;
 
-  /** Where a fault happens: the leader is one of the machines. */
-  record Scene(Lab lab, ClientLoad load, Lab.LabNode leader, Random random) {
+  /** Where a fault happens: the primary is one of the machines. */
+  record Scene(Lab lab, ClientLoad load, Lab.LabNode primary, Random random) {
 
     Lab.LabNode any() {
       return lab.machines.get(random.nextInt(lab.machines.size()));
     }
 
-    Lab.LabNode follower() {
-      List<Lab.LabNode> followers = others(leader);
-      return followers.get(random.nextInt(followers.size()));
+    Lab.LabNode another() {
+      List<Lab.LabNode> others = others(primary);
+      return others.get(random.nextInt(others.size()));
     }
 
     List<Lab.LabNode> others(Lab.LabNode machine) {
@@ -88,13 +88,13 @@ enum Fault {
   List<Lab.LabNode> happen(Scene scene) throws IOException, InterruptedException {
     Lab lab = scene.lab;
     Lab.LabNode any = scene.any();
-    Lab.LabNode leader = scene.leader;
+    Lab.LabNode primary = scene.primary;
     switch (this) {
-      case KILL_LEADER -> {
+      case KILL_PRIMARY -> {
         scene.load.measureGap();
-        leader.kill();
+        primary.kill();
         scene.hold(500, 2500);
-        return List.of(leader);
+        return List.of(primary);
       }
       case KILL -> {
         any.kill();
@@ -105,9 +105,9 @@ enum Fault {
         scene.hold(0, 1000);
       }
       case PAUSE -> pause(scene, any);
-      case PAUSE_LEADER -> {
-        pause(scene, leader);
-        return List.of(leader);
+      case PAUSE_PRIMARY -> {
+        pause(scene, primary);
+        return List.of(primary);
       }
       case SLOW -> slow(scene, any);
       case SILENT -> silence(scene, any);
@@ -133,12 +133,12 @@ enum Fault {
         any.heal();
       }
       case PARTITION_PAIR -> {
-        Lab.LabNode follower = scene.follower();
-        leader.rule("INPUT -s " + follower.address + " -j DROP");
-        leader.rule("OUTPUT -d " + follower.address + " -j DROP");
+        Lab.LabNode other = scene.another();
+        primary.rule("INPUT -s " + other.address + " -j DROP");
+        primary.rule("OUTPUT -d " + other.address + " -j DROP");
         scene.hold(1000, 5000);
-        leader.heal();
-        return List.of(leader, follower);
+        primary.heal();
+        return List.of(primary, other);
       }
       case PACKET_LOSS -> {
         double share = 0.05 + 0.25 * scene.random.nextDouble();
@@ -176,21 +176,21 @@ enum Fault {
         tearTail(newest(any.data().resolve("raft"), "log-"));
       }
       case CORRUPT_LOG -> {
-        Lab.LabNode follower = scene.follower();
-        follower.kill();
-        flip(newest(follower.data().resolve("raft"), "log-"), 200); // whole records follow
-        return List.of(follower);
+        Lab.LabNode other = scene.another();
+        other.kill();
+        flip(newest(other.data().resolve("raft"), "log-"), 200); // whole records follow
+        return List.of(other);
       }
       case CORRUPT_SNAPSHOT -> {
-        Lab.LabNode follower = scene.follower();
-        follower.kill();
-        List<Path> snapshots = files(follower.data().resolve("raft"), "snapshot-");
+        Lab.LabNode other = scene.another();
+        other.kill();
+        List<Path> snapshots = files(other.data().resolve("raft"), "snapshot-");
         if (snapshots.isEmpty()) {
           return List.of();
         }
         Path snapshot = snapshots.getLast();
         flip(snapshot, scene.random.nextLong(Files.size(snapshot)));
-        return List.of(follower);
+        return List.of(other);
       }
       case CORRUPT_BLOCKS -> {
         List<Path> blocks = files(any.data().resolve("blocks"), "");
@@ -203,9 +203,9 @@ enum Fault {
         }
       }
       case WIPE -> {
-        Lab.LabNode follower = scene.follower();
-        follower.wipe();
-        return List.of(follower);
+        Lab.LabNode other = scene.another();
+        other.wipe();
+        return List.of(other);
       }
       case CLOCK_JUMP -> {
         int hours = 1 + scene.random.nextInt(4);

@@ -257,7 +257,7 @@ final class Lab implements AutoCloseable {
         .toList();
   }
 
-  static Optional<String> leader(List<NodeStatus> status) {
+  static Optional<String> primary(List<NodeStatus> status) {
     return status.stream()
         .filter(s -> s.getPrimary().equals(s.getName()))
         .max(java.util.Comparator.comparingLong(NodeStatus::getTerm))
@@ -268,7 +268,7 @@ final class Lab implements AutoCloseable {
    * Waits until all nodes are ready and every block is where it should be; starts what ended
    * itself, as Kubernetes would.
    *
-   * @return the leader
+   * @return the primary
    */
   LabNode awaitHealthy(SandstoreClient client, Duration limit)
       throws IOException, InterruptedException {
@@ -278,11 +278,11 @@ final class Lab implements AutoCloseable {
         machine.start();
       }
       List<NodeStatus> status = status(client);
-      Optional<String> leader = leader(status);
-      if (leader.isPresent()
+      Optional<String> primary = primary(status);
+      if (primary.isPresent()
           && status.size() == NODES
           && status.stream().allMatch(s -> s.getReady() && s.getUnderReplicatedBlocks() == 0)) {
-        return named(leader.get());
+        return named(primary.get());
       }
       if (System.nanoTime() > end) {
         throw new IOException("not healthy within " + limit + ":\n" + status);

@@ -120,7 +120,7 @@ public final class Soak implements Callable<Integer> {
     cluster.wipe();
     Runtime.getRuntime().addShutdownHook(new Thread(() -> remove(cluster))); // Ctrl-C too
     cluster.startAll();
-    cluster.awaitLeader(3, Duration.ofMinutes(1));
+    cluster.awaitPrimary(3, Duration.ofMinutes(1));
     for (int i = 0; i < WORKERS; i++) {
       workers.add(new Worker(cluster, i));
     }

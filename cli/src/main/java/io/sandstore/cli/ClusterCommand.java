@@ -22,17 +22,17 @@ final class ClusterCommand {
   Path directory = Path.of(".cluster");
 
   @Command(
-      description = "Starts the cluster, or what of it does not run, and waits for a leader.",
+      description = "Starts the cluster, or what of it does not run, and waits for a primary.",
       mixinStandardHelpOptions = true)
   int up() throws Exception {
     long begin = System.nanoTime();
     LocalCluster cluster = LocalCluster.standard(directory.toAbsolutePath());
     cluster.startAll();
-    String leader = cluster.awaitLeader(cluster.names().size(), Duration.ofSeconds(60));
+    String primary = cluster.awaitPrimary(cluster.names().size(), Duration.ofSeconds(60));
     System.out.printf(
-        "three nodes at %s, leader %s, after %.1f s%n",
-        cluster.seeds(), leader, (System.nanoTime() - begin) / 1e9);
-    System.out.println("dashboard: " + cluster.dashboard(leader));
+        "three nodes at %s, primary %s, after %.1f s%n",
+        cluster.seeds(), primary, (System.nanoTime() - begin) / 1e9);
+    System.out.println("dashboard: " + cluster.dashboard(primary));
     return 0;
   }
 

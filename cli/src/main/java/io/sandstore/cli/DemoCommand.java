@@ -29,7 +29,7 @@ import picocli.CommandLine.Option;
     name = "demo",
     description = {
       "Starts three nodes, copies a real directory tree in and out, compares every byte, kills the",
-      "leader in the middle of another copy, compares again, and removes everything."
+      "primary in the middle of another copy, compares again, and removes everything."
     },
     mixinStandardHelpOptions = true)
 final class DemoCommand implements Callable<Integer> {
@@ -78,10 +78,10 @@ final class DemoCommand implements Callable<Integer> {
     say("Three nodes");
     long begin = System.nanoTime();
     cluster.startAll();
-    String leader = cluster.awaitLeader(3, Duration.ofSeconds(60));
+    String primary = cluster.awaitPrimary(3, Duration.ofSeconds(60));
     double upSeconds = (System.nanoTime() - begin) / 1e9;
-    System.out.printf("%s leads after %.1f s%n", leader, upSeconds);
-    row("three nodes up and led", "%.1f s", upSeconds);
+    System.out.printf("%s is the primary after %.1f s%n", primary, upSeconds);
+    row("three nodes up and ready", "%.1f s", upSeconds);
 
     try (SandstoreClient client = cluster.client()) {
       say("Smoke test");
@@ -100,7 +100,7 @@ final class DemoCommand implements Callable<Integer> {
       say("Metadata: create, stat and remove 500 files");
       measureMetadata(client);
 
-      say("Copy again, and kill the leader half-way");
+      say("Copy again, and kill the primary half-way");
       boolean survived = copyAndKill(cluster, client, copy, plan);
       if (!survived) {
         return false;
@@ -179,13 +179,13 @@ final class DemoCommand implements Callable<Integer> {
     while (bar.share() < 0.5 && copier.isAlive()) {
       Thread.sleep(5);
     }
-    String leader = cluster.awaitLeader(1, Duration.ofSeconds(10));
-    cluster.kill(leader);
+    String primary = cluster.awaitPrimary(1, Duration.ofSeconds(10));
+    cluster.kill(primary);
     long killed = System.nanoTime();
-    System.out.printf("%nkilled %s (kill -9), which led%n", leader);
+    System.out.printf("%nkilled %s (kill -9), the primary%n", primary);
     client.open("/after-the-kill", EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT), 0644).close();
     double gapMillis = (System.nanoTime() - killed) / 1e6;
-    row("first write after the leader was killed", "%.0f ms", gapMillis);
+    row("first write after the primary was killed", "%.0f ms", gapMillis);
     System.out.printf("the next write succeeded %.0f ms later%n", gapMillis);
     copier.join();
     if (failure.get() != null) {
@@ -194,9 +194,9 @@ final class DemoCommand implements Callable<Integer> {
     }
     System.out.println("the copy went on to the end with two nodes; reading it back");
     boolean whole = sameAsCluster(client, "/first") && sameAsCluster(client, "/second");
-    cluster.start(leader);
-    cluster.awaitLeader(3, Duration.ofSeconds(60));
-    System.out.printf("%s is back, caught up and ready%n", leader);
+    cluster.start(primary);
+    cluster.awaitPrimary(3, Duration.ofSeconds(60));
+    System.out.printf("%s is back, caught up and ready%n", primary);
     return whole;
   }
 

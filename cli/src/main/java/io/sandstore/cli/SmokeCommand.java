@@ -35,7 +35,7 @@ final class SmokeCommand implements Callable<Integer> {
       names = "--failover",
       paramLabel = "COMMAND",
       description =
-          "then run this shell command, which should kill the leader, under load, and print how "
+          "then run this shell command, which should kill the primary, under load, and print how "
               + "long no write was acknowledged")
   Optional<String> failover = Optional.empty();
 

@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "status",
     description =
-        "Shows the nodes: role, term, leader, log, blocks, disk. Exits with 3 if there is no leader.",
+        "Shows the nodes: role, term, primary, log, blocks, disk. Exits with 3 if there is no primary.",
     mixinStandardHelpOptions = true)
 final class StatusCommand implements Callable<Integer> {
 
@@ -55,10 +55,10 @@ final class StatusCommand implements Callable<Integer> {
         } else {
           print(status);
         }
-        boolean led =
+        boolean primary =
             status.getNodesList().stream().anyMatch(n -> !n.getStatus().getPrimary().isEmpty());
         if (!watch) {
-          return led ? 0 : Main.UNREACHABLE;
+          return primary ? 0 : Main.UNREACHABLE;
         }
         Thread.sleep(EVERY);
       }

@@ -262,7 +262,7 @@ class ClusterTest {
         () -> client.open("/nothing", EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_TRUNC), 0));
   }
 
-  /** A client that knows a single node, and not the leader, does everything through it. */
+  /** A client that knows a single node, and not the primary, does everything through it. */
   @Test
   void anyNodeIsACorrectEntry() throws Exception {
     byte[] data = TestCluster.content(6, 5 << 20);

@@ -98,7 +98,7 @@ class ExtensionTest {
           .isTrue();
       var status = client.status().getNodes(0).getStatus();
       assertThat(status.getProfile()).isEqualTo("toy");
-      assertThat(status.getRole()).isEqualTo("ALONE");
+      assertThat(status.getRole()).isEqualTo("PRIMARY");
       assertThat(status.getReady()).isTrue();
     } finally {
       node.destroyForcibly().waitFor();

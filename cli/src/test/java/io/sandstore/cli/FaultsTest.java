@@ -73,24 +73,26 @@ class FaultsTest {
     }
   }
 
-  /** The paused leader wakes up believing that it still leads: it must not answer from its past. */
+  /**
+   * The paused primary wakes up believing that it still leads: it must not answer from its past.
+   */
   @Test
-  void aPausedLeaderIsReplacedAndAnswersNothingStale() throws Exception {
-    String leader = cluster.awaitAll();
+  void aPausedPrimaryIsReplacedAndAnswersNothingStale() throws Exception {
+    String primary = cluster.awaitAll();
     try (TestCluster.Writer writer = cluster.new Writer("/pause");
-        SandstoreClient past = SandstoreClient.connect(cluster.nodes.address(leader));
+        SandstoreClient past = SandstoreClient.connect(cluster.nodes.address(primary));
         SandstoreClient client = cluster.client()) {
       TestCluster.write(client, "/value", new byte[] {1});
       assertThat(TestCluster.read(past, "/value")).containsExactly(1);
-      cluster.signal(leader, "STOP");
+      cluster.signal(primary, "STOP");
       try {
         long until = System.nanoTime() + 5_000_000_000L;
         do {
-          writer.awaitMore(30); // only possible under another leader
+          writer.awaitMore(30); // only possible under another primary
         } while (System.nanoTime() < until);
         TestCluster.write(client, "/value", new byte[] {2});
       } finally {
-        cluster.signal(leader, "CONT");
+        cluster.signal(primary, "CONT");
       }
       assertThat(TestCluster.read(past, "/value")).containsExactly(2);
       cluster.awaitAll();
@@ -100,8 +102,8 @@ class FaultsTest {
 
   @Test
   void aWipedFollowerRejoinsAndIsRefilled() throws Exception {
-    String leader = cluster.awaitAll();
-    String follower = otherThan(leader);
+    String primary = cluster.awaitAll();
+    String follower = otherThan(primary);
     try (TestCluster.Writer writer = cluster.new Writer("/wiped");
         SandstoreClient client = cluster.client()) {
       writer.awaitMore(60);
@@ -116,7 +118,7 @@ class FaultsTest {
       assertThat(status(client, follower).getMemberId()).isNotEqualTo(before);
       assertThat(status(client, follower).getBlocks()).isGreaterThan(60);
       // And it can stand in for another that is lost.
-      String third = otherThan(leader, follower);
+      String third = otherThan(primary, follower);
       cluster.nodes.kill(third);
       writer.verify();
       cluster.nodes.start(third);

@@ -61,9 +61,9 @@ class ObservabilityTest {
 
   @Test
   void everyOperationIsCountedByKindAndOutcome() throws Exception {
-    String leader = cluster.awaitAll();
-    String before = get(page(leader, "/metrics")); // other tests may have asked this leader, too
-    try (SandstoreClient client = SandstoreClient.connect(cluster.nodes.address(leader))) {
+    String primary = cluster.awaitAll();
+    String before = get(page(primary, "/metrics")); // other tests may have asked this primary, too
+    try (SandstoreClient client = SandstoreClient.connect(cluster.nodes.address(primary))) {
       client.mkdir("/counted", 0755);
       TestCluster.write(client, "/counted/file", TestCluster.content(1, 100_000));
       TestCluster.read(client, "/counted/file");
@@ -73,7 +73,7 @@ class ObservabilityTest {
         // It is the point.
       }
     }
-    String metrics = get(page(leader, "/metrics"));
+    String metrics = get(page(primary, "/metrics"));
     assertThat(count(metrics, "mkdir", "ok")).isEqualTo(count(before, "mkdir", "ok") + 1);
     assertThat(count(metrics, "lookup", "ENOENT")).isEqualTo(count(before, "lookup", "ENOENT") + 1);
     assertThat(metrics)
@@ -96,9 +96,9 @@ class ObservabilityTest {
 
   @Test
   void whatAlarmsAndDashboardAskForExists() throws Exception {
-    String leader = cluster.awaitAll();
-    get(page(leader, "/metrics")); // a rejection or a slow path may have had no sample yet
-    String metrics = get(page(leader, "/metrics"));
+    String primary = cluster.awaitAll();
+    get(page(primary, "/metrics")); // a rejection or a slow path may have had no sample yet
+    String metrics = get(page(primary, "/metrics"));
     Set<String> asked = new TreeSet<>();
     for (String file : new String[] {"alerts.yml", "grafana.json"}) {
       Matcher names =
@@ -128,8 +128,8 @@ class ObservabilityTest {
 
   @Test
   void logsAreJsonAndTheirLevelChangesAtRunTime() throws Exception {
-    String leader = cluster.awaitAll();
-    String url = page(leader, "/log-level");
+    String primary = cluster.awaitAll();
+    String url = page(primary, "/log-level");
     assertThat(
             send(HttpRequest.newBuilder(URI.create(url))
                     .PUT(HttpRequest.BodyPublishers.ofString("io.sandstore.rpc DEBUG")))
@@ -144,10 +144,10 @@ class ObservabilityTest {
       TestCluster.write(client, "/slow", TestCluster.content(1, 1 << 20));
     }
     FaultsTest.await(
-        () -> Files.readString(cluster.nodes.log(leader)).contains("io.sandstore.slow"));
+        () -> Files.readString(cluster.nodes.log(primary)).contains("io.sandstore.slow"));
     var json = new com.fasterxml.jackson.databind.ObjectMapper();
     int lines = 0;
-    for (String line : Files.readAllLines(cluster.nodes.log(leader))) {
+    for (String line : Files.readAllLines(cluster.nodes.log(primary))) {
       if (!line.startsWith("{")) {
         assertThat(line).as("the JVM's own words only").startsWith("WARNING: ");
         continue;
@@ -160,10 +160,10 @@ class ObservabilityTest {
   }
 
   @Test
-  void thePageShowsTheLeaderDieAndAnotherTakeOver() throws Exception {
-    String leader = cluster.awaitAll();
+  void thePageShowsThePrimaryDieAndAnotherTakeOver() throws Exception {
+    String primary = cluster.awaitAll();
     String witness =
-        cluster.nodes.names().stream().filter(n -> !n.equals(leader)).findFirst().orElseThrow();
+        cluster.nodes.names().stream().filter(n -> !n.equals(primary)).findFirst().orElseThrow();
     try (Browser browser = new Browser(directory.resolve("browser"));
         TestCluster.Writer writer = cluster.new Writer("/watched")) {
       browser.resize(1200, 1400);
@@ -175,15 +175,15 @@ class ObservabilityTest {
           () -> browser.evaluate("+document.getElementById('ops').textContent").asInt() > 0);
       browser.screenshot(SCREENSHOTS.resolve("healthy-light.png"));
 
-      cluster.nodes.kill(leader);
-      FaultsTest.await(() -> state(browser).contains(leader + " does not answer"));
+      cluster.nodes.kill(primary);
+      FaultsTest.await(() -> state(browser).contains(primary + " does not answer"));
       assertThat(browser.evaluate("document.querySelector('.silent h3').textContent").asText())
-          .contains(leader, "does not answer");
+          .contains(primary, "does not answer");
       FaultsTest.await(
           () -> browser.evaluate("document.querySelectorAll('.primary').length").asInt() == 1);
       writer.awaitMore(10);
       browser.prefer("dark");
-      browser.screenshot(SCREENSHOTS.resolve("leader-killed-dark.png"));
+      browser.screenshot(SCREENSHOTS.resolve("primary-killed-dark.png"));
 
       browser.resize(400, 900);
       assertThat(
@@ -201,11 +201,11 @@ class ObservabilityTest {
           .as("the keyboard reaches every card")
           .isTrue();
 
-      cluster.nodes.start(leader);
+      cluster.nodes.start(primary);
       cluster.awaitAll();
       FaultsTest.await(() -> state(browser).startsWith("All 3 nodes"));
-      assertThat(browser.evaluate("document.getElementById('leaders').textContent").asText())
-          .contains("LEADER");
+      assertThat(browser.evaluate("document.getElementById('primaries').textContent").asText())
+          .contains("PRIMARY");
       writer.verify();
     }
   }

@@ -70,7 +70,7 @@ final class TestCluster implements AutoCloseable {
   }
 
   String awaitAll() throws Exception {
-    return nodes.awaitLeader(3, LIMIT);
+    return nodes.awaitPrimary(3, LIMIT);
   }
 
   SandstoreClient client() {

@@ -252,7 +252,7 @@ final class ClusterClient implements Closeable {
 
   private static boolean isTransient(Errno errno) {
     return switch (errno) {
-      case EAGAIN, ETIMEDOUT, NOT_LEADER -> true;
+      case EAGAIN, ETIMEDOUT, NOT_PRIMARY -> true;
       default -> false;
     };
   }

@@ -34,8 +34,8 @@ import io.sandstore.wire.Rmdir;
 import io.sandstore.wire.SetAttributes;
 import io.sandstore.wire.StatFs;
 import io.sandstore.wire.StatusRequest;
+import io.sandstore.wire.StepAside;
 import io.sandstore.wire.Symlink;
-import io.sandstore.wire.TransferLeadership;
 import io.sandstore.wire.Unlink;
 import java.io.Closeable;
 import java.io.IOException;
@@ -85,7 +85,7 @@ public final class SandstoreClient implements Closeable {
 
   private final Semaphore openPermits = new Semaphore(OPEN_MAX);
 
-  /** Under which the leader knows what blocks this client holds; not 0. */
+  /** Under which the primary knows what blocks this client holds; not 0. */
   private final long holder;
 
   private final WriteBuffers buffers;
@@ -583,8 +583,7 @@ public final class SandstoreClient implements Closeable {
    * @param toName who shall do it; empty: whoever is best prepared
    */
   public void askToStepAside(String address, String toName) throws IOException {
-    Header.Builder request =
-        Header.newBuilder().setTransferLeadership(TransferLeadership.newBuilder().setTo(toName));
+    Header.Builder request = Header.newBuilder().setStepAside(StepAside.newBuilder().setTo(toName));
     try (RpcClient operator = clusterClient.operator(address)) {
       operator.call(request, deadline()).close();
     } catch (InterruptedException e) {

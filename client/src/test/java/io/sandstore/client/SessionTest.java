@@ -142,11 +142,11 @@ class SessionTest {
   void aRequestWithoutAnAnswerGoesAgainUnderItsNumber() throws Exception {
     reply(
         command -> {
-          throw new PosixException(Errno.ETIMEDOUT, "the leader could not be reached in time");
+          throw new PosixException(Errno.ETIMEDOUT, "the primary could not be reached in time");
         });
     reply(
         command -> {
-          throw new PosixException(Errno.NOT_LEADER, "not any more");
+          throw new PosixException(Errno.NOT_PRIMARY, "not any more");
         });
     apply();
     apply();

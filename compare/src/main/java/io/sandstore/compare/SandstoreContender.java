@@ -44,7 +44,7 @@ final class SandstoreContender implements Contender {
     LocalCluster started = new LocalCluster(directory, BASE_PORT, environment);
     cluster = Optional.of(started);
     started.startAll();
-    started.awaitLeader(3, Duration.ofSeconds(60));
+    started.awaitPrimary(3, Duration.ofSeconds(60));
   }
 
   @Override

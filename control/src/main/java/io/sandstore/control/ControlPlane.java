@@ -23,8 +23,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What a node keeps in etcd, under {@code PREFIX/v1/}: itself ({@code nodes/NAME}, with a lease),
- * the primary ({@code leader}, an old name, with the primary's lease) and the one cluster that was
- * founded ({@code cluster}, for ever).
+ * the primary ({@code primary}, with its lease) and the one cluster that was founded ({@code
+ * cluster}, for ever).
  *
  * <p>etcd decides only who founds a cluster. A node with data needs it for nothing: away, it is
  * tried again every two seconds while data flows; wiped, it is told again what there is; knowing
@@ -186,7 +186,7 @@ public final class ControlPlane implements Closeable {
     if (announced.equals(Optional.of(primary))) {
       return;
     }
-    String key = prefix + "leader";
+    String key = prefix + "primary";
     long known = etcd.get(key).flatMap(v -> read(v, Primary.class)).map(Primary::term).orElse(0L);
     if (known <= primary.term()) {
       etcd.put(key, write(primary), lease);

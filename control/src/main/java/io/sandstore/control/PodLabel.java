@@ -24,9 +24,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Keeps a label on this node's own pod by which a Service finds the primary: {@code true} while it
- * leads or knows nobody who does, {@code false} while it follows. Pods begin with {@code true}, so
- * that where the API server cannot be reached every pod is an entry, which is always correct and
- * only a hop longer.
+ * is the primary or knows of none, {@code false} while it knows another. Pods begin with {@code
+ * true}, so that where the API server cannot be reached every pod is an entry, which is always
+ * correct and only a hop longer.
  */
 final class PodLabel implements Closeable {
 

@@ -144,7 +144,7 @@ class ControlPlaneTest {
         .setClusterId(cluster)
         .setMemberId(7)
         .setRole(role)
-        .setPrimary(role.equals("LEADER") ? name : "")
+        .setPrimary(role.equals("PRIMARY") ? name : "")
         .setTerm(term)
         .build();
   }
@@ -156,18 +156,18 @@ class ControlPlaneTest {
   }
 
   @Test
-  void nodesFindEachOtherAndTheLeaderIsAnnounced() throws Exception {
+  void nodesFindEachOtherAndThePrimaryIsAnnounced() throws Exception {
     AtomicReference<NodeStatus> a = new AtomicReference<>(status("n-0", "c1", "FOLLOWER", 1));
-    AtomicReference<NodeStatus> b = new AtomicReference<>(status("n-1", "c1", "LEADER", 1));
+    AtomicReference<NodeStatus> b = new AtomicReference<>(status("n-1", "c1", "PRIMARY", 1));
     try (ControlPlane first = started("n-0", a);
         ControlPlane second = started("n-1", b)) {
       await(() -> first.addresses().equals(Map.of("n-0", "n-0:9070", "n-1", "n-1:9070")));
       await(() -> second.addresses().size() == 2);
-      await(() -> client.get("/sandstore/v1/leader").orElse("").contains("\"name\":\"n-1\""));
-      a.set(status("n-0", "c1", "LEADER", 2));
-      await(() -> client.get("/sandstore/v1/leader").orElse("").contains("\"term\":2"));
+      await(() -> client.get("/sandstore/v1/primary").orElse("").contains("\"name\":\"n-1\""));
+      a.set(status("n-0", "c1", "PRIMARY", 2));
+      await(() -> client.get("/sandstore/v1/primary").orElse("").contains("\"term\":2"));
       // The deposed one still thinks that it leads: a later term stands.
-      await(() -> client.get("/sandstore/v1/leader").orElse("").contains("\"name\":\"n-0\""));
+      await(() -> client.get("/sandstore/v1/primary").orElse("").contains("\"name\":\"n-0\""));
     }
     assertThat(client.list("/sandstore/v1/nodes/", 10)).isEmpty();
     assertThat(client.get("/sandstore/v1/cluster").orElse("")).contains("\"cluster\":\"c1\"");
@@ -175,13 +175,13 @@ class ControlPlaneTest {
 
   @Test
   void anEtcdThatWasWipedLearnsOfTheClusterAgain() throws Exception {
-    AtomicReference<NodeStatus> status = new AtomicReference<>(status("n-0", "c1", "LEADER", 3));
+    AtomicReference<NodeStatus> status = new AtomicReference<>(status("n-0", "c1", "PRIMARY", 3));
     try (ControlPlane plane = started("n-0", status)) {
-      await(() -> client.get("/sandstore/v1/leader").isPresent());
+      await(() -> client.get("/sandstore/v1/primary").isPresent());
       etcd.kill();
       etcd.wipe();
       etcd.start();
-      await(() -> answers() && client.get("/sandstore/v1/leader").isPresent());
+      await(() -> answers() && client.get("/sandstore/v1/primary").isPresent());
       assertThat(client.get("/sandstore/v1/cluster").orElse("")).contains("\"cluster\":\"c1\"");
       // The lease was lost with everything else, and taken again.
       assertThat(client.list("/sandstore/v1/nodes/", 10)).hasSize(1);
@@ -193,7 +193,7 @@ class ControlPlaneTest {
   void anEtcdOfAnotherClusterIsLeftAlone() throws Exception {
     String other = "{\"cluster\":\"c2\",\"founder\":\"9\",\"profile\":\"raft\",\"nodes\":3}";
     client.put("/sandstore/v1/cluster", other, 0);
-    AtomicReference<NodeStatus> asked = new AtomicReference<>(status("n-0", "c1", "LEADER", 3));
+    AtomicReference<NodeStatus> asked = new AtomicReference<>(status("n-0", "c1", "PRIMARY", 3));
     AtomicInteger looks = new AtomicInteger();
     try (ControlPlane plane =
         new ControlPlane(

@@ -2,22 +2,26 @@ package io.sandstore.deploy;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
-import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noMethods;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noMembers;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
+import io.sandstore.wire.Header;
 import io.sandstore.wire.Member;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.BeforeAll;
@@ -27,6 +31,53 @@ import org.junit.jupiter.api.Test;
 class ArchitectureTest {
 
   private static final Path MODULES = Path.of("..");
+  private static final Path ROOT = MODULES;
+
+  /** The log that has a leader, and its profile. */
+  private static final String[] RAFT = {"io.sandstore.raft..", "io.sandstore.profile.."};
+
+  private static final String RAFTS_ROLES = "(?i).*(leader|follower).*";
+  private static final Pattern LEADER = Pattern.compile("(?i)leader");
+
+  /** Where a text says that Raft's leader is meant. */
+  private static final String EXPLAINED = "of Raft: the leader";
+
+  private static final List<String> SAID_IN =
+      List.of(
+          "base",
+          "bench",
+          "bin",
+          "blocks",
+          "chaos",
+          "cli",
+          "client",
+          "compare",
+          "config",
+          "control",
+          "deploy",
+          "docs/kubernetes.md",
+          "extensions",
+          "node",
+          "replication",
+          "sim",
+          "testkit",
+          "wire",
+          "Dockerfile",
+          "Makefile",
+          "README.md",
+          "CONTRIBUTING.md");
+
+  private static final Pattern TEXT =
+      Pattern.compile("(/src/.*|\\.(sh|md|ya?ml|json|env|xml)|^bin/.*|^Dockerfile|^Makefile)$");
+
+  /**
+   * Raft's own messages, its tests and the faults planted into it; etcd, which has a leader; this.
+   */
+  private static final Pattern OF_RAFT =
+      Pattern.compile(
+          "(^|/)target/|/raft\\.proto$|/io/sandstore/raft/|/Planted\\w+Test\\.java$"
+              + "|/EtcdContender\\.java$|/ArchitectureTest\\.java$");
+
   private static JavaClasses all;
 
   /** The last module's tests see what all the others were compiled to. */
@@ -132,25 +183,55 @@ class ArchitectureTest {
         .check(all);
   }
 
-  /** A profile may have no leader; another plane may have no slots. */
+  /** A profile may have no leader: whoever orders commands is the primary. */
   @Test
-  void nobodyAboveTheLogSaysLeaderAndOnlyPlanesKnowSlots() {
-    noMethods()
+  void nobodyAboveTheLogIsNamedAfterALeader() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackages(RAFT)
+        .should()
+        .haveNameMatching(RAFTS_ROLES)
+        .check(all);
+    noMembers()
         .that()
         .areDeclaredInClassesThat()
-        .resideInAnyPackage(
-            "io.sandstore.host..",
-            "io.sandstore.rpc..",
-            "io.sandstore.replication..",
-            "io.sandstore.block..",
-            "io.sandstore.namespace..",
-            "io.sandstore.config..",
-            "io.sandstore.node..",
-            "io.sandstore.client..",
-            "io.sandstore.control..")
+        .resideOutsideOfPackages(RAFT)
         .should()
-        .haveNameMatching("(?i).*(leader|follower).*")
+        .haveNameMatching(RAFTS_ROLES)
         .check(all);
+  }
+
+  /**
+   * Nor does a message, a log line, a key in etcd, a metric, a flow or a comment say it: what
+   * people are shown is the same in every profile.
+   */
+  @Test
+  void nobodyAboveTheLogSaysLeader() throws IOException {
+    List<String> said = new ArrayList<>();
+    int read = 0;
+    for (String place : SAID_IN) {
+      try (Stream<Path> files = Files.walk(ROOT.resolve(place))) {
+        for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
+          String path = ROOT.relativize(file).toString().replace('\\', '/');
+          if (OF_RAFT.matcher(path).find() || !TEXT.matcher(path).find()) {
+            continue;
+          }
+          read++;
+          List<String> lines = Files.readAllLines(file, ISO_8859_1); // also what is no text
+          for (int i = 0; i < lines.size(); i++) {
+            if (LEADER.matcher(lines.get(i)).find() && !lines.get(i).contains(EXPLAINED)) {
+              said.add("%s:%d: %s".formatted(path, i + 1, lines.get(i).strip()));
+            }
+          }
+        }
+      }
+    }
+    assertThat(read).as("files read").isGreaterThan(300);
+    assertThat(said).isEmpty();
+  }
+
+  @Test
+  void onlyPlanesKnowSlots() {
     noClasses()
         .that()
         .resideOutsideOfPackages(
@@ -234,6 +315,35 @@ class ArchitectureTest {
         .dependOnClassesThat()
         .belongToAnyOf(CRC32C.class)
         .because("Crc32c tells of each pass, and ChecksumPassesTest counts them")
+        .check(all);
+  }
+
+  /**
+   * What answers a request has a builder for the server to add to; what another node answered is
+   * passed on. Messages without an answer are built where they are queued.
+   */
+  @Test
+  void anAnswersHeaderIsBuiltOnceWhereItIsSent() {
+    noClasses()
+        .that()
+        .resideInAnyPackage(
+            "io.sandstore.node..",
+            "io.sandstore.block..",
+            "io.sandstore.raft..",
+            "io.sandstore.namespace..",
+            "io.sandstore.replication..")
+        .and()
+        .haveNameNotMatching("io\\.sandstore\\.node\\.(QueuedTraffic.*|Router)")
+        .should()
+        .callMethod(Header.Builder.class, "build")
+        .orShould()
+        .callMethod(Header.class, "toBuilder")
+        .check(all);
+    noClasses()
+        .that()
+        .haveFullyQualifiedName("io.sandstore.node.Router")
+        .should()
+        .callMethod(Header.Builder.class, "build")
         .check(all);
   }
 

@@ -153,12 +153,12 @@ class BadDayTest {
   }
 
   @Test
-  void nodesThatCouldNotBeAskedAreNotSaidToHaveNoLeader() throws Exception {
+  void nodesThatCouldNotBeAskedAreNotSaidToHaveNoPrimary() throws Exception {
     deployed();
     here.broken.add("sandstore");
     assertThat(in(here.flow("update"), "refused").output())
         .contains("cannot be asked at 192.0.2.7:30080", "Connect timed out", "ENDPOINT=")
-        .doesNotContain("know no leader");
+        .doesNotContain("know no primary");
   }
 
   @Test
@@ -417,6 +417,26 @@ class BadDayTest {
     assertThat(here.images()).containsOnly(StandIns.image(1));
     assertThat(SimulatedCluster.partition(cluster.get("statefulset", "sandstore").orElseThrow()))
         .isZero();
+  }
+
+  /** As after the cluster's level has risen: the release before ends itself. */
+  @Test
+  void whereTheImageOfBeforeDoesNotRunAnyMoreAnotherRollbackBringsTheNewOneBack() throws Exception {
+    deployed();
+    here.pushed = 2;
+    in(here.flow("update"), "updated");
+    cluster.images.put(StandIns.image(1), Image.CRASHES);
+    Result halted = in(here.flow("rollback"), "halted");
+    assertThat(halted.output())
+        .contains(
+            "sandstore-2 does not start",
+            "run k8s-rollback again to go back to what the others run");
+    assertThat(here.images()).containsExactlyInAnyOrder(StandIns.image(1), StandIns.image(2));
+    assertThat(cluster.quorum()).isTrue();
+    in(here.flow("rollback"), "rolled-back");
+    assertThat(here.images()).containsOnly(StandIns.image(2));
+    here.pushed = 3;
+    in(here.flow("update"), "updated");
   }
 
   @Test
@@ -1134,12 +1154,97 @@ class BadDayTest {
     assertThat(here.calls).noneMatch(call -> call.startsWith("docker build "));
   }
 
+  /**
+   * What runs has no such key, and the node's default is what the manifest says (ManifestsTest).
+   */
+  @Test
+  void aReleaseWithOneMoreKeyAtItsDefaultIsRolledOut() throws Exception {
+    in(here.flow("deploy"), "deployed");
+    anotherKey();
+    here.pushed = 2;
+    in(here.flow("update"), "updated");
+    assertThat(here.images()).containsExactly(StandIns.image(2));
+    assertThat(cluster.get("configmap", "sandstore-config").toString())
+        .as("what the release before would not know, after a rollback")
+        .doesNotContain("SANDSTORE_ANOTHER");
+    here.pushed = 3;
+    in(here.flow("update"), "updated");
+    in(here.flow("rollback"), "rolled-back");
+  }
+
+  @Test
+  void anotherKeyWithAValueOfItsOwnIsNamed() throws Exception {
+    in(here.flow("deploy"), "deployed");
+    anotherKey();
+    edit(
+        "deploy/profiles/raft.env",
+        "SANDSTORE_PROFILE=raft\n",
+        "SANDSTORE_PROFILE=raft\nSANDSTORE_ANOTHER=8\n");
+    here.pushed = 2;
+    assertThat(in(here.flow("update"), "refused").output())
+        .contains("SANDSTORE_ANOTHER: runs without it, here it is \"8\"", "k8s-deploy");
+  }
+
+  /** Empty is a value: it is not what the release before lacks. */
+  @Test
+  void aKeyThatIsEmptyWhereItRunsIsCompared() throws Exception {
+    in(here.flow("deploy"), "deployed");
+    edit("deploy/k8s/configmap.yaml", "SANDSTORE_ADDRESS: \"\"", "SANDSTORE_ADDRESS: here:1");
+    here.pushed = 2;
+    assertThat(in(here.flow("update"), "refused").output())
+        .contains("SANDSTORE_ADDRESS: runs with \"\", here it is \"here:1\"");
+  }
+
+  /** The new code would refuse it, and halt the rollout at its first pod. */
+  @Test
+  void aKeyThatIsNoMoreIsNamed() throws Exception {
+    in(here.flow("deploy"), "deployed");
+    edit("deploy/k8s/configmap.yaml", "  SANDSTORE_BUFFERS: \"6\"\n", "");
+    here.pushed = 2;
+    assertThat(in(here.flow("update"), "refused").output())
+        .contains("SANDSTORE_BUFFERS: runs with \"6\", here there is no such key", "k8s-deploy");
+  }
+
+  private void anotherKey() throws Exception {
+    edit("deploy/k8s/configmap.yaml", "\ndata:\n", "\ndata:\n  SANDSTORE_ANOTHER: \"7\"\n");
+  }
+
+  @Test
+  void aReleaseWithOneMoreCommentInAManifestIsRolledOut() throws Exception {
+    in(here.flow("deploy"), "deployed");
+    edit(
+        "deploy/k8s/statefulset-sandstore.yaml",
+        "  serviceName:",
+        "\n  # One more comment.\n  serviceName:");
+    edit("deploy/k8s/rbac.yaml", "kind: Role\n", "kind: Role   # one more\n");
+    here.pushed = 2;
+    in(here.flow("update"), "updated");
+  }
+
   @Test
   void anUpdateWithOtherManifestsIsRefused() throws Exception {
     in(here.flow("deploy"), "deployed");
     edit("deploy/k8s/statefulset-sandstore.yaml", "memory: 640Mi", "memory: 700Mi");
     here.pushed = 2;
     assertThat(in(here.flow("update"), "refused").output()).contains("manifests", "k8s-deploy");
+  }
+
+  /**
+   * Its checksum was one of comments and keys, too: what that release deployed cannot be told from
+   * it.
+   */
+  @Test
+  void manifestsThatAnEarlierReleaseNotedAreSaidNotToBeCompared() throws Exception {
+    in(here.flow("deploy"), "deployed");
+    here.byHand(
+        "annotate",
+        "statefulset",
+        "sandstore",
+        "--overwrite",
+        "sandstore.io/manifests=3022463117-16411");
+    here.pushed = 2;
+    assertThat(in(here.flow("update"), "updated").output())
+        .contains("the manifests are not compared");
   }
 
   @Test

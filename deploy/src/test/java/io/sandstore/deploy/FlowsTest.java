@@ -266,7 +266,7 @@ class FlowsTest {
     refused(run("update", Map.of()), "does not run");
     here.deployed();
     here.broken.add("sandstore status");
-    refused(run("update", Map.of()), "know no leader");
+    refused(run("update", Map.of()), "know no primary");
     here.broken.clear();
     here.cluster.away("sandstore-1", 3_600_000);
     refused(run("update", Map.of()), "sandstore-1");

@@ -77,7 +77,7 @@ class KubernetesTest {
                 "get", "pvc", "-l", "app=sandstore,component=node", "-o", "jsonpath=" + claims))
         .isEqualTo("Bound sandstore-local-ssd,".repeat(3));
     assertThat(here.make("k8s-smoke").succeeds().output()).contains("26 of 26 steps passed");
-    assertThat(here.make("k8s-status").succeeds().output()).contains("LEADER", "FOLLOWER");
+    assertThat(here.make("k8s-status").succeeds().output()).contains("PRIMARY", "FOLLOWER");
   }
 
   private void assertRunning() throws Exception {
@@ -97,19 +97,19 @@ class KubernetesTest {
 
   @Test
   @Order(2)
-  void theNodePortPointsToTheLeader() throws Exception {
+  void theNodePortPointsToThePrimary() throws Exception {
     Shell.await(
-        "the leader is the only entry",
+        "the primary is the only entry",
         MINUTES,
         () -> {
-          String leader = leader();
+          String primary = primary();
           return here.field(
                   "endpoints/sandstore-client", "{.subsets[*].addresses[*].targetRef.name}")
-              .equals(leader);
+              .equals(primary);
         });
   }
 
-  private String leader() throws Exception {
+  private String primary() throws Exception {
     try (SandstoreClient client = Load.connect(endpoint)) {
       return client.status().getNodesList().stream()
           .map(ClusterStatus.Entry::getStatus)
@@ -250,17 +250,17 @@ class KubernetesTest {
 
   @Test
   @Order(11)
-  void theLeaderIsKilledAndWritesGoOn() throws Exception {
-    String leader = leader();
-    try (Load load = new Load(endpoint, "/killed-leader")) {
+  void thePrimaryIsKilledAndWritesGoOn() throws Exception {
+    String primary = primary();
+    try (Load load = new Load(endpoint, "/killed-primary")) {
       load.awaitMore(50, MINUTES);
       long killed = System.nanoTime();
-      here.kubectl("delete", "pod", leader, "--grace-period=0", "--force", "--wait=false");
-      Shell.await("another leads", MINUTES, () -> !List.of("", leader).contains(leader()));
+      here.kubectl("delete", "pod", primary, "--grace-period=0", "--force", "--wait=false");
+      Shell.await("another leads", MINUTES, () -> !List.of("", primary).contains(primary()));
       load.awaitMore(50, MINUTES);
-      Shell.await(leader + " is back", MINUTES, () -> ready(leader));
+      Shell.await(primary + " is back", MINUTES, () -> ready(primary));
       note(
-          "longest time without an acknowledged write, leader's pod killed: %d ms",
+          "longest time without an acknowledged write, primary's pod killed: %d ms",
           load.longestGapMillis(killed));
       load.verify();
     }
@@ -404,7 +404,8 @@ class KubernetesTest {
                       .count()
                   >= 2);
       // An election can be followed by reading.
-      assertThat(Files.readString(output)).containsPattern("\\[sandstore-\\d] .*term \\d+: LEADER");
+      assertThat(Files.readString(output))
+          .containsPattern("\\[sandstore-\\d] .*term \\d+: PRIMARY");
     } finally {
       logs.descendants().forEach(ProcessHandle::destroy);
       logs.destroy();
@@ -486,7 +487,8 @@ class KubernetesTest {
 
   @Test
   @Order(23)
-  void aBuildThatLacksACommandIsUpdatedAndCanBeBroughtBackUntilTheLevelRises() throws Exception {
+  void aBuildThatLacksACommandIsUpdatedAndCanBeBroughtBackUntilTheLevelRisesAndNotAfterwards()
+      throws Exception {
     Shell older = rolling("older");
     older.edit(
         "node/src/main/java/io/sandstore/namespace/FeatureLevel.java",
@@ -507,8 +509,30 @@ class KubernetesTest {
           Duration.ofMinutes(5),
           () -> releasesAndLevels().equals(List.of("0.1.0-newer at 2")));
       load.awaitMore(20, MINUTES);
+      thereIsNoWayBackOverALevel(newer, load);
       load.verify();
     }
+  }
+
+  /** The older build ends itself, and the rollback halts there; another brings the newer back. */
+  private void thereIsNoWayBackOverALevel(Shell newer, Load load) throws Exception {
+    String image = here.field("pod/sandstore-0", "{.spec.containers[0].image}");
+    newer.make("k8s-rollback").fails("sandstore-2 does not start", "nothing further is replaced");
+    for (String pod : PODS.subList(0, 2)) {
+      assertThat(ready(pod)).as(pod).isTrue();
+      assertThat(here.field("pod/" + pod, "{.spec.containers[0].image}")).isEqualTo(image);
+    }
+    Shell.await(
+        "sandstore-2 ended itself",
+        MINUTES,
+        () -> here.tryKubectl("logs", "sandstore-2", "--previous").code() == 0);
+    assertThat(newer.make("k8s-logs-crash", "POD=sandstore-2").succeeds().output())
+        .contains("knows feature levels up to 1");
+    load.awaitMore(20, MINUTES);
+    newer.make("k8s-rollback").succeeds();
+    assertRunning();
+    assertThat(releasesAndLevels()).containsExactly("0.1.0-newer at 2");
+    load.awaitMore(20, MINUTES);
   }
 
   // --- The end, and from the start ---

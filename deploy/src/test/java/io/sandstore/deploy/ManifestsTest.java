@@ -16,6 +16,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
@@ -114,6 +115,35 @@ class ManifestsTest {
     assertThat(keys).isEqualTo(known());
     assertThat(map(container().getFirst()).get("env").toString())
         .contains("SANDSTORE_NAME", "metadata.name");
+  }
+
+  /**
+   * An update leaves a new key out of the cluster, whose pods of before would not know it: so it
+   * has the node's default here, and the cluster runs with what the manifest says all the same.
+   */
+  @Test
+  void whatANewKeyIsSetToIsTheNodesDefault() throws Exception {
+    Map<String, String> standard = NodeConfig.values(Map.of());
+    Set<String> others = new TreeSet<>();
+    environment()
+        .forEach(
+            (key, value) -> {
+              if (!value.isEmpty() && !value.equals(standard.get(key))) {
+                others.add(key);
+              }
+            });
+    assertThat(others)
+        .as("set to something else since before there was an update: no key can be added")
+        .isSubsetOf(
+            "SANDSTORE_NAME",
+            "SANDSTORE_LISTEN",
+            "SANDSTORE_DATA_DIR",
+            "SANDSTORE_DISCOVERY",
+            "SANDSTORE_SERVICE",
+            "SANDSTORE_ETCD",
+            "SANDSTORE_HTTP",
+            "SANDSTORE_POD_LABEL",
+            "SANDSTORE_DRAIN_MS");
   }
 
   @Test

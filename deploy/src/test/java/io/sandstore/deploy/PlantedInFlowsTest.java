@@ -107,10 +107,10 @@ class PlantedInFlowsTest {
         "known: nothing yet",
         edit("rollout", "  known=\"${rolled:+", "  : \"${rolled:+"),
         edit("rollout", "        known=\"replaced and", "        : \"replaced and")),
-    NODES_THAT_NOBODY_REACHED_HAVE_NO_LEADER(
+    NODES_THAT_NOBODY_REACHED_HAVE_NO_PRIMARY(
         1,
-        "nodesThatCouldNotBeAskedAreNotSaidToHaveNoLeader",
-        "error: the nodes know no leader",
+        "nodesThatCouldNotBeAskedAreNotSaidToHaveNoPrimary",
+        "error: the nodes know no primary",
         edit("update", "  *'sandstore: '*) ;;\n", "")),
     THE_OTHERS_ARE_NOT_LOOKED_AT_BEFORE_A_STEP(
         2,
@@ -608,7 +608,40 @@ class PlantedInFlowsTest {
         10,
         "anUpdateWithOtherManifestsIsRefused",
         "all pods run",
-        edit("update", "  '' | by-hand | \"$(manifests_sum)\") ;;", "  *) ;;")),
+        edit("update", "  '' | by-hand | \"$manifests_sum\") ;;", "  *) ;;")),
+    A_NEW_KEY_NEEDS_A_WIPE(
+        10,
+        "aReleaseWithOneMoreKeyAtItsDefaultIsRolledOut",
+        "was: \"refused\"",
+        edit("update", "if (value != base[key]) printf", "printf")),
+    A_NEW_KEYS_OWN_VALUE_IS_SILENTLY_NOT_APPLIED(
+        10,
+        "anotherKeyWithAValueOfItsOwnIsNamed",
+        "all pods run",
+        edit(
+            "update",
+            "if (value != base[key]) printf \"%s: runs without it, here it is \\\"%s\\\"\\n\", key, value; next",
+            "next")),
+    AN_EMPTY_VALUE_IS_NONE(
+        10,
+        "aKeyThatIsEmptyWhereItRunsIsCompared",
+        "all pods run",
+        edit("update", "\":\"[^\"]*\"' ||", "\":\"[^\"]+\"' ||")),
+    A_KEY_THAT_IS_NO_MORE_HALTS_THE_ROLLOUT(
+        10,
+        "aKeyThatIsNoMoreIsNamed",
+        "all pods run",
+        edit("update", "if (!(key in here)) printf", "if (0) printf")),
+    A_COMMENT_NEEDS_A_WIPE(
+        10,
+        "aReleaseWithOneMoreCommentInAManifestIsRolledOut",
+        "was: \"refused\"",
+        edit("config", " -e '/^[[:space:]]*(#.*)?$/d'", "")),
+    WHAT_IS_NOT_COMPARED_IS_NOT_SAID(
+        10,
+        "manifestsThatAnEarlierReleaseNotedAreSaidNotToBeCompared",
+        "to contain:\n  \"the manifests",
+        edit("update", "  *) say \"the manifests", "  *) : \"the manifests")),
     A_TAKEN_PORT_ENDS_IN_ETCDS_LOGS(
         10,
         "composeSaysThatItsPortIsTaken",

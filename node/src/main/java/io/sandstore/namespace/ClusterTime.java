@@ -17,9 +17,9 @@ import io.sandstore.wire.NamespaceHeader;
  *       back or forth. After a time without any primary the date is late by that time, for as long.
  *   <li>The <b>age</b>, which decides how long ago something was used. It is the sum of what
  *       primaries measured with their monotonic clocks between two batches, so that no wall clock
- *       moves it: it never goes back, stands still while nobody leads (nobody could have used
- *       anything then either), and runs ahead of real time by no more than those clocks run fast
- *       and, at a change of primaries, by what the new one had not applied yet.
+ *       moves it: it never goes back, stands still while there is no primary (nobody could have
+ *       used anything then either), and runs ahead of real time by no more than those clocks run
+ *       fast and, at a change of primaries, by what the new one had not applied yet.
  * </ul>
  *
  * <p>Batches of releases before 0.2 have no measured time. For those both times are what they were

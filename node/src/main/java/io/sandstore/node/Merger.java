@@ -2,7 +2,6 @@ package io.sandstore.node;
 
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
-import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.namespace.FeatureLevel;
 import io.sandstore.namespace.Namespace;
@@ -10,6 +9,7 @@ import io.sandstore.namespace.Namespace.Piece;
 import io.sandstore.replication.BlockPlane;
 import io.sandstore.replication.Cluster;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.Reply;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Extent;
@@ -171,7 +171,7 @@ public final class Merger {
             .setOffset(piece.blockOffset())
             .setLength(piece.length())
             .build();
-    try (Frame part = blocks.read(request, deadline)) {
+    try (Reply part = blocks.read(request, deadline)) {
       into.put(part.payload());
     }
   }

@@ -30,7 +30,7 @@ final class Permissions {
       case READ_BLOCK ->
           require(node || !request.getReadBlock().getLocal(), "only nodes ask for their own copy");
       case WRITE_BLOCK, STATUS_REQUEST, PING -> {}
-      case TRANSFER_LEADERSHIP -> require(operator, "only operators move leadership");
+      case STEP_ASIDE -> require(operator, "only operators tell a node to step aside");
       case BLOCK_CALL, LOG_CALL, PROBE, ADOPT, JOIN ->
           require(node, "only nodes ask this: " + request.getBodyCase());
       case FAULT,

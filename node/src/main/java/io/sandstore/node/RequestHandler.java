@@ -237,7 +237,7 @@ final class RequestHandler implements RpcServer.Handler {
                       serving()
                           .blocks()
                           .write(checked(payload), Payloads.sums(request), deadline)));
-      case READ_BLOCK -> Reply.of(serving().blocks().read(request.getReadBlock(), deadline));
+      case READ_BLOCK -> serving().blocks().read(request.getReadBlock(), deadline);
       case STATUS_REQUEST ->
           Reply.of(
               request.getStatusRequest().getAll()
@@ -260,8 +260,8 @@ final class RequestHandler implements RpcServer.Handler {
         yield Reply.of(done());
       }
       case JOIN -> Reply.of(join(request.getJoin(), deadline));
-      case TRANSFER_LEADERSHIP -> {
-        serving().log().stepAside(request.getTransferLeadership().getTo(), deadline);
+      case STEP_ASIDE -> {
+        serving().log().stepAside(request.getStepAside().getTo(), deadline);
         yield Reply.of(done());
       }
       case PING -> Reply.of(done());

@@ -148,14 +148,14 @@ final class Router implements Cluster {
           case Route.Nobody(String reason) -> why = reason;
         }
       } catch (PosixException e) {
-        if (e.errno() != Errno.NOT_LEADER) {
+        if (e.errno() != Errno.NOT_PRIMARY) {
           throw e;
         }
       } catch (IOException e) {
         why = String.valueOf(e.getMessage());
       }
       if (deadline.left().compareTo(RETRY) <= 0) {
-        throw new LostException("the leader could not be reached in time: " + why);
+        throw new LostException("the primary could not be reached in time: " + why);
       }
       clock.sleep(RETRY);
     }

@@ -7,7 +7,7 @@ import io.sandstore.wire.NamespaceHeader;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
-/** What a leader's clock may do to the cluster's time. */
+/** What a primary's clock may do to the cluster's time. */
 class ClusterTimeTest {
 
   private static final long NOW = 1_700_000_000_000L;
@@ -76,7 +76,7 @@ class ClusterTimeTest {
   }
 
   @Test
-  void smallDifferencesOfTwoLeadersNeverTakeTheDateBack() {
+  void smallDifferencesOfTwoPrimariesNeverTakeTheDateBack() {
     ClusterTime time = begun();
     long real = NOW;
     for (int i = 0; i < 1000; i++) {
@@ -88,7 +88,7 @@ class ClusterTimeTest {
   }
 
   @Test
-  void theDateFollowsSoonAfterATimeWithoutALeaderAndTheAgeDoesNotCountIt() {
+  void theDateFollowsSoonAfterATimeWithoutAPrimaryAndTheAgeDoesNotCountIt() {
     ClusterTime time = begun();
     long real = NOW + 10 * YEAR;
     time = time.after(batch(real, 0));

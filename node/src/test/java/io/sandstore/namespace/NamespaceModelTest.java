@@ -82,7 +82,7 @@ class NamespaceModelTest {
     /** The client goes and comes back under another session. */
     record Reopen() implements Op {}
 
-    /** The leader's clock is so much off from now on, for less than it takes to be believed. */
+    /** The primary's clock is so much off from now on, for less than it takes to be believed. */
     record Jump(long ms) implements Op {}
 
     /** Nobody has anything open: files without a name go, and their blocks. */

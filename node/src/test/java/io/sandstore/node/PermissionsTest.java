@@ -53,7 +53,7 @@ class PermissionsTest {
             BodyCase.JOIN)) {
       TABLE.put(request, NODES);
     }
-    TABLE.put(BodyCase.TRANSFER_LEADERSHIP, Set.of(OPERATOR));
+    TABLE.put(BodyCase.STEP_ASIDE, Set.of(OPERATOR));
     for (BodyCase answer :
         List.of(
             BodyCase.FAULT,

@@ -178,7 +178,7 @@ public final class RaftDriver implements CommandLog {
     List<String> notReady() {
       List<String> reasons = new ArrayList<>();
       if (leader.isEmpty()) {
-        reasons.add("no leader is known");
+        reasons.add("no primary is known");
       }
       if (role.equals("LEARNER")) {
         reasons.add("a learner: does not vote yet");
@@ -188,7 +188,7 @@ public final class RaftDriver implements CommandLog {
         reasons.add(lag + " entries behind the log");
       }
       if (leading && !serves()) {
-        reasons.add("leads, but has not applied the log yet");
+        reasons.add("the primary, but it has not applied the log yet");
       }
       return reasons;
     }
@@ -486,7 +486,7 @@ public final class RaftDriver implements CommandLog {
     }
     if (!before.role().equals(view.role()) || !before.leader().equals(view.leader())) {
       log.info(
-          "term {}: {}, leader {} (was {}, leader {})",
+          "term {}: {}, primary {} (was {}, primary {})",
           view.term(),
           view.role(),
           view.leader().isEmpty() ? "unknown" : view.leader(),
@@ -495,12 +495,20 @@ public final class RaftDriver implements CommandLog {
     }
   }
 
+  /** In the words of all logs where they have one. */
+  private static String role(RaftCore.Role role, boolean learner) {
+    return switch (role) {
+      case LEADER -> CommandLog.PRIMARY;
+      case FOLLOWER -> learner ? "LEARNER" : role.name();
+      case PRE_CANDIDATE, CANDIDATE -> role.name();
+    };
+  }
+
   private View look() {
     Configuration members = core.configuration();
     boolean learner = Configurations.byId(members, self).map(Member::getLearner).orElse(true);
-    boolean follower = core.role() == RaftCore.Role.FOLLOWER;
     return new View(
-        follower && learner ? "LEARNER" : core.role().name(),
+        role(core.role(), learner),
         core.term(),
         Configurations.byId(members, core.leader()).map(Member::getName).orElse(""),
         core.role() == RaftCore.Role.LEADER,
@@ -684,10 +692,10 @@ public final class RaftDriver implements CommandLog {
       receiver.discard(meta.getIndex());
       return;
     }
-    log.info("installing the leader's snapshot at {}", meta.getIndex());
+    log.info("installing the primary's snapshot at {}", meta.getIndex());
     receiver.publish(meta.getIndex());
     store.reset(core.hardState(), meta.getIndex());
-    LostException lost = new LostException("another leader's snapshot took the place");
+    LostException lost = new LostException("another primary's snapshot took the place");
     pending.values().forEach(p -> p.outcomes().forEach(o -> o.completeExceptionally(lost)));
     pending.clear();
     applier.restore(meta);
@@ -744,7 +752,7 @@ public final class RaftDriver implements CommandLog {
   public void stepAside(String to, Deadline deadline) throws IOException, InterruptedException {
     while (view.leading()) {
       if (deadline.passed()) {
-        throw new PosixException(Errno.ETIMEDOUT, "nobody took over the leadership in time");
+        throw new PosixException(Errno.ETIMEDOUT, "nobody took over in time");
       }
       enqueue(
           new Task(
@@ -800,7 +808,7 @@ public final class RaftDriver implements CommandLog {
     if (now.leading()) {
       return new Route.Here();
     }
-    return now.leader().isEmpty() ? new Route.Nobody("no leader") : new Route.At(now.leader());
+    return now.leader().isEmpty() ? new Route.Nobody("no primary") : new Route.At(now.leader());
   }
 
   /** The leader answers those too: it alone knows that there is nothing newer. */
@@ -895,14 +903,14 @@ public final class RaftDriver implements CommandLog {
       if (e.getCause() instanceof PosixException refused) {
         throw PosixException.of(refused.fault());
       }
-      throw new LostException("not applied under this leader; retry", e);
+      throw new LostException("not applied while this node was the primary; retry", e);
     } catch (TimeoutException e) {
       throw new LostException("no majority answered in time", e);
     }
   }
 
   private static PosixException notLeader() {
-    return new PosixException(Errno.NOT_LEADER, "this node does not lead");
+    return new PosixException(Errno.NOT_PRIMARY, "this node is not the primary");
   }
 
   private static PosixException busy(String why) {

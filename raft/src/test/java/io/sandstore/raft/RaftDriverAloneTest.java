@@ -197,7 +197,7 @@ class RaftDriverAloneTest {
     install(term + 1, 50);
     assertThat(outcome.get(30, TimeUnit.SECONDS))
         .isInstanceOfSatisfying(
-            PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.NOT_LEADER));
+            PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.NOT_PRIMARY));
   }
 
   private void install(long term, long index, TermStart... terms)

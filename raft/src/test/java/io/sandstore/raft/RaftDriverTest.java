@@ -58,7 +58,7 @@ class RaftDriverTest {
           try {
             return attempt.run(replica.log);
           } catch (PosixException e) {
-            assertThat(e.errno()).isEqualTo(Errno.NOT_LEADER);
+            assertThat(e.errno()).isEqualTo(Errno.NOT_PRIMARY);
           }
         }
       }
@@ -149,7 +149,7 @@ class RaftDriverTest {
                 })) {
           assertThatThrownBy(() -> attempt.run(replica.log))
               .isInstanceOfSatisfying(
-                  PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.NOT_LEADER));
+                  PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.NOT_PRIMARY));
         }
       }
     }

@@ -4,7 +4,7 @@ import com.google.protobuf.ByteString;
 import io.sandstore.host.BufferPool;
 import io.sandstore.host.ChunkSums;
 import io.sandstore.host.Deadline;
-import io.sandstore.host.Frame;
+import io.sandstore.rpc.Reply;
 import io.sandstore.wire.ReadBlock;
 import io.sandstore.wire.WriteBlockReply;
 import java.io.Closeable;
@@ -42,12 +42,12 @@ public interface BlockPlane extends Closeable {
       throws IOException, InterruptedException;
 
   /**
-   * The asked bytes as an answer frame, to be released by the caller.
+   * The asked bytes as an answer, to be released by the caller.
    *
    * @throws io.sandstore.rpc.PosixException ENOENT if nobody has the block: the file changed since
    *     its layout was read
    */
-  Frame read(ReadBlock request, Deadline deadline) throws IOException, InterruptedException;
+  Reply read(ReadBlock request, Deadline deadline) throws IOException, InterruptedException;
 
   /**
    * Answers a request of this plane on another node.

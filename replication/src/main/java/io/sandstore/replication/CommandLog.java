@@ -17,14 +17,17 @@ import java.util.List;
  */
 public interface CommandLog extends Closeable {
 
+  /** The role of the one member that orders commands, of whatever log. */
+  String PRIMARY = "PRIMARY";
+
   /** Begins to take part. */
   void start();
 
   /**
    * Replicates a command, applies it and returns its outcome.
    *
-   * @throws io.sandstore.rpc.PosixException NOT_LEADER if this node cannot propose now (the command
-   *     was not taken), EAGAIN if too many wait already
+   * @throws io.sandstore.rpc.PosixException NOT_PRIMARY if this node cannot propose now (the
+   *     command was not taken), EAGAIN if too many wait already
    * @throws io.sandstore.rpc.LostException if the outcome is unknown: retry under the same id
    */
   Outcome propose(Command command, Deadline deadline) throws IOException, InterruptedException;
@@ -33,7 +36,7 @@ public interface CommandLog extends Closeable {
    * Returns once the local state reflects every command that was acknowledged anywhere before the
    * call.
    *
-   * @throws io.sandstore.rpc.PosixException NOT_LEADER if this node cannot know
+   * @throws io.sandstore.rpc.PosixException NOT_PRIMARY if this node cannot know
    */
   void readBarrier(Deadline deadline) throws IOException, InterruptedException;
 
@@ -61,7 +64,8 @@ public interface CommandLog extends Closeable {
   /**
    * Puts a new incarnation in the place of its name's former one. Proposed where commands are.
    *
-   * @throws io.sandstore.rpc.PosixException NOT_LEADER, or EAGAIN while another change is under way
+   * @throws io.sandstore.rpc.PosixException NOT_PRIMARY, or EAGAIN while another change is under
+   *     way
    */
   void join(String name, long id, Deadline deadline) throws IOException, InterruptedException;
 
@@ -90,7 +94,7 @@ public interface CommandLog extends Closeable {
   /**
    * A member's view of the log.
    *
-   * @param role in a word
+   * @param role {@link #PRIMARY} of who orders commands; else in a word of the log's own
    * @param epoch counts changes of who orders commands
    * @param lastIndex of what is in this member's log
    * @param appliedIndex of what its state reflects

@@ -35,7 +35,7 @@ import java.util.stream.Collectors;
  *       ever were its holders: one that lost its disk is none any more, while another may have been
  *       away and fetch its copy.
  *   <li><b>AcknowledgedReadable</b>: what a client was told is there, with the right bytes, at the
- *       leader that would be asked for it.
+ *       primary that would be asked for it.
  * </ul>
  *
  * <p>Each looks when the step can have changed what it is about: a replica applied something, an
@@ -190,7 +190,7 @@ final class Invariants {
             .filter(replica -> replica.inspection.serves())
             .max(Comparator.comparingLong(replica -> replica.inspection.epoch()));
     if (newest.isEmpty() || newest.get().inspection.epoch() < newestTerm) {
-      return; // nobody leads, or somebody who does not know yet that another does
+      return; // no primary, or one that does not know yet that there is another
     }
     boolean all = cameOrWent || newest.get().inspection.epoch() > newestTerm;
     newestTerm = newest.get().inspection.epoch();
@@ -202,13 +202,13 @@ final class Invariants {
   }
 
   private void acknowledgedReadable(
-      Replica leader, List<Replica> replicas, Workload workload, String name) {
+      Replica primary, List<Replica> replicas, Workload workload, String name) {
     String path = workload.path(name);
     Query lookup =
         Query.newBuilder()
             .setLookup(Lookup.newBuilder().setLocation(Location.newBuilder().setPath(path)))
             .build();
-    Answer file = leader.namespace().ask(lookup);
+    Answer file = primary.namespace().ask(lookup);
     if (file.hasFault()) {
       workload.mustBePossible(name, null);
       return;
@@ -218,7 +218,7 @@ final class Invariants {
     Query layout =
         Query.newBuilder().setLayout(Layout.newBuilder().setInode(inode).setLength(size)).build();
     ByteBuffer content = ByteBuffer.allocate(Math.toIntExact(size));
-    for (Extent extent : leader.namespace().ask(layout).getExtentsList()) {
+    for (Extent extent : primary.namespace().ask(layout).getExtentsList()) {
       if (!copy(extent, content, replicas)) {
         if (replicas.size() == members && !damaged.contains(extent.getBlock())) {
           throw simulation.violation(
@@ -233,7 +233,7 @@ final class Invariants {
         new Workload.Found(
             content.array(),
             file.getAttributes().getLinks(),
-            Optional.of(attributes(leader.namespace(), inode))));
+            Optional.of(attributes(primary.namespace(), inode))));
   }
 
   private static SortedMap<String, String> attributes(Namespace namespace, long inode) {

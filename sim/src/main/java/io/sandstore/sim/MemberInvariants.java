@@ -24,7 +24,7 @@ import java.util.Set;
  *   <li><b>StartsOverForCause</b>: a member gives its identity up only after its disk was wiped, or
  *       its log or snapshot damaged.
  *   <li><b>KeepsWhatItHad</b>: a process finds in its log whatever an earlier one of the same
- *       identity had applied, and what it acknowledged to a leader of the term it is in.
+ *       identity had applied, and what it acknowledged to a primary of the term it is in.
  *   <li><b>EndsForCause</b>: a process ends itself only if its disk failed or was damaged, or it is
  *       an older build than the cluster's feature level allows.
  *   <li><b>KnowsItsLevel</b>: no state is at a feature level that its build does not know.
@@ -33,10 +33,11 @@ import java.util.Set;
  *   <li><b>RisesWhenAllKnow</b>: the feature level rises only if every member knows it, or did so a
  *       moment ago.
  *   <li><b>NothingAboveTheLevel</b>: no log gets a command before its level.
- *   <li><b>LeaderComplete</b>: who begins to lead has every entry in its log that was ever applied.
- *   <li><b>LeaseExclusion</b>: while a member may answer reads by itself, nobody leads a later
- *       term.
- *   <li><b>OneSnapshotStream</b>: a leader sends each member one snapshot at a time.
+ *   <li><b>PrimaryComplete</b>: who becomes the primary has every entry in its log that was ever
+ *       applied.
+ *   <li><b>LeaseExclusion</b>: while a member may answer reads by itself, nobody is primary in a
+ *       later term.
+ *   <li><b>OneSnapshotStream</b>: a primary sends each member one snapshot at a time.
  * </ul>
  */
 final class MemberInvariants {
@@ -96,7 +97,7 @@ final class MemberInvariants {
       member.inspect().ifPresent(inspection -> knowsItsLevel(member, members, inspection));
     }
     for (Member member : members) {
-      member.inspect().ifPresent(inspection -> leaderComplete(member, inspection));
+      member.inspect().ifPresent(inspection -> primaryComplete(member, inspection));
     }
     leaseExclusion(members);
   }
@@ -220,7 +221,7 @@ final class MemberInvariants {
     }
   }
 
-  private void leaderComplete(Member member, Inspection inspection) {
+  private void primaryComplete(Member member, Inspection inspection) {
     if (!inspection.coordinates()) {
       return;
     }
@@ -228,7 +229,7 @@ final class MemberInvariants {
     boolean begins = before == null || before != inspection.epoch();
     if (begins && inspection.lastIndex() < furthestApplied) {
       throw simulation.violation(
-          "LeaderComplete: %s leads term %d with a log up to %d, but entry %d was applied"
+          "PrimaryComplete: %s is the primary of term %d with a log up to %d, but entry %d was applied"
               .formatted(member.name, inspection.epoch(), inspection.lastIndex(), furthestApplied));
     }
   }
@@ -244,7 +245,7 @@ final class MemberInvariants {
       Inspection inspection = member.inspect().orElse(null);
       if (inspection != null && inspection.epoch() < newest && inspection.mayReadAlone()) {
         throw simulation.violation(
-            "LeaseExclusion: %s answers reads under term %d while term %d has a leader"
+            "LeaseExclusion: %s answers reads under term %d while term %d has a primary"
                 .formatted(member.name, inspection.epoch(), newest));
       }
     }

@@ -48,7 +48,7 @@ final class Mischief {
     return all.get(random.nextInt(all.size()));
   }
 
-  private Optional<Member> leader() {
+  private Optional<Member> primary() {
     return simulation.members().stream()
         .filter(m -> m.inspect().map(Inspection::serves).orElse(false))
         .findFirst();
@@ -84,7 +84,7 @@ final class Mischief {
         isolate(member, random.nextBoolean());
         world.after(1 + random.nextLong(8 * SECOND), network::heal);
       }
-      case ISOLATED_LEADER_WITH_A_TAIL -> leader().ifPresent(this::isolateWithTail);
+      case ISOLATED_PRIMARY_WITH_A_TAIL -> primary().ifPresent(this::isolateWithTail);
       case PAUSE -> {
         fault("pause");
         SimProcess process = member.process;
@@ -97,7 +97,7 @@ final class Mischief {
         process.slownessNanos = 1 + random.nextLong(20 * MILLI);
         world.after(random.nextLong(8 * SECOND), () -> process.slownessNanos = 0);
       }
-      case TRANSFER -> leader().ifPresent(this::transfer);
+      case TRANSFER -> primary().ifPresent(this::transfer);
       case STOP -> stop(member);
       case CLOCK_JUMP -> jump(member);
       case BLOCK_DAMAGE -> {
@@ -160,33 +160,33 @@ final class Mischief {
   }
 
   /**
-   * A leader alone takes many requests that it can never commit, while the others go on; when it is
-   * back, its log is longer than what they have, and wrong.
+   * A primary alone takes many requests that it can never commit, while the others go on; when it
+   * is back, its log is longer than what they have, and wrong.
    */
-  private void isolateWithTail(Member leader) {
-    fault("isolated leader with a tail");
-    isolate(leader, true);
-    openLoop.burst(leader.name, 20 + random.nextInt(100));
+  private void isolateWithTail(Member primary) {
+    fault("isolated primary with a tail");
+    isolate(primary, true);
+    openLoop.burst(primary.name, 20 + random.nextInt(100));
     if (random.nextBoolean()) {
-      leader.crashBetweenSteps(() -> crashBetweenSteps(leader));
+      primary.crashBetweenSteps(() -> crashBetweenSteps(primary));
     }
     world.after(1 + random.nextLong(12 * SECOND), network::heal);
   }
 
-  private void transfer(Member leader) {
-    fault("transfer of leadership");
+  private void transfer(Member primary) {
+    fault("a primary steps aside");
     String to = any().name;
     if (random.nextBoolean()) {
       // The offer is under way when the link breaks: nothing comes of it, for now.
       world.after(
           random.nextLong(100 * MILLI),
           () -> {
-            network.cut(leader.name, to);
-            network.cut(to, leader.name);
+            network.cut(primary.name, to);
+            network.cut(to, primary.name);
           });
       world.after(random.nextLong(4 * SECOND), network::heal);
     }
-    String address = Objects.requireNonNull(simulation.addresses().get(leader.name));
+    String address = Objects.requireNonNull(simulation.addresses().get(primary.name));
     simulation
         .operator
         .host

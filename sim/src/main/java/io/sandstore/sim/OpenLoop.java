@@ -12,7 +12,7 @@ import java.util.stream.Collectors;
 
 /**
  * Requests that do not wait for each other, as of many clients at once: they make the long tails of
- * a leader that is alone. Every name is made once, so that what was acknowledged is easy to check.
+ * a primary that is alone. Every name is made once, so that what was acknowledged is easy to check.
  */
 final class OpenLoop {
 

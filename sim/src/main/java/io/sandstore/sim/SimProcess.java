@@ -47,6 +47,9 @@ final class SimProcess {
    */
   long slownessNanos;
 
+  /** How often a thread of this process began, or went on after it had waited. */
+  private long handOvers;
+
   SimProcess(World world, String name, SimNetwork network) {
     this(world, name, network, new Clocks());
   }
@@ -73,6 +76,7 @@ final class SimProcess {
   }
 
   private void schedule(Runnable continuation) {
+    handOvers++;
     if (paused) {
       held.addLast(continuation);
     } else if (alive && slownessNanos > 0) {
@@ -95,6 +99,10 @@ final class SimProcess {
     CompletableFuture<Boolean> over = new CompletableFuture<>();
     world.after(worldNanos, () -> over.complete(true));
     over.join();
+  }
+
+  long handOvers() {
+    return handOvers;
   }
 
   boolean alive() {

@@ -43,7 +43,7 @@ public final class Simulation {
   private static final int CLIENT_BLOCK_BYTES = 64 << 10;
   private static final Duration CLIENT_TIMEOUT = Duration.ofSeconds(8);
 
-  /** A leader tries for as long, and answers no reads by itself meanwhile. */
+  /** A primary tries for as long, and answers no reads by itself meanwhile. */
   private static final Duration TRANSFER_TIMEOUT = Duration.ofMillis(150);
 
   private static final Duration BLOCK_GRACE = Duration.ofSeconds(60);

@@ -12,6 +12,7 @@ import io.sandstore.replication.Cluster;
 import io.sandstore.replication.Profile;
 import io.sandstore.replication.Whereabouts;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.Reply;
 import io.sandstore.rpc.RpcClient;
 import io.sandstore.sim.ProfileMembers;
 import io.sandstore.sim.ProfileMembers.Member;
@@ -186,7 +187,7 @@ class BlockPlaneContractTest {
   }
 
   private byte[] read(Member member, ReadBlock request) throws Exception {
-    try (Frame answer = member.blocks().read(request, cluster.soon())) {
+    try (Reply answer = member.blocks().read(request, cluster.soon())) {
       byte[] bytes = new byte[answer.payload().remaining()];
       answer.payload().duplicate().get(bytes);
       return bytes;
@@ -278,7 +279,7 @@ class BlockPlaneContractTest {
           long block = keep(data);
           ReadBlock request = part(block, 70_000, 80_000).toBuilder().setUnchecked(true).build();
           for (Member member : cluster.members()) {
-            try (Frame answer = member.blocks().read(request, cluster.soon())) {
+            try (Reply answer = member.blocks().read(request, cluster.soon())) {
               int chunk = answer.header().getReadBlockReply().getChunkBytes();
               ByteBuffer bytes = payload(answer);
               int begin = chunk == 0 ? 70_000 : 70_000 / chunk * chunk;
@@ -299,10 +300,10 @@ class BlockPlaneContractTest {
         });
   }
 
-  private static ByteBuffer payload(Frame frame) throws IOException {
-    var region = frame.region();
+  private static ByteBuffer payload(Reply answer) throws IOException {
+    var region = answer.region();
     if (region == null) {
-      return frame.payload();
+      return answer.payload();
     }
     ByteBuffer bytes = ByteBuffer.allocate(region.length());
     region.file().readFully(bytes, region.position());

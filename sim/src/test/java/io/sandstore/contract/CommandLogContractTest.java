@@ -152,7 +152,7 @@ class CommandLogContractTest {
           try {
             return attempt.run(member);
           } catch (PosixException e) {
-            assertThat(e.errno()).isIn(Errno.NOT_LEADER, Errno.EAGAIN);
+            assertThat(e.errno()).isIn(Errno.NOT_PRIMARY, Errno.EAGAIN);
           }
         }
       }
@@ -256,10 +256,10 @@ class CommandLogContractTest {
             assertThat(member.log().mayReadAlone()).isFalse();
             assertThatThrownBy(() -> member.log().propose(add(1), cluster.soon()))
                 .isInstanceOfSatisfying(
-                    PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.NOT_LEADER));
+                    PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.NOT_PRIMARY));
             assertThatThrownBy(() -> member.log().readBarrier(cluster.soon()))
                 .isInstanceOfSatisfying(
-                    PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.NOT_LEADER));
+                    PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.NOT_PRIMARY));
           }
           assertThat(propose(1)).as("what was refused was not taken").isEqualTo(sum + 1);
         });
@@ -288,6 +288,8 @@ class CommandLogContractTest {
             NodeStatus.Builder status = NodeStatus.newBuilder();
             member.log().describe(status);
             assertThat(status.getRole()).isEqualTo(standing.role());
+            assertThat(standing.role().equals(CommandLog.PRIMARY))
+                .isEqualTo(member.name().equals(where(Member::name)));
             assertThat(status.getAppliedIndex()).isEqualTo(standing.appliedIndex());
             assertThat(status.getPrimary()).isEqualTo(where(Member::name));
           }
@@ -338,7 +340,7 @@ class CommandLogContractTest {
           assertThatThrownBy(() -> here.log().propose(add(1), limit))
               .satisfiesAnyOf(
                   e -> assertThat(e).isInstanceOf(LostException.class),
-                  e -> assertThat(((PosixException) e).errno()).isEqualTo(Errno.NOT_LEADER));
+                  e -> assertThat(((PosixException) e).errno()).isEqualTo(Errno.NOT_PRIMARY));
           assertThatThrownBy(() -> here.log().readBarrier(limit)).isInstanceOf(IOException.class);
           assertThat(Duration.ofNanos(cluster.clock().nanos() - begin))
               .isLessThan(Duration.ofSeconds(3));

@@ -28,8 +28,8 @@ import io.sandstore.wire.ReadBlock;
 import io.sandstore.wire.SnapshotChunk;
 import io.sandstore.wire.StatFs;
 import io.sandstore.wire.StatusRequest;
+import io.sandstore.wire.StepAside;
 import io.sandstore.wire.StoreBlock;
-import io.sandstore.wire.TransferLeadership;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -164,17 +164,18 @@ class CallersTest {
     cluster.run(
         host -> {
           cluster.awaitAll(host);
-          String leader = cluster.leader(host);
-          String target = cluster.names().stream().filter(n -> !n.equals(leader)).findFirst().get();
+          String primary = cluster.primary(host);
+          String target =
+              cluster.names().stream().filter(n -> !n.equals(primary)).findFirst().get();
           long epoch = cluster.inspect(target).epoch();
-          Header.Builder message = heartbeat(cluster, leader, target);
+          Header.Builder message = heartbeat(cluster, primary, target);
           for (Hello hello : List.of(CLIENT, OPERATOR)) {
             RpcClient peer = to(host, target, hello);
             peer.cast(RpcClient.LOG, message.build());
             assertRefused(host, peer, message);
             peer.close();
           }
-          RpcClient peer = to(host, target, node(leader));
+          RpcClient peer = to(host, target, node(primary));
           peer.cast(RpcClient.LOG, message.clone().setLog(1).build());
           peer.cast(
               RpcClient.LOG,
@@ -207,25 +208,24 @@ class CallersTest {
   }
 
   @Test
-  void onlyOperatorsMoveLeadership() throws Exception {
+  void onlyOperatorsTellANodeToStepAside() throws Exception {
     CalmCluster cluster = new CalmCluster(Map.of());
     cluster.run(
         host -> {
           cluster.awaitAll(host);
-          String leader = cluster.leader(host);
-          Header.Builder move =
-              Header.newBuilder().setTransferLeadership(TransferLeadership.getDefaultInstance());
-          RpcClient client = to(host, leader, CLIENT);
+          String primary = cluster.primary(host);
+          Header.Builder move = Header.newBuilder().setStepAside(StepAside.getDefaultInstance());
+          RpcClient client = to(host, primary, CLIENT);
           assertRefused(host, client, move);
           client.close();
-          RpcClient other = to(host, leader, node("sandstore-" + (leader.endsWith("0") ? 1 : 0)));
+          RpcClient other = to(host, primary, node("sandstore-" + (primary.endsWith("0") ? 1 : 0)));
           assertRefused(host, other, move);
           other.close();
-          assertThat(cluster.leader(host)).isEqualTo(leader);
-          RpcClient operator = to(host, leader, OPERATOR);
+          assertThat(cluster.primary(host)).isEqualTo(primary);
+          RpcClient operator = to(host, primary, OPERATOR);
           ask(host, operator, move).close();
           operator.close();
-          assertThat(cluster.inspect(leader).coordinates()).isFalse();
+          assertThat(cluster.inspect(primary).coordinates()).isFalse();
         });
   }
 

@@ -142,6 +142,16 @@ final class CalmCluster {
     network.heal();
   }
 
+  /** Messages take a microsecond from now on: next to nothing else happens meanwhile. */
+  void hurryMessages() {
+    network.maxDelayNanos = 1_000;
+  }
+
+  /** How often threads of a process, a node's or "client"'s, began or went on so far. */
+  long handOvers(String name) {
+    return processes.get(name).handOvers();
+  }
+
   /** Ends a process; what was forced stays. */
   void kill(String name) {
     processes.get(name).kill();
@@ -186,7 +196,7 @@ final class CalmCluster {
   }
 
   /** The name of the node that leads. */
-  String leader(Host host) throws InterruptedException {
+  String primary(Host host) throws InterruptedException {
     while (true) {
       for (Map.Entry<String, Node> entry : nodes.entrySet()) {
         if (entry.getValue().inspect().map(Inspection::serves).orElse(false)) {
@@ -217,6 +227,7 @@ final class CalmCluster {
   /** Runs a task as a client's process until it returns or throws. */
   void run(Task task) throws Exception {
     SimProcess process = process("client");
+    processes.put("client", process);
     CompletableFuture<Boolean> done = new CompletableFuture<>();
     process
         .host

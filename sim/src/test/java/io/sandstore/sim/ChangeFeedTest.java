@@ -87,7 +87,7 @@ class ChangeFeedTest {
             position = feed.position();
             write(client, "/d/second");
           }
-          cluster.kill(cluster.leader(host));
+          cluster.kill(cluster.primary(host));
           try (SandstoreClient client = CalmCluster.client(host)) {
             write(client, "/d/third");
             ChangeFeed feed = client.watch("/d", true, position);

@@ -20,19 +20,19 @@ class ClockJumpTest {
   private static final long BOUND_MS = 20_000;
 
   @Test
-  void aLeadersClockThatWasAYearAheadForASecondLeavesNothingBehind() throws Exception {
+  void aPrimarysClockThatWasAYearAheadForASecondLeavesNothingBehind() throws Exception {
     CalmCluster cluster = new CalmCluster(Map.of("SANDSTORE_SESSION_TTL_S", "600"));
     cluster.run(
         host -> {
           cluster.awaitAll(host);
           SandstoreClient client = CalmCluster.client(host);
           client.mkdir("/before", 0755);
-          String leader = cluster.leader(host);
-          cluster.setWallOffset(leader, YEAR);
+          String primary = cluster.primary(host);
+          cluster.setWallOffset(primary, YEAR);
           client.mkdir("/meanwhile", 0755);
           host.clock().sleep(Duration.ofSeconds(1));
           client.mkdir("/meanwhile2", 0755);
-          cluster.setWallOffset(leader, Duration.ZERO);
+          cluster.setWallOffset(primary, Duration.ZERO);
           for (String path : new String[] {"/before", "/meanwhile", "/meanwhile2"}) {
             assertThat(client.stat(path).mtimeMs())
                 .isBetween(host.clock().millis() - BOUND_MS, host.clock().millis() + BOUND_MS);
@@ -83,7 +83,7 @@ class ClockJumpTest {
           assertThat(cluster.inspections())
               .allMatch(node -> node.namespace().blocksAfter(0, 1).isEmpty());
           client.close();
-          assertThat(cluster.inspect(cluster.leader(host)).namespace().sessionCount()).isZero();
+          assertThat(cluster.inspect(cluster.primary(host)).namespace().sessionCount()).isZero();
         });
   }
 }

@@ -32,8 +32,8 @@ class LearnedRoutesTest {
   }
 
   private static String follower(CalmCluster cluster, Host host) throws InterruptedException {
-    String leader = cluster.leader(host);
-    return cluster.names().stream().filter(n -> !n.equals(leader)).findFirst().orElseThrow();
+    String primary = cluster.primary(host);
+    return cluster.names().stream().filter(n -> !n.equals(primary)).findFirst().orElseThrow();
   }
 
   @Test
@@ -49,9 +49,9 @@ class LearnedRoutesTest {
             client.mkdir("/b", 0755);
             Set<String> asked = asked(cluster);
             client.mkdir("/c", 0755);
-            assertThat(asked).containsExactly(cluster.leader(host));
+            assertThat(asked).containsExactly(cluster.primary(host));
             cluster.kill(seed);
-            cluster.kill(cluster.leader(host));
+            cluster.kill(cluster.primary(host));
             cluster.start(seed.equals("sandstore-0") ? "sandstore-1" : "sandstore-0");
             cluster.start(seed.equals("sandstore-2") ? "sandstore-1" : "sandstore-2");
             client.mkdir("/d", 0755);
@@ -84,7 +84,7 @@ class LearnedRoutesTest {
             client.mkdir("/follows", 0755);
             asked.clear();
             client.mkdir("/last", 0755);
-            assertThat(asked).containsExactly(cluster.leader(host));
+            assertThat(asked).containsExactly(cluster.primary(host));
           }
         });
   }
@@ -104,7 +104,7 @@ class LearnedRoutesTest {
             client.mkdir("/b", 0755);
             Set<String> asked = asked(cluster);
             client.mkdir("/c", 0755);
-            assertThat(asked).containsExactly(cluster.leader(host));
+            assertThat(asked).containsExactly(cluster.primary(host));
           }
         });
   }

@@ -33,7 +33,7 @@ class ManySessionsTest {
               client.mkdir("/d" + i, 0755);
             }
           }
-          assertThat(cluster.inspect(cluster.leader(host)).namespace().sessionCount()).isZero();
+          assertThat(cluster.inspect(cluster.primary(host)).namespace().sessionCount()).isZero();
         });
   }
 

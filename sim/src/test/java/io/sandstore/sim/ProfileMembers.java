@@ -288,7 +288,7 @@ public final class ProfileMembers {
             Reply.of(
                 answer.setBlockCall(
                     blocks().handle(request.getBlockCall(), payload, Payloads.sums(request))));
-        case READ_BLOCK -> Reply.of(blocks().read(request.getReadBlock(), deadline));
+        case READ_BLOCK -> blocks().read(request.getReadBlock(), deadline);
         default -> throw new PosixException(Errno.EPROTO, "not a request between members");
       };
     }

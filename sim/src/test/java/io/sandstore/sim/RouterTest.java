@@ -43,8 +43,8 @@ class RouterTest {
     }
   }
 
-  private String follower(String leader) {
-    return other(leader);
+  private String follower(String primary) {
+    return other(primary);
   }
 
   private static String other(String node) {
@@ -52,7 +52,7 @@ class RouterTest {
   }
 
   @Test
-  void everyNodeAnswersForWhatTheLeaderKnows() {
+  void everyNodeAnswersForWhatThePrimaryKnows() {
     cluster.inClient(() -> cluster.client.mkdir("/d", 0755));
     cluster.awaitWhole();
     cluster.inClient(
@@ -67,29 +67,30 @@ class RouterTest {
 
   @Test
   void aRequestWaitsAtItsNodeUntilSomebodyLeads() {
-    String leader = cluster.leader();
-    cluster.kill(leader);
+    String primary = cluster.primary();
+    cluster.kill(primary);
     cluster.inClient(
-        () -> assertThat(ask(follower(leader), lookup("/", false), LONG).hasAttributes()).isTrue());
+        () ->
+            assertThat(ask(follower(primary), lookup("/", false), LONG).hasAttributes()).isTrue());
   }
 
-  /** Else two nodes that take each other for the leader would send it back and forth. */
+  /** Else two nodes that take each other for the primary would send it back and forth. */
   @Test
   void whatWasForwardedIsNotForwardedAgain() {
-    String leader = cluster.leader();
+    String primary = cluster.primary();
     cluster.inClient(
         () -> {
-          assertThatThrownBy(() -> ask(follower(leader), lookup("/", true), LONG))
+          assertThatThrownBy(() -> ask(follower(primary), lookup("/", true), LONG))
               .isInstanceOfSatisfying(
-                  PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.NOT_LEADER));
-          assertThat(ask(leader, lookup("/", true), LONG).hasAttributes()).isTrue();
+                  PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.NOT_PRIMARY));
+          assertThat(ask(primary, lookup("/", true), LONG).hasAttributes()).isTrue();
         });
   }
 
   @Test
-  void aNodeWithoutALeaderSaysSoInTime() {
-    String leader = cluster.leader();
-    String alone = follower(leader);
+  void aNodeWithoutAPrimarySaysSoInTime() {
+    String primary = cluster.primary();
+    String alone = follower(primary);
     SimCluster.NAMES.forEach(
         other -> {
           cluster.network.cut(alone, other);
@@ -100,7 +101,7 @@ class RouterTest {
           cluster.sleep(Duration.ofSeconds(5));
           assertThatThrownBy(() -> ask(alone, lookup("/", false), Duration.ofSeconds(2)))
               .isInstanceOf(IOException.class);
-          assertThat(ask(leader, lookup("/", false), LONG).hasAttributes()).isTrue();
+          assertThat(ask(primary, lookup("/", false), LONG).hasAttributes()).isTrue();
         });
   }
 }

@@ -158,8 +158,9 @@ class SilentNodeTest {
             Duration healthyRead = read(clock, client, "/before", 3 * BLOCK_BYTES);
             Duration healthyPieces = read(clock, client, "/before", BLOCK_BYTES / 2);
 
-            String leader = leader();
-            String silent = NAMES.stream().filter(n -> !n.equals(leader)).findFirst().orElseThrow();
+            String primary = primary();
+            String silent =
+                NAMES.stream().filter(n -> !n.equals(primary)).findFirst().orElseThrow();
             processes.get(silent).pause();
             write(clock, client, "/notices");
             read(clock, client, "/before", BLOCK_BYTES / 2);
@@ -196,8 +197,8 @@ class SilentNodeTest {
           command(process, seeds, "/before");
           Duration healthy = command(process, seeds, "/healthy");
 
-          String leader = leader();
-          String silent = NAMES.stream().filter(n -> !n.equals(leader)).findFirst().orElseThrow();
+          String primary = primary();
+          String silent = NAMES.stream().filter(n -> !n.equals(primary)).findFirst().orElseThrow();
           processes.get(silent).pause();
           process.host.clock().sleep(Duration.ofSeconds(5));
           for (int i = 0; i < NAMES.size(); i++) {
@@ -210,7 +211,7 @@ class SilentNodeTest {
         });
   }
 
-  private String leader() {
+  private String primary() {
     return nodes.entrySet().stream()
         .filter(e -> e.getValue().inspect().map(Inspection::serves).orElse(false))
         .map(Map.Entry::getKey)

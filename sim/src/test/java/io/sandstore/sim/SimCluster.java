@@ -127,7 +127,7 @@ final class SimCluster {
   }
 
   /** The node that takes commands. */
-  String leader() {
+  String primary() {
     awaitWhole();
     return nodes.entrySet().stream()
         .filter(node -> node.getValue().inspect().map(Inspection::serves).orElse(false))

@@ -6,7 +6,6 @@ import io.sandstore.host.ChunkSums;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Disk;
-import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.replication.BlockPlane;
 import io.sandstore.replication.BlockSink;
@@ -20,6 +19,7 @@ import io.sandstore.replication.Site;
 import io.sandstore.replication.StateMachine;
 import io.sandstore.replication.Whereabouts;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.rpc.Reply;
 import io.sandstore.wire.AllocateBlocks;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.Command;
@@ -193,13 +193,13 @@ public final class ToyProfile implements Profile {
 
     @Override
     public Standing standing() {
-      return new Standing("ALONE", 1, index, index, members, true, List.of());
+      return new Standing(PRIMARY, 1, index, index, members, true, List.of());
     }
 
     @Override
     public void describe(NodeStatus.Builder status) {
       status
-          .setRole("ALONE")
+          .setRole(PRIMARY)
           .setPrimary(self)
           .setCommitIndex(index)
           .setAppliedIndex(index)
@@ -357,11 +357,11 @@ public final class ToyProfile implements Profile {
     }
 
     @Override
-    public Frame read(ReadBlock request, Deadline deadline) throws IOException {
+    public Reply read(ReadBlock request, Deadline deadline) throws IOException {
       BufferPool.Lease bytes = peek(request.getBlock(), request.getOffset(), request.getLength());
-      Header reply =
-          Header.newBuilder().setReadBlockReply(ReadBlockReply.getDefaultInstance()).build();
-      return new Frame(reply, bytes.buffer(), bytes.release());
+      Header.Builder reply =
+          Header.newBuilder().setReadBlockReply(ReadBlockReply.getDefaultInstance());
+      return new Reply(reply, bytes.buffer(), null, bytes.release());
     }
 
     @Override

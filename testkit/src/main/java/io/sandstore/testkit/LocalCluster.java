@@ -259,27 +259,27 @@ public final class LocalCluster {
   }
 
   /**
-   * Waits until a leader is known and a number of nodes are ready.
+   * Waits until a primary is known and a number of nodes are ready.
    *
-   * @return the leader's name
+   * @return the primary's name
    */
-  public String awaitLeader(int ready, Duration limit) throws IOException, InterruptedException {
+  public String awaitPrimary(int ready, Duration limit) throws IOException, InterruptedException {
     long end = System.nanoTime() + limit.toNanos();
     try (SandstoreClient client = client()) {
       while (true) {
         List<NodeStatus> up =
             client.status().getNodesList().stream().map(ClusterStatus.Entry::getStatus).toList();
-        Optional<NodeStatus> leader =
+        Optional<NodeStatus> primary =
             up.stream()
                 .filter(s -> !s.getName().isEmpty() && s.getPrimary().equals(s.getName()))
                 .max(Comparator.comparingLong(NodeStatus::getTerm));
         boolean enough = up.stream().filter(NodeStatus::getReady).count() >= ready;
-        if (leader.isPresent() && enough) {
-          return leader.get().getName();
+        if (primary.isPresent() && enough) {
+          return primary.get().getName();
         }
         if (System.nanoTime() > end) {
           throw new IOException(
-              "no leader within %s; the nodes' logs are %s/*/log".formatted(limit, directory));
+              "no primary within %s; the nodes' logs are %s/*/log".formatted(limit, directory));
         }
         failIfNoneRuns();
         Thread.sleep(50);
