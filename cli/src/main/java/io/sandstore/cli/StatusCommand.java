@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "status",
     description =
-        "Shows the nodes: role, term, leader, log, blocks, disk. Exits with 3 if there is no leader.",
+        "Shows the nodes: role, term, leader, log, blocks, disk. Exits with 69 if there is no leader.",
     mixinStandardHelpOptions = true)
 final class StatusCommand implements Callable<Integer> {
 
@@ -58,7 +58,7 @@ final class StatusCommand implements Callable<Integer> {
         boolean led =
             status.getNodesList().stream().anyMatch(n -> !n.getStatus().getPrimary().isEmpty());
         if (!watch) {
-          return led ? 0 : Main.UNREACHABLE;
+          return led ? 0 : ExitCode.UNAVAILABLE.number();
         }
         Thread.sleep(EVERY);
       }
