@@ -259,7 +259,7 @@ public final class TreeCopy {
   }
 
   /** What a copy that goes on later is known by: where it goes, and which state of the source. */
-  private static String begun(Item item, String target) {
+  static String begun(Item item, String target) {
     String known = target + '\0' + item.size + '\0' + item.mtimeMs;
     return UUID.nameUUIDFromBytes(known.getBytes(StandardCharsets.UTF_8)).toString();
   }

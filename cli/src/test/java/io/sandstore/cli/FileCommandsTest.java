@@ -2,13 +2,12 @@ package io.sandstore.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sandstore.cli.TestCluster.Run;
 import io.sandstore.client.AttributeChange;
 import io.sandstore.client.DirectoryPage;
 import io.sandstore.client.OpenFlag;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.testkit.LocalCluster;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -26,7 +25,6 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import picocli.CommandLine;
 
 /** What a shell user does on a bad day: nothing may be lost, or pass for done, without a word. */
 @Tag("slow")
@@ -50,14 +48,8 @@ class FileCommandsTest {
     cluster.close();
   }
 
-  private record Run(int code, String err) {}
-
   private static Run run(String... args) {
-    StringWriter err = new StringWriter();
-    CommandLine line = Main.commandLine().setErr(new PrintWriter(err, true));
-    List<String> all = new ArrayList<>(List.of(args));
-    all.addAll(List.of("--target", cluster.nodes.seeds()));
-    return new Run(line.execute(all.toArray(String[]::new)), err.toString());
+    return cluster.run(args);
   }
 
   private static List<String> names(String directory) throws Exception {
@@ -83,7 +75,7 @@ class FileCommandsTest {
       process.destroyForcibly();
       throw new AssertionError("does not end: " + script);
     }
-    return new Run(process.exitValue(), Files.readString(err));
+    return new Run(process.exitValue(), "", Files.readString(err));
   }
 
   // --- What is named ---
