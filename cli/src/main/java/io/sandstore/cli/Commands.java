@@ -172,6 +172,7 @@ final class Commands {
     CommandLine line = new CommandLine(make(entry.name));
     UsageMessageSpec usage = line.getCommandSpec().usageMessage();
     usage.header(entry.summary);
+    usage.adjustLineBreaksForWideCJKCharacters(false); // as in Main
     usage.description(String.join(" ", usage.description())); // wrapped to the terminal as a whole
     String[] footer = new String[entry.examples.length + usage.footer().length + 1];
     footer[0] = entry.examples.length == 1 ? "%nExample:" : "%nExamples:";

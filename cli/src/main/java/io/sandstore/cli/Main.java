@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -30,18 +31,26 @@ import picocli.CommandLine.UnmatchedArgumentException;
     })
 public final class Main {
 
+  /** Those that log what they do, and have something to tidy up when they end. */
+  private static final Set<String> SERVING = Set.of("node", "cluster", "demo");
+
   private Main() {}
 
   public static void main(String[] args) {
-    if (args.length == 0 || !(args[0].equals("node") || args[0].equals("cluster"))) {
+    boolean served = args.length > 0 && SERVING.contains(args[0]);
+    if (!served) {
       // Read by logback.xml, if anything is logged at all: most commands end before.
       System.setProperty("sandstore.log", "ERROR");
     }
     StandardOutput output = StandardOutput.install();
-    CommandLine line = root();
-    Commands.addCalled(line, args);
-    int code = configured(line).execute(args);
-    System.exit(output.failure().map(Main::reportOutput).orElse(code));
+    int code = commandLine(args).execute(args);
+    int status = output.failure().map(Main::reportOutput).orElse(code);
+    if (served) {
+      System.exit(status);
+    }
+    // Nothing is left to be done at the end, and looking for it takes a command some 20 ms.
+    System.err.flush();
+    Runtime.getRuntime().halt(status);
   }
 
   /** What was not written was not said: no success, however well the rest went. */
@@ -51,6 +60,13 @@ public final class Main {
     }
     System.err.println("sandstore: standard output: " + failure.getMessage());
     return ExitCode.IO.number();
+  }
+
+  /** With as much of the commands as these words need. */
+  static CommandLine commandLine(String[] args) {
+    CommandLine line = root();
+    Commands.addCalled(line, args);
+    return configured(line);
   }
 
   /** With all commands. */
@@ -66,7 +82,10 @@ public final class Main {
     for (ExitCode code : ExitCode.values()) {
       codes.put(" ".repeat(2) + code.number(), code.meaning());
     }
-    line.getCommandSpec().usageMessage().exitCodeList(codes);
+    line.getCommandSpec()
+        .usageMessage()
+        .exitCodeList(codes)
+        .adjustLineBreaksForWideCJKCharacters(false); // tables of all letters, for none of ours
     return line;
   }
 
