@@ -18,7 +18,11 @@ final class AttributeCommands {
 
   /** Changes what is named, or with -R whole trees. */
   abstract static class Change extends FileCommand {
-    @Parameters(index = "1..*", arity = "1..*", paramLabel = "PATH", description = "paths or patterns")
+    @Parameters(
+        index = "1..*",
+        arity = "1..*",
+        paramLabel = "PATH",
+        description = "paths or patterns")
     List<String> paths = List.of();
 
     @Option(names = "-R", description = "directories with all that is in them")

@@ -19,9 +19,9 @@ import java.util.jar.JarOutputStream;
 
 /**
  * Brings the classes of a jar to today's version of the class file format. The JVM keeps no classes
- * from before Java 6 in its cache, and checks their code anew, slowly, at every start: picocli's are
- * of Java 5. Run by the build on its own copy of the jar; nothing but the version and the stack maps
- * changes.
+ * from before Java 6 in its cache, and checks their code anew, slowly, at every start: picocli's
+ * are of Java 5. Run by the build on its own copy of the jar; nothing but the version and the stack
+ * maps changes.
  */
 final class ClassFiles {
 

@@ -70,9 +70,7 @@ final class Commands {
               "sandstore chmod 2775 /team"),
           new Entry("chown", "Changes owners, by number.", "sandstore chown -R 1000:100 /home/ann"),
           new Entry(
-              "truncate",
-              "Cuts a file or extends it with zeros.",
-              "sandstore truncate -s 0 /log"),
+              "truncate", "Cuts a file or extends it with zeros.", "sandstore truncate -s 0 /log"),
           new Entry(
               "find",
               "Finds files by name, type, size and time.",

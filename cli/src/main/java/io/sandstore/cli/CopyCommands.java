@@ -78,7 +78,8 @@ final class CopyCommands {
 
     @Option(
         names = "--in-place",
-        description = "write files that exist themselves: one that broke off is neither old nor new")
+        description =
+            "write files that exist themselves: one that broke off is neither old nor new")
     boolean inPlace;
 
     TreeCopy copy(SandstoreClient client) {
@@ -87,9 +88,7 @@ final class CopyCommands {
         throw new IllegalArgumentException("--resume or --in-place, not both");
       }
       TreeCopy.Way way =
-          resume
-              ? TreeCopy.Way.RESUME
-              : inPlace ? TreeCopy.Way.IN_PLACE : TreeCopy.Way.REPLACE;
+          resume ? TreeCopy.Way.RESUME : inPlace ? TreeCopy.Way.IN_PLACE : TreeCopy.Way.REPLACE;
       return new TreeCopy(client, parallel, way);
     }
   }

@@ -97,9 +97,7 @@ final class FileCommands {
     }
   }
 
-  @Command(
-      name = "stat",
-      mixinStandardHelpOptions = true)
+  @Command(name = "stat", mixinStandardHelpOptions = true)
   static final class Stat extends FileCommand {
     @Parameters(arity = "1..*", paramLabel = "PATH", description = "paths or patterns")
     List<String> paths = List.of();
@@ -120,9 +118,7 @@ final class FileCommands {
     }
   }
 
-  @Command(
-      name = "cat",
-      mixinStandardHelpOptions = true)
+  @Command(name = "cat", mixinStandardHelpOptions = true)
   static final class Cat extends FileCommand {
     @Parameters(arity = "1..*", paramLabel = "PATH", description = "paths or patterns")
     List<String> paths = List.of();
@@ -247,9 +243,7 @@ final class FileCommands {
     }
   }
 
-  @Command(
-      name = "truncate",
-      mixinStandardHelpOptions = true)
+  @Command(name = "truncate", mixinStandardHelpOptions = true)
   static final class Truncate extends FileCommand {
     @Option(
         names = {"-s", "--size"},

@@ -31,7 +31,8 @@ final class MakeCommands {
 
   @Command(
       name = "ln",
-      description = "With -s, TARGET is kept as it is written, whether there is such a file or not.",
+      description =
+          "With -s, TARGET is kept as it is written, whether there is such a file or not.",
       mixinStandardHelpOptions = true)
   static final class Ln extends FileCommand {
     @Option(

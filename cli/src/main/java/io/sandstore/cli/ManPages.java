@@ -67,7 +67,10 @@ final class ManPages {
       line.getSubcommands()
           .forEach(
               (command, its) ->
-                  item(roff, command, whole ? header(its) : its.getCommandSpec().usageMessage().description()));
+                  item(
+                      roff,
+                      command,
+                      whole ? header(its) : its.getCommandSpec().usageMessage().description()));
     }
     if (!examples.isEmpty()) {
       roff.add(".SH EXAMPLES");

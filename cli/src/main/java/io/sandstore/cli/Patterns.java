@@ -140,7 +140,8 @@ final class Patterns {
   /** Where the set that begins at {@code begin} ends; -1 if it does not: then [ is a letter. */
   private static int endOfSet(String pattern, int begin) {
     int first = begin + 1;
-    if (first < pattern.length() && (pattern.charAt(first) == '!' || pattern.charAt(first) == '^')) {
+    if (first < pattern.length()
+        && (pattern.charAt(first) == '!' || pattern.charAt(first) == '^')) {
       first++;
     }
     return pattern.indexOf(']', first + 1); // one that comes first is a letter of the set

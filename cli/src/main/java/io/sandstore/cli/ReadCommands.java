@@ -173,8 +173,7 @@ final class ReadCommands {
     private void show(SandFile file) throws IOException {
       byte[] piece = new byte[PIECE_BYTES];
       int count;
-      while ((count = file.read(ByteBuffer.wrap(piece), shown)) >= 0
-          && !System.out.checkError()) {
+      while ((count = file.read(ByteBuffer.wrap(piece), shown)) >= 0 && !System.out.checkError()) {
         System.out.write(piece, 0, count);
         shown += count;
       }

@@ -153,7 +153,9 @@ final class SyncCommand extends CopyCommands.Copy {
         compare(
             source,
             target == null ? Map.of() : nodes(directory(target, to)),
-            item -> copy.same(TreeCopy.local(local, item), TreeCopy.join(remote, item.path()), item.size()));
+            item ->
+                copy.same(
+                    TreeCopy.local(local, item), TreeCopy.join(remote, item.path()), item.size()));
     print(work);
     if (!dryRun) {
       for (Node node : work.inTheWay) {
@@ -229,7 +231,9 @@ final class SyncCommand extends CopyCommands.Copy {
     if (!work.inTheWay.isEmpty() && !delete) {
       throw new PosixException(
           Errno.EEXIST,
-          to + ": " + work.inTheWay.getFirst().item.path()
+          to
+              + ": "
+              + work.inTheWay.getFirst().item.path()
               + " is of another kind there; --delete lets it be replaced");
     }
     Collections.reverse(work.inTheWay); // contents first

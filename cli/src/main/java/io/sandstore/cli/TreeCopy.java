@@ -137,8 +137,7 @@ public final class TreeCopy {
       // The same.
     }
     throw new NotCopiedException(
-        text,
-        "cannot be read in this locale; use one of UTF-8 (LC_ALL=C.UTF-8), or rename it");
+        text, "cannot be read in this locale; use one of UTF-8 (LC_ALL=C.UTF-8), or rename it");
   }
 
   private static int mode(Path path) throws IOException {
@@ -196,8 +195,7 @@ public final class TreeCopy {
     int read(ByteBuffer into) throws IOException;
   }
 
-  private static void pump(Source in, Item item, SandFile out, ProgressBar bar)
-      throws IOException {
+  private static void pump(Source in, Item item, SandFile out, ProgressBar bar) throws IOException {
     ByteBuffer buffer = ByteBuffer.allocateDirect(Math.clamp(item.size, 1, COPY_BYTES));
     while (in.read(buffer) >= 0) {
       int count = buffer.flip().remaining();

@@ -72,8 +72,7 @@ final class Walk {
       }
       for (DirectoryPage.Entry entry : page.entries()) {
         after = entry.name();
-        visit(
-            new Found(TreeCopy.join(directory.path, after), entry.stat(), directory.depth + 1));
+        visit(new Found(TreeCopy.join(directory.path, after), entry.stat(), directory.depth + 1));
       }
     } while (page.more());
   }

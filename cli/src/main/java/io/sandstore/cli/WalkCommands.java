@@ -201,10 +201,7 @@ final class WalkCommands {
         "a file of several names once."
       })
   static final class Du extends FileCommand {
-    @Parameters(
-        arity = "0..*",
-        paramLabel = "PATH",
-        description = "paths or patterns (default: /)")
+    @Parameters(arity = "0..*", paramLabel = "PATH", description = "paths or patterns (default: /)")
     List<String> paths = List.of("/");
 
     @Option(names = "-s", description = "only a sum for each path")

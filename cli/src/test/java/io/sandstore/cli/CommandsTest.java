@@ -2,20 +2,20 @@ package io.sandstore.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.Errno;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
-import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.stream.Stream;
-import io.sandstore.rpc.PosixException;
-import io.sandstore.wire.Errno;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -54,9 +54,13 @@ class CommandsTest {
     assertThat(help.out()).contains(entry(name).summary()).contains("Usage: sandstore " + name);
     for (String example : entry(name).examples()) {
       assertThat(help.out()).contains(example);
-      String line = example.replaceAll(".*(sandstore " + name + ")", "$1").replaceAll(" [|)].*|\\)$", "");
+      String line =
+          example.replaceAll(".*(sandstore " + name + ")", "$1").replaceAll(" [|)].*|\\)$", "");
       String[] words =
-          Arrays.stream(line.split(" ")).skip(1).map(w -> w.replace("'", "")).toArray(String[]::new);
+          Arrays.stream(line.split(" "))
+              .skip(1)
+              .map(w -> w.replace("'", ""))
+              .toArray(String[]::new);
       assertThat(Main.commandLine().parseArgs(words).subcommand()).as(example).isNotNull();
     }
   }
@@ -100,7 +104,10 @@ class CommandsTest {
     // 'bench' measures the machine first, for half a minute.
     return names()
         .filter(n -> !n.equals("bench"))
-        .filter(n -> Main.commandLine().getSubcommands().get(n).getCommandSpec().findOption("-t") != null);
+        .filter(
+            n ->
+                Main.commandLine().getSubcommands().get(n).getCommandSpec().findOption("-t")
+                    != null);
   }
 
   @ParameterizedTest
@@ -108,8 +115,7 @@ class CommandsTest {
   void everyCommandSaysThatThereIsNoClusterWithItsCode(String name) {
     assertThat(WORDS).containsKey(name);
     String[] words =
-        Stream.of(
-                List.of(name), WORDS.get(name), List.of("--timeout", "1", "-t", "127.0.0.1:1"))
+        Stream.of(List.of(name), WORDS.get(name), List.of("--timeout", "1", "-t", "127.0.0.1:1"))
             .flatMap(List::stream)
             .toArray(String[]::new);
     Run run = run(words);
@@ -121,7 +127,9 @@ class CommandsTest {
     assertThat(Arrays.stream(ExitCode.values()).map(ExitCode::number)).doesNotHaveDuplicates();
     String help = run("--help").out();
     for (ExitCode code : ExitCode.values()) {
-      assertThat(help).containsPattern("(?m)^ +" + code.number() + " +" + code.meaning().split(";")[0].substring(0, 4));
+      assertThat(help)
+          .containsPattern(
+              "(?m)^ +" + code.number() + " +" + code.meaning().split(";")[0].substring(0, 4));
     }
   }
 
@@ -152,8 +160,7 @@ class CommandsTest {
     Commands.addCalled(list, new String[] {"--help"});
     assertThat(new TreeSet<>(list.getSubcommands().keySet()))
         .isEqualTo(new TreeSet<>(names().toList()));
-    assertThat(list.getUsageMessage())
-        .isEqualTo(listed());
+    assertThat(list.getUsageMessage()).isEqualTo(listed());
     CommandLine called = Main.root();
     Commands.addCalled(called, new String[] {"ls", "/"});
     assertThat(called.getSubcommands().keySet()).containsExactly("ls");

@@ -92,10 +92,7 @@ class ManPagesTest {
   @ValueSource(strings = {"fish", ""})
   void anotherShellIsRefused(String shell) {
     StringWriter err = new StringWriter();
-    assertThat(
-            Main.commandLine()
-                .setErr(new PrintWriter(err, true))
-                .execute("completion", shell))
+    assertThat(Main.commandLine().setErr(new PrintWriter(err, true)).execute("completion", shell))
         .isEqualTo(ExitCode.USAGE.number());
     assertThat(err.toString()).contains("BASH", "ZSH");
   }
@@ -118,8 +115,7 @@ class ManPagesTest {
       }
     }
     // All of it is loaded and checked anew by a JVM of its own.
-    String classPath =
-        jar + File.pathSeparator + System.getProperty("java.class.path");
+    String classPath = jar + File.pathSeparator + System.getProperty("java.class.path");
     String help =
         output(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),

@@ -316,12 +316,10 @@ class ToolCommandsTest {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
-    command.addAll(
-        List.of("tail", "-f", "--interval", "5", "/log", "-t", cluster.nodes.seeds()));
+    command.addAll(List.of("tail", "-f", "--interval", "5", "/log", "-t", cluster.nodes.seeds()));
     Process tail = new ProcessBuilder(command).start();
     try (BufferedReader out =
-        new BufferedReader(
-            new InputStreamReader(tail.getInputStream(), StandardCharsets.UTF_8))) {
+        new BufferedReader(new InputStreamReader(tail.getInputStream(), StandardCharsets.UTF_8))) {
       assertThat(out.readLine()).isEqualTo("one");
       append("/log", "two\n");
       assertThat(out.readLine()).isEqualTo("two");
@@ -528,8 +526,7 @@ class ToolCommandsTest {
     TestCluster.write(client, "/file", bytes);
     Path target = local.resolve("file");
     TreeCopy.Item item = new TreeCopy(client, 1).plan("/file").files().getFirst();
-    Path beside =
-        local.resolve(".sandstore-get-" + TreeCopy.begun(item, target.toString()));
+    Path beside = local.resolve(".sandstore-get-" + TreeCopy.begun(item, target.toString()));
     Files.write(beside, Arrays.copyOf(bytes, 2_000_000));
     Object key = Files.getAttribute(beside, "unix:ino");
     done("get", "-q", "--resume", "/file", target.toString());
@@ -548,8 +545,7 @@ class ToolCommandsTest {
     done("put", "-q", "--in-place", file.toString(), "/file");
     assertThat(read("/file")).isEqualTo("new");
     assertThat(client.stat("/file").inode()).isEqualTo(inode);
-    refused(
-        ExitCode.USAGE, "not both", "put", "--in-place", "--resume", file.toString(), "/file");
+    refused(ExitCode.USAGE, "not both", "put", "--in-place", "--resume", file.toString(), "/file");
   }
 
   @Test
