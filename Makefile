@@ -10,7 +10,7 @@ KUBE_CONTEXT ?= minikube-laptop
 PROFILE ?= raft
 export KUBE_CONTEXT PROFILE REGISTRY_URL ENDPOINT ETCD_IMAGE ALLOW_LOCAL_CLUSTER DOCKER_BUILD_FLAGS POD TAIL FOLLOW COMPOSE_PORT TAKE_OVER
 
-.PHONY: help demo chaos soak compare up status down check test build format clean sim jdk tools k8s-build k8s-destroy k8s-deploy k8s-update \
+.PHONY: help demo man chaos soak compare up status down check test build format clean sim jdk tools k8s-build k8s-destroy k8s-deploy k8s-update \
 	k8s-rollback k8s-logs k8s-logs-crash k8s-status k8s-smoke compose-up compose-smoke compose-down parity e2e
 
 help: ## this list
@@ -28,14 +28,20 @@ status: build ## what the nodes say of themselves
 down: build ## stop the nodes; WIPE=1 removes their data as well
 	@bin/sandstore cluster down $(if $(WIPE),--wipe)
 
+man: build ## man pages, of what --help says, in target/man
+	@$(JAVA_HOME)/bin/java -cp 'cli/target/lib/*' io.sandstore.cli.ManPages target/man
+	@echo "read one: man -l target/man/man1/sandstore-put.1"
+
 build: cli/target/lib/.built ## compile and assemble bin/sandstore's parts
 
 cli/target/lib/.built: $(SOURCES) | jdk tools
 	@echo "building (the first time takes a minute or two)"
 	@mkdir -p target
 	@$(MVN) -DskipTests -Dspotless.check.skip package > target/build.log 2>&1 || { grep -E 'ERROR|^.WARNING. .*java' target/build.log | head -40; echo "the build failed; all of it: target/build.log"; exit 1; }
-	@# Makes the archive of loaded classes; where its port is taken, the first run makes it.
-	@rm -f cli/target/sandstore.jsa; bin/sandstore node --check-profile raft >/dev/null 2>&1 || true
+	@# Makes the archives of loaded classes, of jars whose classes all can be in one; where a port is taken,
+	@# the first run makes the nodes'.
+	@$(JAVA_HOME)/bin/java -cp cli/target/classes io.sandstore.cli.ClassFiles cli/target/lib/picocli-*.jar
+	@rm -f cli/target/*.jsa; bin/sandstore node --check-profile raft >/dev/null 2>&1 || true; bin/sandstore start-up || true
 	@touch $@
 
 check: | jdk tools ## before a commit: format, lint, unit tests, 50 seeds of the simulation; some minutes

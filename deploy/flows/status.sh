@@ -29,7 +29,7 @@ say ''
 ask wide get pods,pvc -l app=sandstore -o wide
 # shellcheck disable=SC2154 # ask has set it
 say "$wide"
-# 3: no primary, as the nodes' table says already; it is what was found and not this flow's failure.
+# 69: no primary, as the nodes' table says already; it is what was found and not this flow's failure.
 # shellcheck disable=SC2034 # lib.sh reads it
 [ $code = 0 ] || state=shown
 exit $code

@@ -68,7 +68,7 @@ require_primary() {
   [ "$code" != 0 ] || return 0
   case $code-$words in
   *'sandstore: '*) ;;
-  3-*) die "the nodes know no primary" "asked at $target; see: make k8s-status" ;;
+  69-*) die "the nodes know no primary" "asked at $target; see: make k8s-status" ;;
   esac
   die "the nodes cannot be asked at $target" "$words" \
     "if the address is wrong from here, set ENDPOINT=host:port; see also: make k8s-status"

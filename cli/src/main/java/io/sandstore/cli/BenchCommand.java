@@ -128,7 +128,7 @@ final class BenchCommand implements Callable<Integer> {
     if (plot.isPresent()) {
       Files.writeString(plot.get(), plot(results, machine));
     }
-    return results.stream().allMatch(r -> r.errors() == 0) ? 0 : Main.DIFFERENT;
+    return results.stream().allMatch(r -> r.errors() == 0) ? 0 : ExitCode.DATA.number();
   }
 
   private void measure(SandstoreSubject subject, MachineCeilings machine, List<BenchResult> results)

@@ -60,7 +60,7 @@ final class DemoCommand implements Callable<Integer> {
       clean(cluster, work);
     }
     System.out.println(keep ? "data and logs: " + work : "nothing is left running or on disk");
-    return same ? 0 : Main.DIFFERENT;
+    return same ? 0 : ExitCode.DATA.number();
   }
 
   private void clean(LocalCluster cluster, Path work) {

@@ -1,6 +1,5 @@
 package io.sandstore.cli;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.sandstore.client.DirectoryPage;
 import io.sandstore.client.FileStat;
 import io.sandstore.client.OpenFlag;
@@ -11,12 +10,7 @@ import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.FileSystemStats;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.ByteBuffer;
-import java.nio.file.FileSystemException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
@@ -24,77 +18,25 @@ import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** The commands on files. Paths in the cluster are absolute; a missing '/' in front is added. */
+/** The commands that everybody knows. */
 final class FileCommands {
 
   private FileCommands() {}
 
-  /** What all of them have. */
-  abstract static class FileCommand implements Callable<Integer> {
-
-    @Mixin final Target target = new Target();
-
-    abstract void run(SandstoreClient client) throws IOException, InterruptedException;
-
-    @Override
-    public Integer call() throws IOException, InterruptedException {
-      try (SandstoreClient client = target.connect()) {
-        run(client);
-      }
-      return 0;
-    }
-
-    /**
-     * A path as the cluster knows it: absolute, with single slashes and none at its end.
-     *
-     * @throws IllegalArgumentException if nothing is named: never the root by mistake
-     */
-    static String absolute(String path) {
-      if (path.isEmpty()) {
-        throw new IllegalArgumentException("empty path; the root is /");
-      }
-      String names = path.replaceAll("/+", "/").replaceAll("^/|/$", "");
-      return "/" + names;
-    }
-
-    static String name(String path) {
-      return path.substring(path.lastIndexOf('/') + 1);
-    }
-
-    static Map<String, Object> json(String path, FileStat stat) {
-      Map<String, Object> fields = new LinkedHashMap<>();
-      fields.put("path", path);
-      fields.put("type", stat.type());
-      fields.put("size", stat.size());
-      fields.put("mode", "%04o".formatted(stat.mode()));
-      fields.put("uid", stat.uid());
-      fields.put("gid", stat.gid());
-      fields.put("links", stat.links());
-      fields.put("inode", stat.inode());
-      fields.put("mtime_ms", stat.mtimeMs());
-      fields.put("ctime_ms", stat.ctimeMs());
-      fields.put("atime_ms", stat.atimeMs());
-      return fields;
-    }
-
-    static void print(Object json) throws IOException {
-      System.out.println(new ObjectMapper().writeValueAsString(json));
-    }
-  }
-
-  @Command(name = "ls", description = "Lists a directory.", mixinStandardHelpOptions = true)
+  @Command(name = "ls", mixinStandardHelpOptions = true)
   static final class Ls extends FileCommand {
     private static final DateTimeFormatter TIME =
         DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm").withZone(ZoneId.systemDefault());
 
-    @Parameters(arity = "0..1", defaultValue = "/", description = "directory or file (default: /)")
-    String path = "/";
+    @Parameters(
+        arity = "0..*",
+        paramLabel = "PATH",
+        description = "directories, files or patterns (default: /)")
+    List<String> paths = List.of("/");
 
     @Option(names = "-l", description = "with mode, size and time")
     boolean longer;
@@ -104,12 +46,21 @@ final class FileCommands {
 
     @Override
     void run(SandstoreClient client) throws IOException {
-      String directory = absolute(path);
-      FileStat stat = client.stat(directory);
-      if (!stat.isDirectory()) {
-        list(name(directory), directory, stat);
-        return;
+      List<String> all = Patterns.expand(client, paths);
+      for (String path : all) {
+        FileStat stat = client.stat(path);
+        if (!stat.isDirectory()) {
+          list(all.size() > 1 ? path : name(path), path, stat);
+          continue;
+        }
+        if (all.size() > 1 && !json) {
+          System.out.println(path + ":");
+        }
+        list(client, path);
       }
+    }
+
+    private void list(SandstoreClient client, String directory) throws IOException {
       String after = "";
       DirectoryPage page;
       do {
@@ -150,12 +101,9 @@ final class FileCommands {
     }
   }
 
-  @Command(
-      name = "stat",
-      description = "Shows the attributes of files.",
-      mixinStandardHelpOptions = true)
+  @Command(name = "stat", mixinStandardHelpOptions = true)
   static final class Stat extends FileCommand {
-    @Parameters(arity = "1..*", description = "paths")
+    @Parameters(arity = "1..*", paramLabel = "PATH", description = "paths or patterns")
     List<String> paths = List.of();
 
     @Option(names = "--json", description = "one JSON object a line")
@@ -163,30 +111,27 @@ final class FileCommands {
 
     @Override
     void run(SandstoreClient client) throws IOException {
-      for (String path : paths) {
-        FileStat stat = client.lstat(absolute(path));
+      for (String path : Patterns.expand(client, paths)) {
+        FileStat stat = client.lstat(path);
         if (json) {
-          print(json(absolute(path), stat));
+          print(json(path, stat));
         } else {
-          json(absolute(path), stat).forEach((k, v) -> System.out.printf("%-9s %s%n", k, v));
+          json(path, stat).forEach((k, v) -> System.out.printf("%-9s %s%n", k, v));
         }
       }
     }
   }
 
-  @Command(
-      name = "cat",
-      description = "Writes files to standard output.",
-      mixinStandardHelpOptions = true)
+  @Command(name = "cat", mixinStandardHelpOptions = true)
   static final class Cat extends FileCommand {
-    @Parameters(arity = "1..*", description = "paths")
+    @Parameters(arity = "1..*", paramLabel = "PATH", description = "paths or patterns")
     List<String> paths = List.of();
 
     @Override
     void run(SandstoreClient client) throws IOException {
       byte[] bytes = new byte[1 << 20];
-      for (String path : paths) {
-        try (SandFile file = client.open(absolute(path), EnumSet.of(OpenFlag.O_RDONLY), 0)) {
+      for (String path : Patterns.expand(client, paths)) {
+        try (SandFile file = client.open(path, EnumSet.of(OpenFlag.O_RDONLY), 0)) {
           int count;
           while ((count = file.read(ByteBuffer.wrap(bytes))) >= 0) {
             System.out.write(bytes, 0, count);
@@ -199,139 +144,9 @@ final class FileCommands {
     }
   }
 
-  /** Copies in or out. */
-  abstract static class Copy extends FileCommand {
-    private static final int PARALLEL_MAX = 256;
-
-    @Option(
-        names = "--parallel",
-        description = "files at a time, 1 to 256 (default: ${DEFAULT-VALUE})")
-    int parallel = 8;
-
-    @Option(
-        names = {"-q", "--quiet"},
-        description = "no progress bar")
-    boolean quiet;
-
-    @Option(names = "--json", description = "print bytes, files and seconds at the end")
-    boolean json;
-
-    TreeCopy copy(SandstoreClient client) {
-      if (parallel < 1 || parallel > PARALLEL_MAX) {
-        throw new IllegalArgumentException("--parallel takes a number from 1 to " + PARALLEL_MAX);
-      }
-      return new TreeCopy(client, parallel);
-    }
-
-    ProgressBar bar(String title, TreeCopy.Plan plan) {
-      java.io.PrintStream out =
-          quiet ? new java.io.PrintStream(java.io.OutputStream.nullOutputStream()) : System.err;
-      return new ProgressBar(out, title, plan.bytes(), plan.files().size());
-    }
-
-    void report(TreeCopy.Plan plan, ProgressBar bar) throws IOException {
-      if (json) {
-        print(
-            Map.of("bytes", plan.bytes(), "files", plan.files().size(), "seconds", bar.seconds()));
-      }
-    }
-  }
-
-  @Command(
-      name = "put",
-      description = {
-        "Copies a file or a directory tree into the cluster. What was copied is durable.",
-        "Like cp -r: an existing directory as target takes the source under its own name.",
-        "A file that exists is replaced as a whole: until then its new content is beside it, in",
-        ".sandstore-put-*, which a copy that was killed leaves there."
-      },
-      mixinStandardHelpOptions = true)
-  static final class Put extends Copy {
-    @Parameters(index = "0", description = "local file or directory, or - for standard input")
-    String source = "";
-
-    @Parameters(index = "1", description = "path in the cluster")
-    String to = "";
-
-    @Override
-    void run(SandstoreClient client) throws IOException, InterruptedException {
-      TreeCopy copy = copy(client);
-      String goal = absolute(to);
-      if (source.equals("-")) {
-        copy.put(System.in, goal);
-        return;
-      }
-      Path root = Path.of(source);
-      if (!Files.exists(root)) {
-        throw new NoSuchFileException(source);
-      }
-      Path name = root.toAbsolutePath().normalize().getFileName();
-      goal = inside(client, goal, name == null ? "" : name.toString());
-      if (!Files.isDirectory(root) && !Files.isRegularFile(root)) {
-        try (InputStream pipe = Files.newInputStream(root)) {
-          copy.put(pipe, goal);
-        }
-        return;
-      }
-      root = root.toRealPath(); // a link that was named itself stands for what it names
-      TreeCopy.Plan plan = TreeCopy.plan(root);
-      try (ProgressBar bar = bar("put", plan)) {
-        copy.put(plan, root, goal, bar);
-        report(plan, bar);
-      }
-      if (!plan.skipped().isEmpty()) {
-        throw new FileSystemException(
-            String.join(", ", plan.skipped()),
-            null,
-            "neither file, directory nor link: not copied, unlike everything else");
-      }
-    }
-
-    private static String inside(SandstoreClient client, String goal, String name)
-        throws IOException {
-      try {
-        boolean into = client.stat(goal).isDirectory();
-        return into ? TreeCopy.join(goal, name) : goal;
-      } catch (PosixException e) {
-        if (e.errno() == Errno.ENOENT) {
-          return goal;
-        }
-        throw e;
-      }
-    }
-  }
-
-  @Command(
-      name = "get",
-      description = {
-        "Copies a file or a directory tree out of the cluster.",
-        "Like cp -r: an existing directory as target takes the source under its own name."
-      },
-      mixinStandardHelpOptions = true)
-  static final class Get extends Copy {
-    @Parameters(index = "0", description = "path in the cluster")
-    String source = "";
-
-    @Parameters(index = "1", description = "local path")
-    Path to = Path.of(".");
-
-    @Override
-    void run(SandstoreClient client) throws IOException, InterruptedException {
-      String root = absolute(source);
-      TreeCopy copy = copy(client);
-      TreeCopy.Plan plan = copy.plan(root);
-      boolean into = Files.isDirectory(to) && !name(root).isEmpty();
-      Path goal = into ? to.resolve(name(root)) : to;
-      try (ProgressBar bar = bar("get", plan)) {
-        copy.get(plan, root, goal, bar);
-        report(plan, bar);
-      }
-    }
-  }
-
-  @Command(name = "mkdir", description = "Makes directories.", mixinStandardHelpOptions = true)
+  @Command(name = "mkdir", mixinStandardHelpOptions = true)
   static final class Mkdir extends FileCommand {
-    @Parameters(arity = "1..*", description = "paths")
+    @Parameters(arity = "1..*", paramLabel = "PATH", description = "paths or patterns")
     List<String> paths = List.of();
 
     @Option(names = "-p", description = "with those above; existing ones are fine")
@@ -351,40 +166,35 @@ final class FileCommands {
 
   @Command(
       name = "mv",
-      description = "Moves or renames a file or directory, atomically.",
+      description = "A file that exists at the new path is replaced; a directory takes it inside.",
       mixinStandardHelpOptions = true)
   static final class Mv extends FileCommand {
-    @Parameters(index = "0", description = "path")
-    String from = "";
-
-    @Parameters(index = "1", description = "new path; an existing directory takes it inside")
-    String to = "";
+    @Parameters(arity = "2..*", paramLabel = "PATH", description = "paths, the last: where to")
+    List<String> paths = List.of();
 
     @Option(names = "-n", description = "do not replace an existing file")
     boolean noReplace;
 
     @Override
     void run(SandstoreClient client) throws IOException {
-      String goal = absolute(to);
-      try {
-        if (client.stat(goal).isDirectory()) {
-          goal = TreeCopy.join(goal, name(absolute(from)));
-        }
-      } catch (PosixException e) {
-        if (e.errno() != Errno.ENOENT) {
-          throw e;
-        }
+      String goal = absolute(paths.getLast());
+      List<String> sources = Patterns.expand(client, paths.subList(0, paths.size() - 1));
+      boolean into = isDirectory(client, goal);
+      if (sources.size() > 1 && !into) {
+        throw new PosixException(Errno.ENOTDIR, goal + " is no directory; several go into one");
       }
-      client.rename(absolute(from), goal, noReplace);
+      for (String source : sources) {
+        client.rename(source, into ? TreeCopy.join(goal, name(source)) : goal, noReplace);
+      }
     }
   }
 
   @Command(
       name = "rm",
-      description = "Removes files, and with -r directories.",
+      description = "What has the very name is meant, else those that a pattern fits.",
       mixinStandardHelpOptions = true)
   static final class Rm extends FileCommand {
-    @Parameters(arity = "1..*", description = "paths")
+    @Parameters(arity = "1..*", paramLabel = "PATH", description = "paths or patterns")
     List<String> paths = List.of();
 
     @Option(names = "-r", description = "directories with all that is in them")
@@ -400,7 +210,15 @@ final class FileCommands {
     void run(SandstoreClient client) throws IOException {
       for (String path : paths) {
         try {
-          remove(client, absolute(path));
+          String named = absolute(path);
+          List<String> all = Patterns.expand(client, List.of(path));
+          boolean literal = all.equals(List.of(named));
+          if (recursive && !noPreserveRoot && !literal && Patterns.fitsAllOfTheRoot(named)) {
+            throw preserved();
+          }
+          for (String one : all) {
+            remove(client, one);
+          }
         } catch (PosixException e) {
           if (!force || e.errno() != Errno.ENOENT) {
             throw e;
@@ -418,17 +236,18 @@ final class FileCommands {
         throw new PosixException(Errno.EISDIR, path + " is a directory; use -r");
       }
       if (path.equals("/") && !noPreserveRoot) {
-        throw new PosixException(
-            Errno.EINVAL, "this would remove everything; if you mean it, --no-preserve-root");
+        throw preserved();
       }
       TreeRemoval.remove(client, path);
     }
+
+    private static PosixException preserved() {
+      return new PosixException(
+          Errno.EINVAL, "this would remove everything; if you mean it, --no-preserve-root");
+    }
   }
 
-  @Command(
-      name = "truncate",
-      description = "Cuts a file or extends it with zeros.",
-      mixinStandardHelpOptions = true)
+  @Command(name = "truncate", mixinStandardHelpOptions = true)
   static final class Truncate extends FileCommand {
     @Option(
         names = {"-s", "--size"},
@@ -445,7 +264,7 @@ final class FileCommands {
     }
   }
 
-  @Command(name = "df", description = "Shows space and counts.", mixinStandardHelpOptions = true)
+  @Command(name = "df", mixinStandardHelpOptions = true)
   static final class Df extends FileCommand {
     @Option(names = "--json", description = "for programs")
     boolean json;

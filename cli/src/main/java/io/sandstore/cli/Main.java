@@ -1,23 +1,21 @@
 package io.sandstore.cli;
 
-import ch.qos.logback.classic.Level;
-import ch.qos.logback.classic.Logger;
 import io.sandstore.node.Node;
 import io.sandstore.rpc.PosixException;
-import io.sandstore.wire.Errno;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
-import org.slf4j.LoggerFactory;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
- * {@code sandstore}: a node, and the commands that talk to a cluster.
- *
- * <p>Exit codes: 0 done; 1 refused (no such file, not empty...); 2 wrong usage; 3 the cluster could
- * not be reached or did not answer in time; 4 a check found a difference; 141 the reader of
- * standard output went away, as for other programs in a pipe.
+ * {@code sandstore}: a node, and the commands that talk to a cluster. {@link Commands} lists them,
+ * {@link ExitCode} how they end.
  */
 @Command(
     name = "sandstore",
@@ -25,84 +23,95 @@ import picocli.CommandLine.IVersionProvider;
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     exitCodeListHeading = "%nExit codes:%n",
-    exitCodeList = {
-      "0:done",
-      "1:refused; the message says why",
-      "2:wrong usage",
-      "3:the cluster could not be reached or did not answer in time",
-      "4:a check found a difference",
-      "141:the reader of standard output went away"
-    },
-    subcommands = {
-      NodeCommand.class,
-      ClusterCommand.class,
-      RecoverCommand.class,
-      StatusCommand.class,
-      SmokeCommand.class,
-      DemoCommand.class,
-      BenchCommand.class,
-      MachineCommand.class,
-      RatiosCommand.class,
-      FileCommands.Ls.class,
-      FileCommands.Stat.class,
-      FileCommands.Cat.class,
-      FileCommands.Put.class,
-      FileCommands.Get.class,
-      FileCommands.Mkdir.class,
-      FileCommands.Mv.class,
-      FileCommands.Rm.class,
-      FileCommands.Truncate.class,
-      FileCommands.Df.class,
+    footer = {
+      "",
+      "Each command has --help. Paths in the cluster begin with /. In them, *, ? and [a-z] stand for "
+          + "names that fit, unless something has that very name; quote them lest the shell takes "
+          + "them."
     })
 public final class Main {
 
-  static final int REFUSED = 1;
-  static final int USAGE = 2;
-  static final int UNREACHABLE = 3;
-  static final int DIFFERENT = 4;
-  static final int OUTPUT_CLOSED = 141;
+  /** Those that log what they do, and have something to tidy up when they end. */
+  private static final Set<String> SERVING = Set.of("node", "cluster", "demo");
 
   private Main() {}
 
   public static void main(String[] args) {
-    if (args.length == 0 || !(args[0].equals("node") || args[0].equals("cluster"))) {
-      ((Logger) LoggerFactory.getLogger("io.sandstore")).setLevel(Level.ERROR);
+    boolean served = args.length > 0 && SERVING.contains(args[0]);
+    if (!served) {
+      // Read by logback.xml, if anything is logged at all: most commands end before.
+      System.setProperty("sandstore.log", "ERROR");
     }
     StandardOutput output = StandardOutput.install();
-    int code = commandLine().execute(args);
-    System.exit(output.failure().map(Main::reportOutput).orElse(code));
+    int code = commandLine(args).execute(args);
+    int status = output.failure().map(Main::reportOutput).orElse(code);
+    if (served) {
+      System.exit(status);
+    }
+    // Nothing is left to be done at the end, and looking for it takes a command some 20 ms.
+    System.err.flush();
+    Runtime.getRuntime().halt(status);
   }
 
   /** What was not written was not said: no success, however well the rest went. */
   private static int reportOutput(IOException failure) {
     if (String.valueOf(failure.getMessage()).contains("Broken pipe")) {
-      return OUTPUT_CLOSED;
+      return ExitCode.OUTPUT_CLOSED.number();
     }
     System.err.println("sandstore: standard output: " + failure.getMessage());
-    return REFUSED;
+    return ExitCode.IO.number();
   }
 
+  /** With as much of the commands as these words need. */
+  static CommandLine commandLine(String[] args) {
+    CommandLine line = root();
+    Commands.addCalled(line, args);
+    return configured(line);
+  }
+
+  /** With all commands. */
   static CommandLine commandLine() {
-    return new CommandLine(new Main())
-        .setCaseInsensitiveEnumValuesAllowed(true)
-        .setExecutionExceptionHandler((e, line, parsed) -> report(e, line));
+    CommandLine line = root();
+    Commands.addAll(line);
+    return configured(line);
   }
 
-  /** One line that says what is wrong. */
-  private static int report(Exception e, CommandLine line) throws Exception {
-    int code =
-        switch (e) {
-          case PosixException posix ->
-              posix.errno() == Errno.ETIMEDOUT || posix.errno() == Errno.EAGAIN
-                  ? UNREACHABLE
-                  : REFUSED;
-          case FileSystemException local -> REFUSED;
-          case IOException io -> UNREACHABLE;
-          case IllegalArgumentException usage -> USAGE;
-          default -> throw e;
-        };
+  static CommandLine root() {
+    CommandLine line = new CommandLine(new Main());
+    Map<String, String> codes = new LinkedHashMap<>();
+    for (ExitCode code : ExitCode.values()) {
+      codes.put(" ".repeat(2) + code.number(), code.meaning());
+    }
+    line.getCommandSpec()
+        .usageMessage()
+        .exitCodeList(codes)
+        .adjustLineBreaksForWideCJKCharacters(false); // tables of all letters, for none of ours
+    return line;
+  }
+
+  private static CommandLine configured(CommandLine line) {
+    return line.setCaseInsensitiveEnumValuesAllowed(true)
+        .setParameterExceptionHandler((e, args) -> reportUsage(e))
+        .setExecutionExceptionHandler((e, command, parsed) -> report(e, command));
+  }
+
+  /** What is wrong with the words, what was perhaps meant, and where all of it is told. */
+  private static int reportUsage(ParameterException e) {
+    CommandLine line = e.getCommandLine();
+    line.getErr().println("sandstore: " + e.getMessage());
+    UnmatchedArgumentException.printSuggestions(e, line.getErr());
+    line.getErr().println("see: " + line.getCommandSpec().qualifiedName() + " --help");
+    return ExitCode.USAGE.number();
+  }
+
+  /** One line that says what is wrong; all of it only where this program is. */
+  private static int report(Exception e, CommandLine line) {
+    ExitCode code = ExitCode.of(e);
+    if (code == ExitCode.INTERNAL) {
+      e.printStackTrace(line.getErr());
+    }
     line.getErr().println("sandstore: " + describe(e));
-    return code;
+    return code.number();
   }
 
   static String describe(Exception e) {

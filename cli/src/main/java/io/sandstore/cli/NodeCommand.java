@@ -30,10 +30,10 @@ import picocli.CommandLine.Command;
 /** Runs a node until it is told to stop. */
 @Command(
     name = "node",
-    description = "Runs a node, configured by environment variables (--help lists them).",
     mixinStandardHelpOptions = true,
-    footerHeading = "%nEnvironment:%n",
     footer = {
+      "",
+      "Environment:",
       "  SANDSTORE_NAME            this node's name",
       "  SANDSTORE_MEMBERS         all nodes: name=host:port, separated by commas",
       "  SANDSTORE_DATA_DIR        directory of this node's files",

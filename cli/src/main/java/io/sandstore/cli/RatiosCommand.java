@@ -39,7 +39,7 @@ final class RatiosCommand implements Callable<Integer> {
   @Option(
       names = "--at-least",
       paramLabel = "RATIO",
-      description = "exit with 4 when a median is below (default: only show)")
+      description = "exit with 65 when a median is below (default: only show)")
   Optional<Double> goal = Optional.empty();
 
   @Option(names = "--plot", paramLabel = "FILE", description = "draw the ratios, as SVG")
@@ -89,7 +89,7 @@ final class RatiosCommand implements Callable<Integer> {
     if (plot.isPresent()) {
       Files.writeString(plot.get(), plot(rows));
     }
-    return rows.stream().anyMatch(this::below) ? Main.DIFFERENT : 0;
+    return rows.stream().anyMatch(this::below) ? ExitCode.DATA.number() : 0;
   }
 
   private boolean below(Row row) {

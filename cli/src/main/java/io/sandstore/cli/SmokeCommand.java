@@ -20,7 +20,7 @@ import picocli.CommandLine.Option;
     name = "smoke",
     description =
         "Tries what a file store must do, one line a step, and measures everyday operations. Exits "
-            + "with 4 if a step failed.",
+            + "with 65 if a step failed.",
     mixinStandardHelpOptions = true)
 final class SmokeCommand implements Callable<Integer> {
 
@@ -42,7 +42,7 @@ final class SmokeCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException, InterruptedException {
     try (SandstoreClient client = target.connect()) {
-      return run(client, json, failover) ? 0 : Main.DIFFERENT;
+      return run(client, json, failover) ? 0 : ExitCode.DATA.number();
     }
   }
 

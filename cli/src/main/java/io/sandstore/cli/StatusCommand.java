@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "status",
     description =
-        "Shows the nodes: role, term, primary, log, blocks, disk. Exits with 3 if there is no primary.",
+        "Shows the nodes: role, term, primary, log, blocks, disk. Exits with 69 if there is no primary.",
     mixinStandardHelpOptions = true)
 final class StatusCommand implements Callable<Integer> {
 
@@ -58,7 +58,7 @@ final class StatusCommand implements Callable<Integer> {
         boolean primary =
             status.getNodesList().stream().anyMatch(n -> !n.getStatus().getPrimary().isEmpty());
         if (!watch) {
-          return primary ? 0 : Main.UNREACHABLE;
+          return primary ? 0 : ExitCode.UNAVAILABLE.number();
         }
         Thread.sleep(EVERY);
       }

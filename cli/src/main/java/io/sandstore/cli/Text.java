@@ -26,6 +26,16 @@ final class Text {
     for (int i = 0; i < 9; i++) {
       text.append((mode >> (8 - i) & 1) == 1 ? letters.charAt(i) : '-');
     }
+    setId(text, 3, mode & 04000, 's');
+    setId(text, 6, mode & 02000, 's');
+    setId(text, 9, mode & 01000, 't');
     return text.toString();
+  }
+
+  /** A bit that is shown in the place of an x; a capital where there is none. */
+  private static void setId(StringBuilder text, int at, int bit, char letter) {
+    if (bit != 0) {
+      text.setCharAt(at, text.charAt(at) == 'x' ? letter : Character.toUpperCase(letter));
+    }
   }
 }

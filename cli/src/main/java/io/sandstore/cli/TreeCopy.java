@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -28,6 +29,7 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -35,6 +37,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Copies files and trees between this machine and a cluster, several files at a time. A file that
@@ -43,13 +46,33 @@ import java.util.stream.Stream;
 public final class TreeCopy {
 
   private static final int COPY_BYTES = 4 << 20;
+  private static final int COMPARE_BYTES = 1 << 20;
+
+  /** What becomes of a file that exists. */
+  public enum Way {
+    /** Its new content is written beside it, and takes its name when it is whole. */
+    REPLACE,
+    /** It is written itself: keeps its identity, and is neither old nor new if that breaks off. */
+    IN_PLACE,
+    /**
+     * As REPLACE, but what is beside it has a name that the next copy finds, which goes on with
+     * what of it is right. Bytes that are there already are compared, not believed.
+     */
+    RESUME
+  }
 
   private final SandstoreClient client;
   private final int parallel;
+  private final Way way;
 
   public TreeCopy(SandstoreClient client, int parallel) {
+    this(client, parallel, Way.REPLACE);
+  }
+
+  public TreeCopy(SandstoreClient client, int parallel, Way way) {
     this.client = client;
     this.parallel = parallel;
+    this.way = way;
   }
 
   /**
@@ -61,7 +84,12 @@ public final class TreeCopy {
   public record Plan(List<Item> directories, List<Item> files, List<String> skipped, long bytes) {}
 
   /** A file, directory or symbolic link and its path below the copied root; empty for the root. */
-  public record Item(String path, long size, int mode, long mtimeMs, String linkTarget) {}
+  public record Item(String path, long size, int mode, long mtimeMs, String linkTarget) {
+
+    boolean isLink() {
+      return !linkTarget.isEmpty();
+    }
+  }
 
   // --- Into the cluster ---
 
@@ -108,10 +136,8 @@ public final class TreeCopy {
     } catch (InvalidPathException e) {
       // The same.
     }
-    throw new FileSystemException(
-        text,
-        null,
-        "cannot be read in this locale; use one of UTF-8 (LC_ALL=C.UTF-8), or rename it");
+    throw new NotCopiedException(
+        text, "cannot be read in this locale; use one of UTF-8 (LC_ALL=C.UTF-8), or rename it");
   }
 
   private static int mode(Path path) throws IOException {
@@ -126,13 +152,7 @@ public final class TreeCopy {
   public void put(Plan plan, Path root, String target, ProgressBar bar)
       throws IOException, InterruptedException {
     for (Item directory : plan.directories) {
-      try {
-        client.mkdir(join(target, directory.path), directory.mode);
-      } catch (PosixException e) {
-        if (e.errno() != Errno.EEXIST || !client.stat(join(target, directory.path)).isDirectory()) {
-          throw e;
-        }
-      }
+      makeDirectory(join(target, directory.path), directory.mode);
     }
     forEach(plan.files, item -> putFile(item, root, join(target, item.path), bar));
     forEach(
@@ -140,33 +160,141 @@ public final class TreeCopy {
         item -> client.setattr(join(target, item.path), attributes(item)));
   }
 
-  private static AttributeChange attributes(Item item) {
+  private void makeDirectory(String path, int mode) throws IOException {
+    try {
+      client.mkdir(path, mode);
+    } catch (PosixException e) {
+      if (e.errno() != Errno.EEXIST || !client.stat(path).isDirectory()) {
+        throw e;
+      }
+    }
+  }
+
+  static AttributeChange attributes(Item item) {
     return AttributeChange.NONE.withMode(item.mode).withMtime(item.mtimeMs);
   }
 
   private void putFile(Item item, Path root, String target, ProgressBar bar) throws IOException {
-    if (!item.linkTarget.isEmpty()) {
+    if (item.isLink()) {
       putLink(item, target);
       bar.addFile();
       return;
     }
     Path source = item.path.isEmpty() ? root : root.resolve(item.path);
     try (FileChannel in = FileChannel.open(source, StandardOpenOption.READ)) {
-      replace(
-          target,
-          item.mode,
-          attributes(item),
-          out -> {
-            ByteBuffer buffer = ByteBuffer.allocateDirect(Math.clamp(item.size, 1, COPY_BYTES));
-            while (in.read(buffer) >= 0) {
-              int count = buffer.flip().remaining();
-              out.write(buffer);
-              buffer.clear();
-              bar.addBytes(count);
-            }
-          });
+      if (way == Way.RESUME) {
+        resumePut(item, in, target, bar);
+      } else {
+        replace(target, item.mode, attributes(item), out -> pump(in::read, item, out, bar));
+      }
     }
     bar.addFile();
+  }
+
+  private interface Source {
+    int read(ByteBuffer into) throws IOException;
+  }
+
+  private static void pump(Source in, Item item, SandFile out, ProgressBar bar) throws IOException {
+    ByteBuffer buffer = ByteBuffer.allocateDirect(Math.clamp(item.size, 1, COPY_BYTES));
+    while (in.read(buffer) >= 0) {
+      int count = buffer.flip().remaining();
+      out.write(buffer);
+      buffer.clear();
+      bar.addBytes(count);
+    }
+  }
+
+  private void resumePut(Item item, FileChannel in, String target, ProgressBar bar)
+      throws IOException {
+    @Nullable FileStat old = statOrNull(target);
+    if (old != null && old.isSymlink()) {
+      replaceExisting(old, target, attributes(item), out -> pump(in::read, item, out, bar));
+      return;
+    }
+    if (old != null && old.isDirectory()) {
+      throw new PosixException(Errno.EISDIR, target + " is a directory");
+    }
+    if (old != null && old.size() == item.size) {
+      try (SandFile there = client.open(target, EnumSet.of(OpenFlag.O_RDONLY), 0)) {
+        if (common(in::read, there::read) == item.size) {
+          client.setattr(target, attributes(item));
+          bar.addBytes(item.size);
+          return;
+        }
+      }
+    }
+    String beside = join(parent(target), ".sandstore-put-" + begun(item, target));
+    try (SandFile out =
+        client.open(beside, EnumSet.of(OpenFlag.O_RDWR, OpenFlag.O_CREAT), item.mode)) {
+      long same = common(in::read, out::read);
+      out.truncate(same);
+      out.seek(same);
+      in.position(same);
+      bar.addBytes(same);
+      pump(in::read, item, out, bar);
+    }
+    if (old != null) {
+      client.setattr(beside, AttributeChange.NONE.withOwner(old.uid(), old.gid()));
+    }
+    client.setattr(beside, attributes(item));
+    client.rename(beside, target);
+  }
+
+  private @Nullable FileStat statOrNull(String path) throws IOException {
+    try {
+      return client.lstat(path);
+    } catch (PosixException e) {
+      if (e.errno() == Errno.ENOENT) {
+        return null;
+      }
+      throw e;
+    }
+  }
+
+  private static String parent(String path) {
+    return path.substring(0, path.lastIndexOf('/') + 1);
+  }
+
+  /** What a copy that goes on later is known by: where it goes, and which state of the source. */
+  static String begun(Item item, String target) {
+    String known = target + '\0' + item.size + '\0' + item.mtimeMs;
+    return UUID.nameUUIDFromBytes(known.getBytes(StandardCharsets.UTF_8)).toString();
+  }
+
+  private interface Bytes {
+    int read(ByteBuffer into, long offset) throws IOException;
+  }
+
+  /** How many bytes two have in common, from their begin. */
+  private static long common(Bytes one, Bytes other) throws IOException {
+    ByteBuffer left = ByteBuffer.allocateDirect(COMPARE_BYTES);
+    ByteBuffer right = ByteBuffer.allocateDirect(COMPARE_BYTES);
+    long at = 0;
+    while (true) {
+      fill(one, left.clear(), at);
+      fill(other, right.clear(), at);
+      int differ = left.mismatch(right);
+      if (differ >= 0 || !left.hasRemaining()) {
+        return at + Math.max(0, differ);
+      }
+      at += left.remaining();
+    }
+  }
+
+  private static void fill(Bytes from, ByteBuffer buffer, long offset) throws IOException {
+    while (buffer.hasRemaining() && from.read(buffer, offset + buffer.position()) > 0) {
+      // Until it is full, or there is no more.
+    }
+    buffer.flip();
+  }
+
+  /** Whether a local file and one of the cluster have the same bytes. */
+  boolean same(Path local, String path, long size) throws IOException {
+    try (FileChannel here = FileChannel.open(local, StandardOpenOption.READ);
+        SandFile there = client.open(path, EnumSet.of(OpenFlag.O_RDONLY), 0)) {
+      return common(here::read, there::read) == size && here.size() == size;
+    }
   }
 
   /** Copies what comes, to its end, into a file of the cluster. */
@@ -210,7 +338,7 @@ public final class TreeCopy {
 
   private void replaceExisting(
       FileStat old, String target, AttributeChange attributes, Content content) throws IOException {
-    if (old.isSymlink()) {
+    if (old.isSymlink() || (way == Way.IN_PLACE && old.isFile())) {
       Set<OpenFlag> through = EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_TRUNC);
       try (SandFile file = client.open(target, through, old.mode())) {
         content.writeTo(file);
@@ -223,7 +351,7 @@ public final class TreeCopy {
     }
     String beside =
         join(
-            target.substring(0, target.lastIndexOf('/') + 1),
+            parent(target),
             ".sandstore-put-%016x".formatted(ThreadLocalRandom.current().nextLong()));
     Set<OpenFlag> create = EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_EXCL);
     try {
@@ -317,7 +445,7 @@ public final class TreeCopy {
   }
 
   /** Where an item goes. No name from the cluster may lead out of the target directory. */
-  private static Path local(Path target, Item item) throws IOException {
+  static Path local(Path target, Item item) throws IOException {
     if (item.path.isEmpty()) {
       return target;
     }
@@ -333,13 +461,13 @@ public final class TreeCopy {
     try {
       return Path.of(text);
     } catch (InvalidPathException e) {
-      throw new FileSystemException(
-          text, null, "cannot be written in this locale; use one of UTF-8 (LC_ALL=C.UTF-8)");
+      throw new NotCopiedException(
+          text, "cannot be written in this locale; use one of UTF-8 (LC_ALL=C.UTF-8)");
     }
   }
 
   private void getFile(Item item, String source, Path target, ProgressBar bar) throws IOException {
-    if (!item.linkTarget.isEmpty()) {
+    if (item.isLink()) {
       Path names = localPath(item.linkTarget);
       try {
         Files.createSymbolicLink(target, names);
@@ -347,7 +475,10 @@ public final class TreeCopy {
         Files.delete(target);
         Files.createSymbolicLink(target, names);
       }
-    } else if (Files.isRegularFile(target, LinkOption.NOFOLLOW_LINKS)) {
+    } else if (way == Way.RESUME
+        && (!Files.exists(target) || Files.isRegularFile(target, LinkOption.NOFOLLOW_LINKS))) {
+      resumeGet(item, source, target, bar);
+    } else if (way != Way.IN_PLACE && Files.isRegularFile(target, LinkOption.NOFOLLOW_LINKS)) {
       // As into the cluster: the old file stays until the new one is whole.
       Path beside =
           target.resolveSibling(
@@ -364,6 +495,48 @@ public final class TreeCopy {
     bar.addFile();
   }
 
+  private void resumeGet(Item item, String source, Path target, ProgressBar bar)
+      throws IOException {
+    if (Files.exists(target)
+        && Files.size(target) == item.size
+        && same(target, source, item.size)) {
+      keepAttributes(item, target);
+      bar.addBytes(item.size);
+      return;
+    }
+    Path beside = target.resolveSibling(".sandstore-get-" + begun(item, target.toString()));
+    try (SandFile in = client.open(source, EnumSet.of(OpenFlag.O_RDONLY), 0);
+        FileChannel out =
+            FileChannel.open(
+                beside,
+                StandardOpenOption.READ,
+                StandardOpenOption.WRITE,
+                StandardOpenOption.CREATE,
+                LinkOption.NOFOLLOW_LINKS)) {
+      long same = common(in::read, out::read);
+      out.truncate(same);
+      out.position(same);
+      in.seek(same);
+      bar.addBytes(same);
+      pump(in, item, out, bar);
+    }
+    keepAttributes(item, beside);
+    Files.move(beside, target, StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  private static void pump(SandFile in, Item item, FileChannel out, ProgressBar bar)
+      throws IOException {
+    ByteBuffer buffer = ByteBuffer.allocateDirect(Math.clamp(item.size, 1, COPY_BYTES));
+    while (in.read(buffer) >= 0) {
+      int count = buffer.flip().remaining();
+      while (buffer.hasRemaining()) {
+        out.write(buffer);
+      }
+      buffer.clear();
+      bar.addBytes(count);
+    }
+  }
+
   private void read(Item item, String source, Path target, ProgressBar bar) throws IOException {
     try (SandFile in = client.open(source, EnumSet.of(OpenFlag.O_RDONLY), 0);
         FileChannel out =
@@ -372,22 +545,14 @@ public final class TreeCopy {
                 StandardOpenOption.WRITE,
                 StandardOpenOption.CREATE,
                 StandardOpenOption.TRUNCATE_EXISTING)) {
-      ByteBuffer buffer = ByteBuffer.allocateDirect(Math.clamp(item.size, 1, COPY_BYTES));
-      while (in.read(buffer) >= 0) {
-        int count = buffer.flip().remaining();
-        while (buffer.hasRemaining()) {
-          out.write(buffer);
-        }
-        buffer.clear();
-        bar.addBytes(count);
-      }
+      pump(in, item, out, bar);
     }
     if (Files.isRegularFile(target)) { // not a device or a pipe
       keepAttributes(item, target);
     }
   }
 
-  private static void keepAttributes(Item item, Path target) throws IOException {
+  static void keepAttributes(Item item, Path target) throws IOException {
     PosixFileAttributeView view = Files.getFileAttributeView(target, PosixFileAttributeView.class);
     view.setPermissions(permissions(item.mode));
     Files.setLastModifiedTime(target, FileTime.fromMillis(item.mtimeMs));
@@ -401,6 +566,56 @@ public final class TreeCopy {
       }
     }
     return permissions;
+  }
+
+  // --- Within the cluster ---
+
+  /**
+   * Copies what {@link #plan} found below {@code root} to another path of the cluster.
+   *
+   * @param keep owners, modes and times too
+   * @param noReplace leave out what exists
+   */
+  public void copy(
+      Plan plan, String root, String target, boolean keep, boolean noReplace, ProgressBar bar)
+      throws IOException, InterruptedException {
+    for (Item directory : plan.directories) {
+      // Open to its owner until it is filled.
+      makeDirectory(join(target, directory.path), directory.mode & 0777 | 0700);
+    }
+    forEach(
+        plan.files,
+        item -> {
+          String to = join(target, item.path);
+          if (!noReplace || statOrNull(to) == null) {
+            copyFile(item, join(root, item.path), to, keep, bar);
+          }
+          bar.addFile();
+        });
+    for (Item directory : plan.directories.reversed()) {
+      String to = join(target, directory.path);
+      client.setattr(to, copied(directory, join(root, directory.path), keep));
+    }
+  }
+
+  private void copyFile(Item item, String source, String target, boolean keep, ProgressBar bar)
+      throws IOException {
+    if (item.isLink()) {
+      putLink(item, target);
+      return;
+    }
+    try (SandFile in = client.open(source, EnumSet.of(OpenFlag.O_RDONLY), 0)) {
+      AttributeChange attributes = keep ? copied(item, source, true) : AttributeChange.NONE;
+      replace(target, item.mode & 0777, attributes, out -> pump(in::read, item, out, bar));
+    }
+  }
+
+  private AttributeChange copied(Item item, String source, boolean keep) throws IOException {
+    if (!keep) {
+      return AttributeChange.NONE.withMode(item.mode & 0777);
+    }
+    FileStat stat = client.stat(source);
+    return attributes(item).withOwner(stat.uid(), stat.gid()).withAtime(stat.atimeMs());
   }
 
   // --- Many at a time ---

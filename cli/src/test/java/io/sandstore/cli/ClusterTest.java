@@ -503,18 +503,18 @@ class ClusterTest {
     assertThat(Files.readString(plot)).startsWith("<svg").contains("small-file x2", "p99.9");
     assertThat(local.resolve("bench.csv.machine.json")).content().contains("diskMegabytes");
     assertThat(client.readdir("/")).noneMatch(entry -> entry.name().startsWith("bench"));
-    assertThat(run("bench", "--concurrency", "0").code()).isEqualTo(2);
+    assertThat(run("bench", "--concurrency", "0").code()).isEqualTo(ExitCode.USAGE.number());
 
     assertThat(bench(csv, "other", "STAT", "--rate", "50")).isZero();
     String[] ratios = {"ratios", csv.toString(), "--of", "other", "--over", "one"};
     assertThat(Main.commandLine().execute(ratios)).isZero();
     ratios[3] = "nobody";
-    assertThat(Main.commandLine().execute(ratios)).isEqualTo(2);
+    assertThat(Main.commandLine().execute(ratios)).isEqualTo(ExitCode.USAGE.number());
     ratios =
         new String[] {
           "ratios", csv.toString(), "--of", "other", "--over", "one", "--at-least", "1e6"
         };
-    assertThat(Main.commandLine().execute(ratios)).isEqualTo(4);
+    assertThat(Main.commandLine().execute(ratios)).isEqualTo(ExitCode.DATA.number());
   }
 
   @Test
@@ -558,15 +558,15 @@ class ClusterTest {
     assertThat(run("df").code()).isZero();
     assertThat(run("status").code()).isZero();
     assertThat(run("rm", "/cli"))
-        .satisfies(r -> assertThat(r.code()).isEqualTo(1))
+        .satisfies(r -> assertThat(r.code()).isEqualTo(ExitCode.NOT_CREATED.number()))
         .satisfies(r -> assertThat(r.err()).contains("EISDIR"));
     assertThat(run("rm", "-r", "/cli").code()).isZero();
-    assertThat(run("cat", "/cli").code()).isEqualTo(1);
-    assertThat(run("ls", "--no-such-option").code()).isEqualTo(2);
+    assertThat(run("cat", "/cli").code()).isEqualTo(ExitCode.NOT_FOUND.number());
+    assertThat(run("ls", "--no-such-option").code()).isEqualTo(ExitCode.USAGE.number());
     assertThat(
             Main.commandLine()
                 .setErr(new PrintWriter(new StringWriter()))
                 .execute("ls", "--timeout", "1", "--target", "127.0.0.1:1"))
-        .isEqualTo(3);
+        .isEqualTo(ExitCode.UNAVAILABLE.number());
   }
 }

@@ -109,7 +109,7 @@ class ExtensionTest {
   @Test
   void withoutItsJarTheNameIsRefused() throws Exception {
     Process node = node(LocalCluster.command(), 1);
-    assertThat(node.waitFor()).isEqualTo(2);
+    assertThat(node.waitFor()).isEqualTo(ExitCode.USAGE.number());
     assertThat(Files.readString(directory.resolve("log")))
         .contains("no profile 'toy'; there are [raft]");
   }

@@ -2,13 +2,12 @@ package io.sandstore.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sandstore.cli.TestCluster.Run;
 import io.sandstore.client.AttributeChange;
 import io.sandstore.client.DirectoryPage;
 import io.sandstore.client.OpenFlag;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.testkit.LocalCluster;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -26,7 +25,6 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import picocli.CommandLine;
 
 /** What a shell user does on a bad day: nothing may be lost, or pass for done, without a word. */
 @Tag("slow")
@@ -50,14 +48,8 @@ class FileCommandsTest {
     cluster.close();
   }
 
-  private record Run(int code, String err) {}
-
   private static Run run(String... args) {
-    StringWriter err = new StringWriter();
-    CommandLine line = Main.commandLine().setErr(new PrintWriter(err, true));
-    List<String> all = new ArrayList<>(List.of(args));
-    all.addAll(List.of("--target", cluster.nodes.seeds()));
-    return new Run(line.execute(all.toArray(String[]::new)), err.toString());
+    return cluster.run(args);
   }
 
   private static List<String> names(String directory) throws Exception {
@@ -83,7 +75,7 @@ class FileCommandsTest {
       process.destroyForcibly();
       throw new AssertionError("does not end: " + script);
     }
-    return new Run(process.exitValue(), Files.readString(err));
+    return new Run(process.exitValue(), "", Files.readString(err));
   }
 
   // --- What is named ---
@@ -107,7 +99,7 @@ class FileCommandsTest {
             List.of("put", local.resolve("file").toString(), ""))) {
       assertThat(run(command.toArray(String[]::new)))
           .as(command.toString())
-          .satisfies(r -> assertThat(r.code()).isEqualTo(Main.USAGE))
+          .satisfies(r -> assertThat(r.code()).isEqualTo(ExitCode.USAGE.number()))
           .satisfies(r -> assertThat(r.err()).contains("empty path"));
     }
     assertThat(client.stat("/precious/inside").isDirectory()).isTrue();
@@ -118,7 +110,7 @@ class FileCommandsTest {
     client.mkdirs("/kept/inside");
     for (String root : List.of("/", "//", "///")) {
       assertThat(run("rm", "-r", root))
-          .satisfies(r -> assertThat(r.code()).isEqualTo(Main.REFUSED))
+          .satisfies(r -> assertThat(r.code()).isEqualTo(ExitCode.REFUSED.number()))
           .satisfies(r -> assertThat(r.err()).contains("--no-preserve-root"));
     }
     assertThat(client.stat("/kept/inside").isDirectory()).isTrue();
@@ -145,10 +137,10 @@ class FileCommandsTest {
   @Test
   void directoriesAreNotMadeOverAFile() throws Exception {
     TestCluster.write(client, "/afile", new byte[] {1});
-    assertThat(run("mkdir", "-p", "/afile").code()).isEqualTo(Main.REFUSED);
-    assertThat(run("mkdir", "-p", "/afile/below").code()).isEqualTo(Main.REFUSED);
+    assertThat(run("mkdir", "-p", "/afile").code()).isEqualTo(ExitCode.NOT_CREATED.number());
+    assertThat(run("mkdir", "-p", "/afile/below").code()).isEqualTo(ExitCode.NOT_CREATED.number());
     client.symlink("afile", "/alink");
-    assertThat(run("mkdir", "-p", "/alink").code()).isEqualTo(Main.REFUSED);
+    assertThat(run("mkdir", "-p", "/alink").code()).isEqualTo(ExitCode.NOT_CREATED.number());
   }
 
   // --- Names ---
@@ -170,12 +162,12 @@ class FileCommandsTest {
     Files.writeString(tree.resolve("ä"), "one");
     Files.writeString(tree.resolve("ö"), "two");
     Run refused = shell(Map.of("LC_ALL", "C"), "$S put -q tree /locale");
-    assertThat(refused.code()).isEqualTo(Main.REFUSED);
+    assertThat(refused.code()).isEqualTo(ExitCode.DATA.number());
     assertThat(refused.err()).contains("cannot be read in this locale").contains("UTF-8");
     assertThat(shell(Map.of("LC_ALL", "C.UTF-8"), "$S put -q tree /locale").code()).isZero();
     assertThat(names("/locale")).containsExactlyInAnyOrder("ä", "ö");
     Run out = shell(Map.of("LC_ALL", "C"), "$S get -q /locale out");
-    assertThat(out.code()).isEqualTo(Main.REFUSED);
+    assertThat(out.code()).isEqualTo(ExitCode.DATA.number());
     assertThat(out.err()).contains("cannot be written in this locale");
   }
 
@@ -185,7 +177,7 @@ class FileCommandsTest {
         shell(
             Map.of("LC_ALL", "C.UTF-8"),
             "mkdir tree; echo 1 > tree/$'x\\xe4'; echo 2 > tree/$'x\\xf6'; $S put -q tree /bytes");
-    assertThat(run.code()).isEqualTo(Main.REFUSED);
+    assertThat(run.code()).isEqualTo(ExitCode.DATA.number());
     assertThat(run.err()).contains("cannot be read in this locale");
   }
 
@@ -197,7 +189,7 @@ class FileCommandsTest {
         shell(
             Map.of(),
             "mkdir tree; echo a > tree/a; mkfifo tree/fifo; echo z > tree/z; $S put -q tree /odd");
-    assertThat(run.code()).isEqualTo(Main.REFUSED);
+    assertThat(run.code()).isEqualTo(ExitCode.DATA.number());
     assertThat(run.err()).contains("fifo").contains("neither file, directory nor link");
     assertThat(names("/odd")).containsExactly("a", "z");
   }
@@ -294,7 +286,7 @@ class FileCommandsTest {
     Path file = Files.writeString(local.resolve("file"), "x");
     for (String parallel : List.of("0", "-1", "100000")) {
       assertThat(run("put", "--parallel", parallel, file.toString(), "/p").code())
-          .isEqualTo(Main.USAGE);
+          .isEqualTo(ExitCode.USAGE.number());
     }
   }
 
@@ -305,7 +297,7 @@ class FileCommandsTest {
     TestCluster.write(client, "/big", TestCluster.content(3, 20 << 20));
     for (String command : List.of("cat /big", "ls -l /", "stat /big", "df", "status")) {
       Run full = shell(Map.of(), "$S " + command + " > /dev/full");
-      assertThat(full.code()).as(command).isEqualTo(Main.REFUSED);
+      assertThat(full.code()).as(command).isEqualTo(ExitCode.IO.number());
       assertThat(full.err()).contains("standard output");
     }
   }
@@ -317,7 +309,7 @@ class FileCommandsTest {
   void aReaderThatHasSeenEnoughEndsTheCommand() throws Exception {
     TestCluster.write(client, "/long", new byte[64 << 20]);
     Run run = shell(Map.of(), "$S cat /long /long /long | head -c 10; exit ${PIPESTATUS[0]}");
-    assertThat(run.code()).isEqualTo(Main.OUTPUT_CLOSED);
+    assertThat(run.code()).isEqualTo(ExitCode.OUTPUT_CLOSED.number());
     assertThat(run.err()).isEmpty();
   }
 

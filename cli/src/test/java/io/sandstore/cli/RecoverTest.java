@@ -74,7 +74,8 @@ class RecoverTest {
       assertThat(recover("--alone", data(cluster, 0), "--yes").err())
           .contains("belongs to no cluster");
       assertThat(recover("--alone", left.toString()).out()).contains("nothing was changed");
-      assertThat(recover("--alone", data(cluster, 1), data(cluster, 2)).code()).isEqualTo(2);
+      assertThat(recover("--alone", data(cluster, 1), data(cluster, 2)).code())
+          .isEqualTo(ExitCode.USAGE.number());
 
       Run done = recover("--alone", left.toString(), "--yes");
       assertThat(done.out()).contains("is the only member");

@@ -7,8 +7,13 @@ import io.sandstore.client.SandstoreClient;
 import io.sandstore.host.jvm.JvmHost;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.testkit.LocalCluster;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -25,6 +30,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import picocli.CommandLine;
 
 /** Three real processes for a test class, and writers that remember what was acknowledged. */
 final class TestCluster implements AutoCloseable {
@@ -76,6 +82,30 @@ final class TestCluster implements AutoCloseable {
   SandstoreClient client() {
     return new SandstoreClient(
         JvmHost.create(16), ClientConfig.of(nodes.seeds()).withTimeout(Duration.ofSeconds(60)));
+  }
+
+  /** What a command said and how it ended. */
+  record Run(int code, String out, String err) {
+    List<String> lines() {
+      return out.lines().toList();
+    }
+  }
+
+  /** Runs a command against this cluster, in this process; standard output is kept. */
+  Run run(String... args) {
+    StringWriter err = new StringWriter();
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    PrintStream before = System.out;
+    System.setOut(new PrintStream(out, true, StandardCharsets.UTF_8));
+    try {
+      CommandLine line = Main.commandLine().setErr(new PrintWriter(err, true));
+      List<String> all = new ArrayList<>(List.of(args));
+      all.addAll(List.of("--target", nodes.seeds()));
+      int code = line.execute(all.toArray(String[]::new));
+      return new Run(code, out.toString(StandardCharsets.UTF_8), err.toString());
+    } finally {
+      System.setOut(before);
+    }
   }
 
   void signal(String node, String signal) throws Exception {

@@ -371,10 +371,10 @@ final class StandIns implements AutoCloseable {
   private Answer sandstore(List<String> arguments) {
     String verb = arguments.getFirst();
     if (broken.contains("sandstore")) {
-      return new Answer(3, "", "sandstore: cannot reach 192.0.2.7:30080: Connect timed out\n");
+      return new Answer(69, "", "sandstore: cannot reach 192.0.2.7:30080: Connect timed out\n");
     }
     boolean leads = cluster.quorum() && !broken.contains("sandstore " + verb);
-    return new Answer(leads ? 0 : 3, "NODE ADDRESS ROLE READY\n", "");
+    return new Answer(leads ? 0 : 69, "NODE ADDRESS ROLE READY\n", "");
   }
 
   private Answer kubectl(Path directory, List<String> arguments, String call) {
