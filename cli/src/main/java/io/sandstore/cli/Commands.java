@@ -77,6 +77,11 @@ final class Commands {
               "sandstore find /logs -name '*.gz' -mtime +30 -delete",
               "sandstore find / -type f -size +1G"),
           new Entry("du", "Sums the sizes below directories.", "sandstore du -h -d 1 /"),
+          new Entry(
+              "watch",
+              "Shows what changes in a directory.",
+              "sandstore watch -r /inbox",
+              "sandstore watch --json --after 4711.1 /inbox"),
           new Entry("df", "Shows space and counts.", "sandstore df"),
           new Entry("status", "Shows the nodes.", "sandstore status --watch"),
           new Entry("smoke", "Tries what a file store must do.", "sandstore smoke -t host:9070"),
@@ -125,6 +130,7 @@ final class Commands {
       case "truncate" -> new FileCommands.Truncate();
       case "find" -> new WalkCommands.Find();
       case "du" -> new WalkCommands.Du();
+      case "watch" -> new WatchCommand();
       case "df" -> new FileCommands.Df();
       case "status" -> new StatusCommand();
       case "smoke" -> new SmokeCommand();

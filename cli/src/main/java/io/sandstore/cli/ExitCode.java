@@ -17,7 +17,7 @@ enum ExitCode {
   USAGE(64, "wrong usage; nothing was done"),
   DATA(65, "a check found a difference, or something cannot be copied as it is"),
   NOT_FOUND(66, "no such file or directory"),
-  UNAVAILABLE(69, "the cluster cannot be reached, does not answer in time, or has no leader"),
+  UNAVAILABLE(69, "the cluster cannot be reached, does not answer in time, or has no primary"),
   INTERNAL(70, "a fault of this program"),
   NOT_CREATED(73, "what is there already is in the way"),
   IO(74, "bytes could not be read or written: a full disk, a closed file"),

@@ -606,7 +606,8 @@ public final class TreeCopy {
     }
     try (SandFile in = client.open(source, EnumSet.of(OpenFlag.O_RDONLY), 0)) {
       AttributeChange attributes = keep ? copied(item, source, true) : AttributeChange.NONE;
-      replace(target, item.mode & 0777, attributes, out -> pump(in::read, item, out, bar));
+      replace(target, item.mode & 0777, attributes, out -> out.copyFrom(in));
+      bar.addBytes(item.size);
     }
   }
 

@@ -96,6 +96,7 @@ class CommandsTest {
           Map.entry("truncate", List.of("-s", "0", "/a")),
           Map.entry("find", List.of("/a")),
           Map.entry("du", List.of("/a")),
+          Map.entry("watch", List.of("/a")),
           Map.entry("df", List.of()),
           Map.entry("status", List.of()),
           Map.entry("smoke", List.of()));

@@ -64,6 +64,8 @@ public final class SandFile implements Closeable {
   /** Blocks of one record: their extents are one command, which has at most 256 KiB. */
   private static final int RECORD_BLOCKS_MAX = 4096;
 
+  private static final int COPIED_AT_ONCE = 1 << 20;
+
   /** The longest file. */
   private static final long FILE_BYTES_MAX = 1L << 60;
 
@@ -768,6 +770,24 @@ public final class SandFile implements Closeable {
       return copied;
     } finally {
       lock.unlock();
+    }
+  }
+
+  /**
+   * Copies all of another file, to the same offsets: by {@link #copyFrom(SandFile, long, long, long)}
+   * where that can be, else by reading and writing.
+   */
+  public void copyFrom(SandFile source) throws IOException {
+    try {
+      copyFrom(source, 0, 0, Long.MAX_VALUE);
+    } catch (PosixException e) {
+      if (e.errno() != Errno.EXDEV && e.errno() != Errno.EPROTO) {
+        throw e;
+      }
+      ByteBuffer piece = ByteBuffer.allocate(COPIED_AT_ONCE);
+      for (long offset = 0; source.read(piece, offset) >= 0; piece.clear()) {
+        offset += write(piece.flip(), offset);
+      }
     }
   }
 

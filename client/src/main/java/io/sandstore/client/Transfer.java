@@ -5,9 +5,7 @@ import static java.nio.file.StandardCopyOption.COPY_ATTRIBUTES;
 import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
 
 import io.sandstore.rpc.PosixException;
-import io.sandstore.wire.Errno;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.CopyOption;
 import java.nio.file.DirectoryNotEmptyException;
@@ -27,8 +25,6 @@ import java.util.Set;
  * had the place goes last. So one that fails changes nothing that can be seen, whenever that is.
  */
 final class Transfer {
-
-  private static final int BUFFER_BYTES = 1 << 20;
 
   private Transfer() {}
 
@@ -210,7 +206,7 @@ final class Transfer {
                     to,
                     EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_EXCL),
                     source.stat().mode())) {
-          copyBytes(in, out);
+          out.copyFrom(in);
           copyUserAttributes(from, made, wishes);
           out.setattr(change); // what is written comes first, and dates the file
         }
@@ -223,22 +219,6 @@ final class Transfer {
                 client.makeNode(path, stat.type(), stat.mode(), stat.device());
                 return client.setattr(path, change);
               });
-    }
-  }
-
-  /** Within a cluster the copy shares the blocks; between two the bytes go through here. */
-  private static void copyBytes(SandFile in, SandFile out) throws IOException {
-    try {
-      out.copyFrom(in, 0, 0, Long.MAX_VALUE);
-    } catch (PosixException e) {
-      if (e.errno() != Errno.EXDEV && e.errno() != Errno.EPROTO) {
-        throw e;
-      }
-      ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
-      while (in.read(buffer) >= 0) {
-        out.write(buffer.flip());
-        buffer.clear();
-      }
     }
   }
 
