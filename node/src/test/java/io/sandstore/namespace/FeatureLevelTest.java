@@ -209,8 +209,7 @@ class FeatureLevelTest {
   }
 
   private static List<String> names(Namespace namespace, String after, int limit) {
-    ReadDirectory read =
-        ReadDirectory.newBuilder().setAfter(after).setLimit(limit).build();
+    ReadDirectory read = ReadDirectory.newBuilder().setAfter(after).setLimit(limit).build();
     return namespace
         .ask(Query.newBuilder().setReadDirectory(read).build())
         .getEntriesList()
@@ -279,8 +278,7 @@ class FeatureLevelTest {
               .setMkdir(Mkdir.newBuilder().setLocation(at("/d")).setMode(06755))
               .build();
       apply(namespace, directory);
-      assertThat(lookup(namespace, "/d").getAttributes().getMode())
-          .isEqualTo(posix ? 0755 : 06755);
+      assertThat(lookup(namespace, "/d").getAttributes().getMode()).isEqualTo(posix ? 0755 : 06755);
       Command group =
           Command.newBuilder()
               .setSetAttributes(
@@ -330,17 +328,11 @@ class FeatureLevelTest {
   void belowPosixItsCommandsAndQueriesAreRefused() {
     Namespace namespace = before();
     Command link =
-        Command.newBuilder()
-            .setLink(Link.newBuilder().setInode(2).setTo(at("/other")))
-            .build();
+        Command.newBuilder().setLink(Link.newBuilder().setInode(2).setTo(at("/other"))).build();
     assertThat(namespace.tooEarly(link)).isPresent();
     assertThat(errno(namespace, link)).isEqualTo(Errno.EPROTO);
     ListXattrs list = ListXattrs.newBuilder().setInode(2).build();
-    assertThat(
-            namespace
-                .ask(Query.newBuilder().setListXattrs(list).build())
-                .getFault()
-                .getErrno())
+    assertThat(namespace.ask(Query.newBuilder().setListXattrs(list).build()).getFault().getErrno())
         .isEqualTo(Errno.EPROTO);
     apply(namespace, raise(3, 7L, 8L));
     assertThat(namespace.tooEarly(link)).isEmpty();
@@ -348,22 +340,25 @@ class FeatureLevelTest {
     assertThat(namespace.attributesOf(2).getLinks()).isEqualTo(2);
   }
 
-  private static final String LAST_OF_TWO_BYTES = "\uff5a";
-  private static final String BEYOND = "\ud835\udcb3"; // above U+FFFF, yet with surrogates below
+  private static final String BELOW = "\uff5a";
+  private static final String ABOVE =
+      "\ud835\udcb3"; // U+1D4B3, of two surrogates that are less than U+FF5A
 
-  /** The names of a directory are in the order of UTF-16 before, and in that of their bytes then. */
+  /**
+   * The names of a directory are in the order of UTF-16 before, and in that of their bytes then.
+   */
   @Test
   void atPosixTheOrderOfNamesBecomesThatOfTheirBytes() throws IOException {
     Namespace namespace = before();
-    apply(namespace, create("/" + BEYOND), create("/" + LAST_OF_TWO_BYTES));
-    assertThat(names(namespace, "", 9)).containsExactly("f", BEYOND, LAST_OF_TWO_BYTES);
+    apply(namespace, create("/" + ABOVE), create("/" + BELOW));
+    assertThat(names(namespace, "", 9)).containsExactly("f", ABOVE, BELOW);
     byte[] older = snapshot(namespace);
     assertThat(older).startsWith(0, 3);
     var frozen = namespace.freeze();
     apply(namespace, raise(3, 7L, 8L));
-    assertThat(names(namespace, "", 9)).containsExactly("f", LAST_OF_TWO_BYTES, BEYOND);
-    assertThat(names(namespace, "f", 1)).containsExactly(LAST_OF_TWO_BYTES);
-    assertThat(names(namespace, LAST_OF_TWO_BYTES, 9)).containsExactly(BEYOND);
+    assertThat(names(namespace, "", 9)).containsExactly("f", BELOW, ABOVE);
+    assertThat(names(namespace, "f", 1)).containsExactly(BELOW);
+    assertThat(names(namespace, BELOW, 9)).containsExactly(ABOVE);
     apply(namespace, create("/a"));
     // What was being written when the level rose is the state of before.
     ByteArrayOutputStream out = new ByteArrayOutputStream();
@@ -377,9 +372,9 @@ class FeatureLevelTest {
     Namespace restored = before();
     restored.restore(new ByteArrayInputStream(newer));
     assertThat(restored.digest()).isEqualTo(namespace.digest());
-    assertThat(names(restored, "a", 9)).containsExactly("f", LAST_OF_TWO_BYTES, BEYOND);
+    assertThat(names(restored, "a", 9)).containsExactly("f", BELOW, ABOVE);
     restored.restore(new ByteArrayInputStream(older));
-    assertThat(names(restored, "", 9)).containsExactly("f", BEYOND, LAST_OF_TWO_BYTES);
+    assertThat(names(restored, "", 9)).containsExactly("f", ABOVE, BELOW);
     assertThat(snapshot(restored)).isEqualTo(older);
   }
 }

@@ -53,6 +53,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.IntUnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -122,8 +123,7 @@ class NamespaceLinuxTest {
 
     record Own(String path, int uid, int gid, boolean follow) implements Op {}
 
-    record SetX(String path, String name, String value, int flags, boolean follow)
-        implements Op {}
+    record SetX(String path, String name, String value, int flags, boolean follow) implements Op {}
 
     record RmX(String path, String name, boolean follow) implements Op {}
 
@@ -203,8 +203,7 @@ class NamespaceLinuxTest {
     return switch (r.nextInt(32)) {
       case 0, 1, 2, 3, 4 -> new Op.Mk(path, mode(r));
       case 5, 6, 7 ->
-          new Op.New(
-              path, mode(r), r.nextInt(4) == 0, r.nextInt(3) == 0, r.nextInt(4) == 0);
+          new Op.New(path, mode(r), r.nextInt(4) == 0, r.nextInt(3) == 0, r.nextInt(4) == 0);
       case 8 -> new Op.Open(path, r.nextBoolean(), r.nextBoolean());
       case 9, 10 -> new Op.Sym(target(r), path);
       case 11 ->
@@ -229,15 +228,13 @@ class NamespaceLinuxTest {
       case 24 ->
           new Op.Alloc(
               path,
-              List.of(Allocate.How.EXTEND, Allocate.How.PUNCH, Allocate.How.ZERO)
-                  .get(r.nextInt(3)),
+              List.of(Allocate.How.EXTEND, Allocate.How.PUNCH, Allocate.How.ZERO).get(r.nextInt(3)),
               r.nextBoolean(),
               r.nextInt(6000),
               r.nextInt(5000));
       case 25 -> new Op.Mode(path, mode(r));
       case 26 -> new Op.Own(path, r.nextInt(3) - 1, r.nextInt(3) - 1, r.nextBoolean());
-      case 27, 28 ->
-          new Op.SetX(path, xattr(r), "v" + r.nextInt(9), r.nextInt(4), r.nextBoolean());
+      case 27, 28 -> new Op.SetX(path, xattr(r), "v" + r.nextInt(9), r.nextInt(4), r.nextBoolean());
       case 29 ->
           r.nextBoolean()
               ? new Op.RmX(path, xattr(r), r.nextBoolean())
@@ -259,19 +256,17 @@ class NamespaceLinuxTest {
     assumeTrue(linux.userId() == 0, "without root's rights much is refused for other reasons");
     Path top = ext4Directory();
     try {
+      assumePlain(linux, top);
       Set<Feature> features = features(linux, top);
       if (features.size() < Feature.values().length) {
-        System.err.println(
-            "left out here: " + EnumSet.complementOf(EnumSet.copyOf(features)));
+        System.err.println("left out here: " + EnumSet.complementOf(EnumSet.copyOf(features)));
       }
       for (long seed = 1; seed <= SEEDS; seed++) {
         List<Op> ops = generate(seed, features);
         String problem = run(linux, top, ops, features);
         if (!problem.isEmpty()) {
           List<Op> small = shrink(linux, top, ops, features);
-          fail(
-              "seed %d: %s%nshortest sequence: %s",
-              seed, run(linux, top, small, features), small);
+          fail("seed %d: %s%nshortest sequence: %s", seed, run(linux, top, small, features), small);
         }
       }
     } finally {
@@ -282,7 +277,8 @@ class NamespaceLinuxTest {
   private static Path ext4Directory() throws IOException {
     List<String> found = new ArrayList<>();
     for (Path parent :
-        List.of(Path.of("target").toAbsolutePath(), Path.of(System.getProperty("java.io.tmpdir")))) {
+        List.of(
+            Path.of("target").toAbsolutePath(), Path.of(System.getProperty("java.io.tmpdir")))) {
       if (!Files.isDirectory(parent)) {
         continue;
       }
@@ -293,6 +289,25 @@ class NamespaceLinuxTest {
       found.add(parent + " is on " + type);
     }
     return abort("it compares with ext4: " + found);
+  }
+
+  /** No set-group-id bit, default access list or mount option has a say in what is made there. */
+  private static void assumePlain(Linux linux, Path top) throws IOException {
+    linux.chmod(top.toString(), 0700);
+    linux.chown(top.toString(), 0, 0, true);
+    Path made = top.resolve("made");
+    linux.mkdir(made.toString(), 0755);
+    int umask = Linux.umask();
+    Map<String, Object> stat = Linux.stat(made);
+    assumeTrue(
+        ((int) stat.get("mode") & 07777) == (0755 & ~umask)
+            && stat.get("uid").equals(0)
+            && stat.get("gid").equals(0)
+            && stat.get("nlink").equals(2),
+        "a directory is made as it was not asked for: " + stat);
+    assumeTrue(
+        linux.chown(made.toString(), 1, 1, true) == 0, "files cannot be given to others here");
+    assumeTrue(Linux.stat(made).get("uid").equals(1), "owners are others here");
   }
 
   /** Each is tried once. */
@@ -323,17 +338,32 @@ class NamespaceLinuxTest {
               && linux.touch(device, Linux.O_WRONLY, 0) == -6;
       add(features, Feature.DEVICES, nodes ? 0 : -1);
       add(features, Feature.UNNAMED, unnamed(linux, top.toString(), top.resolve("u").toString()));
-      linux.chmod(other, 06777); // which the descriptor is of, after the exchange
-      linux.chmod(file, 06777);
-      boolean dropped = linux.keepSetId(false) == 0 && linux.write(fd, value, 0) == 1;
-      linux.keepSetId(true);
-      int mode = (int) Linux.stat(top.resolve("other")).get("mode") & 07777;
-      int modeOfFile = (int) Linux.stat(top.resolve("file")).get("mode") & 07777;
-      add(features, Feature.SET_ID, dropped && (mode == 0777 || modeOfFile == 0777) ? 0 : -1);
+      String program = top.resolve("program").toString();
+      boolean loses =
+          losesSetId(linux, program, f -> linux.write(f, value, 0))
+              && losesSetId(linux, program, f -> linux.truncate(program, 3))
+              && losesSetId(linux, program, f -> Math.max(0, linux.allocate(f, 0, 0, 9)));
+      add(features, Feature.SET_ID, loses ? 0 : -1);
     } finally {
       linux.close(fd);
     }
     return features;
+  }
+
+  /** Kernels did not always take set-id bits from what is allocated. */
+  private static boolean losesSetId(Linux linux, String path, IntUnaryOperator change)
+      throws IOException {
+    int fd = linux.open(path, Linux.O_CREAT | Linux.O_RDWR, 0600);
+    linux.chmod(path, 06777);
+    int dropped = linux.keepSetId(false);
+    try {
+      return dropped == 0
+          && change.applyAsInt(fd) >= 0
+          && ((int) Linux.stat(Path.of(path)).get("mode") & 07777) == 0777;
+    } finally {
+      linux.keepSetId(true);
+      linux.close(fd);
+    }
   }
 
   private static void add(Set<Feature> features, Feature feature, int result) {
@@ -379,7 +409,7 @@ class NamespaceLinuxTest {
       }
       Files.createDirectories(deep);
       Real real = new Real(linux, deep + "/");
-      Subject subject = new Subject(linux.umask());
+      Subject subject = new Subject(Linux.umask());
       for (Op op : ops) {
         String wanted = real.apply(op);
         String got = subject.apply(op);
@@ -392,8 +422,7 @@ class NamespaceLinuxTest {
       String got = subject.dump(setId);
       return wanted.equals(got)
           ? ""
-          : "in the end%n%s%nshould be%n%s"
-              .formatted(without(got, wanted), without(wanted, got));
+          : "in the end%n%s%nshould be%n%s".formatted(without(got, wanted), without(wanted, got));
     } finally {
       delete(base);
     }
@@ -491,8 +520,7 @@ class NamespaceLinuxTest {
         case Op.Put o ->
             withOpen(o.path, fd -> linux.write(fd, data(o.length, o.offset), o.offset));
         case Op.Cut o -> withoutSetId(() -> linux.truncate(root + o.path, o.size));
-        case Op.Alloc o ->
-            withOpen(o.path, fd -> linux.allocate(fd, flags(o), o.offset, o.length));
+        case Op.Alloc o -> withOpen(o.path, fd -> linux.allocate(fd, flags(o), o.offset, o.length));
         case Op.Mode o -> result(linux.chmod(root + o.path, o.mode));
         case Op.Own o -> result(linux.chown(root + o.path, o.uid, o.gid, o.follow));
         case Op.SetX o ->
@@ -521,9 +549,11 @@ class NamespaceLinuxTest {
     /** As somebody who may not keep set-id bits: that is how the namespace sees whoever writes. */
     private String withoutSetId(Call call) {
       linux.keepSetId(false);
-      int result = call.run();
-      linux.keepSetId(true);
-      return result(result);
+      try {
+        return result(call.run());
+      } finally {
+        linux.keepSetId(true);
+      }
     }
 
     private String withOpen(String path, OnFile action) {
@@ -644,7 +674,11 @@ class NamespaceLinuxTest {
     private final NamespaceModelTest.Memory memory = new NamespaceModelTest.Memory();
     private final Namespace namespace =
         new Namespace(
-            memory, new HolderMask(), FeatureLevel.newest(), FeatureLevel.newest(), Optional.empty());
+            memory,
+            new HolderMask(),
+            FeatureLevel.newest(),
+            FeatureLevel.newest(),
+            Optional.empty());
     private long base = Inode.ROOT;
     private long index;
 
@@ -688,8 +722,7 @@ class NamespaceLinuxTest {
         case Op.Mk o ->
             run(
                 Command.newBuilder()
-                    .setMkdir(
-                        Mkdir.newBuilder().setLocation(at(o.path)).setMode(o.mode & ~umask)));
+                    .setMkdir(Mkdir.newBuilder().setLocation(at(o.path)).setMode(o.mode & ~umask)));
         case Op.New o ->
             run(
                 Command.newBuilder()
@@ -704,8 +737,7 @@ class NamespaceLinuxTest {
         case Op.Sym o ->
             run(
                 Command.newBuilder()
-                    .setSymlink(
-                        Symlink.newBuilder().setLocation(at(o.path)).setTarget(o.target)));
+                    .setSymlink(Symlink.newBuilder().setLocation(at(o.path)).setTarget(o.target)));
         case Op.Node o ->
             run(
                 Command.newBuilder()
@@ -719,10 +751,7 @@ class NamespaceLinuxTest {
             run(
                 Command.newBuilder()
                     .setLink(
-                        Link.newBuilder()
-                            .setFrom(at(o.from))
-                            .setTo(at(o.to))
-                            .setFollow(o.follow)));
+                        Link.newBuilder().setFrom(at(o.from)).setTo(at(o.to)).setFollow(o.follow)));
         case Op.Unnamed o -> unnamed(o);
         case Op.Rm o ->
             run(Command.newBuilder().setUnlink(Unlink.newBuilder().setLocation(at(o.path))));
@@ -731,8 +760,7 @@ class NamespaceLinuxTest {
         case Op.Mv o when o.flags == Linux.RENAME_EXCHANGE ->
             run(
                 Command.newBuilder()
-                    .setExchange(
-                        Exchange.newBuilder().setFirst(at(o.from)).setSecond(at(o.to))));
+                    .setExchange(Exchange.newBuilder().setFirst(at(o.from)).setSecond(at(o.to))));
         case Op.Mv o ->
             run(
                 Command.newBuilder()
@@ -750,8 +778,7 @@ class NamespaceLinuxTest {
                             Write.newBuilder()
                                 .setInode(inode)
                                 .setInlineOffset(o.offset)
-                                .setInlineData(
-                                    ByteString.copyFrom(data(o.length, o.offset)))));
+                                .setInlineData(ByteString.copyFrom(data(o.length, o.offset)))));
         case Op.Cut o ->
             run(
                 Command.newBuilder()
@@ -804,9 +831,7 @@ class NamespaceLinuxTest {
                               .setLocation(at(o.path))
                               .setNoFollow(!o.follow)
                               .setName(o.name)));
-          yield answer.hasFault()
-              ? result(answer.getFault())
-              : answer.getValue().toStringUtf8();
+          yield answer.hasFault() ? result(answer.getFault()) : answer.getValue().toStringUtf8();
         }
         case Op.Stat o ->
             result(
@@ -857,16 +882,13 @@ class NamespaceLinuxTest {
           : run(
               Command.newBuilder()
                   .setLink(
-                      Link.newBuilder()
-                          .setInode(made.getAttributes().getInode())
-                          .setTo(at(o.to))));
+                      Link.newBuilder().setInode(made.getAttributes().getInode()).setTo(at(o.to))));
     }
 
     private String own(Op.Own o) {
       Attributes now =
           ask(Query.newBuilder()
-                  .setLookup(
-                      Lookup.newBuilder().setLocation(at(o.path)).setNoFollow(!o.follow)))
+                  .setLookup(Lookup.newBuilder().setLocation(at(o.path)).setNoFollow(!o.follow)))
               .getAttributes();
       return run(
           Command.newBuilder()
@@ -915,8 +937,7 @@ class NamespaceLinuxTest {
     }
 
     private String more(long directory, DirectoryEntry entry) {
-      Location here =
-          Location.newBuilder().setBase(directory).setPath(entry.getName()).build();
+      Location here = Location.newBuilder().setBase(directory).setPath(entry.getName()).build();
       String more =
           switch (entry.getAttributes().getType()) {
             case SYMLINK ->
@@ -932,8 +953,7 @@ class NamespaceLinuxTest {
           ask(Query.newBuilder().setListXattrs(ListXattrs.newBuilder().setInode(inode)))
               .getNamesList()) {
         String value =
-            ask(Query.newBuilder()
-                    .setGetXattr(GetXattr.newBuilder().setInode(inode).setName(name)))
+            ask(Query.newBuilder().setGetXattr(GetXattr.newBuilder().setInode(inode).setName(name)))
                 .getValue()
                 .toStringUtf8();
         attributes.append(' ').append(name).append('=').append(value);
@@ -947,8 +967,7 @@ class NamespaceLinuxTest {
           Layout.newBuilder().setInode(file.getInode()).setLength(Long.MAX_VALUE);
       for (Extent e : ask(Query.newBuilder().setLayout(layout)).getExtentsList()) {
         byte[] block = memory.blocks.get(e.getBlock());
-        System.arraycopy(
-            block, e.getBlockOffset(), bytes, (int) e.getOffset(), e.getLength());
+        System.arraycopy(block, e.getBlockOffset(), bytes, (int) e.getOffset(), e.getLength());
       }
       return bytes;
     }
