@@ -137,7 +137,9 @@ final class Tree {
       Optional<Inode> inode = Optional.ofNullable(child).map(this::inode);
       boolean last = rest.isEmpty();
       place = new Place(at, name, inode, last && slash);
-      if (inode.isPresent() && inode.get().isSymlink() && (!last || (followLast && !(slash && toMake)))) {
+      if (inode.isPresent()
+          && inode.get().isSymlink()
+          && (!last || (followLast && !(slash && toMake)))) {
         if (++symlinks > SYMLINKS_MAX) {
           throw new Refused(Errno.ELOOP, "too many symbolic links at " + name);
         }
