@@ -853,6 +853,8 @@ class NioTest extends BothFileSystems {
     try (StandardJavaFileManager files = compiler.getStandardFileManager(null, null, UTF_8)) {
       files.setLocationFromPaths(StandardLocation.CLASS_OUTPUT, List.of(classes));
       files.setLocationFromPaths(StandardLocation.CLASS_PATH, List.of(classes));
+      // Processors are loaded from files of the default file system, wherever classes are.
+      files.setLocationFromPaths(StandardLocation.ANNOTATION_PROCESSOR_PATH, List.of());
       for (String source : List.of("lib/A.java", "B.java")) {
         assertThat(
                 compiler
