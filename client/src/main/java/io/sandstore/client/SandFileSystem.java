@@ -44,11 +44,12 @@ final class SandFileSystem extends FileSystem {
     return client;
   }
 
-  /** True if both are of one cluster, as far as its nodes have said so, whatever their addresses. */
+  /**
+   * True if both are of one cluster, as far as its nodes have said so, whatever their addresses.
+   */
   boolean sameCluster(SandFileSystem other) {
     String id = client.clusterClient().clusterId();
-    return this == other
-        || (!id.isEmpty() && id.equals(other.client.clusterClient().clusterId()));
+    return this == other || (!id.isEmpty() && id.equals(other.client.clusterClient().clusterId()));
   }
 
   /** What ends with this file system, unless it is closed before. */
