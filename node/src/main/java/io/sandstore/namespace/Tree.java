@@ -103,6 +103,15 @@ final class Tree {
 
   /** Follows a path. ENOENT only for what is missing before its last component. */
   Place resolve(Location location, boolean followLast) {
+    return resolve(location, followLast, false);
+  }
+
+  /** Where a file is to be made: a link is not followed behind which a directory is asked for. */
+  Place resolveToMake(Location location, boolean followLast) {
+    return resolve(location, followLast, true);
+  }
+
+  private Place resolve(Location location, boolean followLast, boolean toMake) {
     String path = location.getPath();
     checkPath(path);
     Inode at = directory(location.getBase() == 0 ? Inode.ROOT : location.getBase());
@@ -129,7 +138,7 @@ final class Tree {
       Optional<Inode> inode = Optional.ofNullable(child).map(this::inode);
       boolean last = rest.isEmpty();
       place = new Place(at, name, inode, last && slash);
-      if (inode.isPresent() && inode.get().isSymlink() && (!last || followLast)) {
+      if (inode.isPresent() && inode.get().isSymlink() && (!last || (followLast && !(slash && toMake)))) {
         if (++symlinks > SYMLINKS_MAX) {
           throw new Refused(Errno.ELOOP, "too many symbolic links at " + name);
         }
