@@ -768,8 +768,7 @@ class NioTest extends BothFileSystems {
       refused(
           IOException.class,
           () -> secure.newByteChannel(names.getPath("link"), Set.of(READ, NOFOLLOW)));
-      refused(
-          IOException.class, () -> secure.newDirectoryStream(names.getPath("link"), NOFOLLOW));
+      refused(IOException.class, () -> secure.newDirectoryStream(names.getPath("link"), NOFOLLOW));
       refused(NotDirectoryException.class, () -> secure.newDirectoryStream(file));
       try (SecureDirectoryStream<Path> inner = secure.newDirectoryStream(names.getPath("link"))) {
         assertThat(inner).isEmpty();
@@ -857,6 +856,8 @@ class NioTest extends BothFileSystems {
     try (StandardJavaFileManager files = compiler.getStandardFileManager(null, null, UTF_8)) {
       files.setLocationFromPaths(StandardLocation.CLASS_OUTPUT, List.of(classes));
       files.setLocationFromPaths(StandardLocation.CLASS_PATH, List.of(classes));
+      // Processors are loaded from files of the default file system, wherever classes are.
+      files.setLocationFromPaths(StandardLocation.ANNOTATION_PROCESSOR_PATH, List.of());
       for (String source : List.of("lib/A.java", "B.java")) {
         assertThat(
                 compiler
@@ -892,15 +893,19 @@ class NioTest extends BothFileSystems {
     Path link = Files.createSymbolicLink(dir.resolve("link"), dir.getFileSystem().getPath("a/b"));
     Files.createDirectories(link.resolve("c/d"));
     Files.createSymbolicLink(deep.resolve("up"), dir.getFileSystem().getPath(".."));
-    refused(
-        FileAlreadyExistsException.class,
-        () -> Files.createDirectories(temporary));
+    refused(FileAlreadyExistsException.class, () -> Files.createDirectories(temporary));
     assertThat(Files.mismatch(temporary, link.resolve("c").resolve(temporary.getFileName())))
         .isEqualTo(-1);
     try (Stream<Path> all = Files.walk(dir)) {
       assertThat(all.map(path -> dir.relativize(path).toString()))
           .containsExactlyInAnyOrder(
-              "", "a", "a/b", "a/b/c", "a/b/c/d", "a/b/c/up", "link",
+              "",
+              "a",
+              "a/b",
+              "a/b/c",
+              "a/b/c/d",
+              "a/b/c/up",
+              "link",
               dir.relativize(temporary).toString());
     }
     try (Stream<Path> all = Files.walk(dir, FileVisitOption.FOLLOW_LINKS)) {

@@ -221,8 +221,7 @@ public final class SandFileSystemProvider extends FileSystemProvider {
     Set<OpenFlag> all = flags;
     Place place = translated(sand, at::find);
     SandFile file = translated(sand, () -> place.directory().open(place.path(), all, mode));
-    SandFileChannel channel =
-        new SandFileChannel(sand.sand(), file, read, write, append, sync);
+    SandFileChannel channel = new SandFileChannel(sand.sand(), file, read, write, append, sync);
     if (options.contains(StandardOpenOption.DELETE_ON_CLOSE)) {
       try {
         // Stays readable and writable here until it is closed.
