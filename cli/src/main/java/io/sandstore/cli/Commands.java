@@ -1,5 +1,6 @@
 package io.sandstore.cli;
 
+import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
@@ -15,7 +16,11 @@ final class Commands {
    * @param summary one line
    * @param examples at least one; each is a whole command line
    */
-  record Entry(String name, String summary, String... examples) {}
+  record Entry(String name, String summary, List<String> examples) {
+    Entry(String name, String summary, String... examples) {
+      this(name, summary, List.of(examples));
+    }
+  }
 
   private Commands() {}
 
@@ -178,13 +183,11 @@ final class Commands {
     usage.header(entry.summary);
     usage.adjustLineBreaksForWideCJKCharacters(false); // as in Main
     usage.description(String.join(" ", usage.description())); // wrapped to the terminal as a whole
-    String[] footer = new String[entry.examples.length + usage.footer().length + 1];
-    footer[0] = entry.examples.length == 1 ? "%nExample:" : "%nExamples:";
-    for (int i = 0; i < entry.examples.length; i++) {
-      footer[i + 1] = "  " + entry.examples[i].replace("%", "%%");
-    }
-    System.arraycopy(usage.footer(), 0, footer, entry.examples.length + 1, usage.footer().length);
-    usage.footer(footer);
+    List<String> footer = new ArrayList<>();
+    footer.add(entry.examples.size() == 1 ? "%nExample:" : "%nExamples:");
+    entry.examples.forEach(example -> footer.add("  " + example.replace("%", "%%")));
+    footer.addAll(List.of(usage.footer()));
+    usage.footer(footer.toArray(String[]::new));
     root.addSubcommand(entry.name, line);
   }
 }

@@ -26,6 +26,7 @@ final class CopyCommands {
 
     @Option(
         names = "--parallel",
+        paramLabel = "FILES",
         description = "files at a time, 1 to 256 (default: ${DEFAULT-VALUE})")
     int parallel = 8;
 
@@ -103,10 +104,13 @@ final class CopyCommands {
       },
       mixinStandardHelpOptions = true)
   static final class Put extends InOrOut {
-    @Parameters(index = "0", description = "local file or directory, or - for standard input")
+    @Parameters(
+        index = "0",
+        paramLabel = "SOURCE",
+        description = "local file or directory, or - for standard input")
     String source = "";
 
-    @Parameters(index = "1", description = "path in the cluster")
+    @Parameters(index = "1", paramLabel = "TARGET", description = "path in the cluster")
     String to = "";
 
     @Override

@@ -31,21 +31,24 @@ import picocli.CommandLine.UnmatchedArgumentException;
     })
 public final class Main {
 
-  /** Those that log what they do, and have something to tidy up when they end. */
-  private static final Set<String> SERVING = Set.of("node", "cluster", "demo");
+  /** Those that log what they do. */
+  private static final Set<String> LOGGING = Set.of("node", "cluster");
+
+  /** Those that have something to tidy up when they end. */
+  private static final Set<String> TIDYING = Set.of("node", "cluster", "demo");
 
   private Main() {}
 
   public static void main(String[] args) {
-    boolean served = args.length > 0 && SERVING.contains(args[0]);
-    if (!served) {
+    String name = args.length == 0 ? "" : args[0];
+    if (!LOGGING.contains(name)) {
       // Read by logback.xml, if anything is logged at all: most commands end before.
       System.setProperty("sandstore.log", "ERROR");
     }
     StandardOutput output = StandardOutput.install();
     int code = commandLine(args).execute(args);
     int status = output.failure().map(Main::reportOutput).orElse(code);
-    if (served) {
+    if (TIDYING.contains(name)) {
       System.exit(status);
     }
     // Nothing is left to be done at the end, and looking for it takes a command some 20 ms.

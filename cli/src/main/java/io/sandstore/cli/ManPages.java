@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import picocli.CommandLine;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Model.CommandSpec;
@@ -31,10 +32,10 @@ final class ManPages {
     CommandLine root = Main.commandLine();
     Files.writeString(section.resolve("sandstore.1"), page(root, List.of()));
     for (Commands.Entry entry : Commands.ALL) {
-      CommandLine line = root.getSubcommands().get(entry.name());
+      CommandLine line = Objects.requireNonNull(root.getSubcommands().get(entry.name()));
       Files.writeString(
           section.resolve("sandstore-" + entry.name() + ".1"),
-          page(line, List.of(entry.examples())));
+          page(line, entry.examples()));
     }
   }
 

@@ -63,7 +63,7 @@ final class Modes {
           switch (operator) {
             case '+' -> changed | bits;
             case '-' -> changed & ~bits;
-            default -> changed & ~(cleared & 07777) | bits;
+            default -> (changed & ~(cleared & 07777)) | bits;
           };
     }
     return changed;
@@ -78,8 +78,8 @@ final class Modes {
       case 'X' -> directory || (mode & 0111) != 0 ? 0111 : 0;
       case 's' -> SET_UID | SET_GID;
       case 't' -> STICKY;
-      case 'u' -> (mode >> 6 & 7) * 0111;
-      case 'g' -> (mode >> 3 & 7) * 0111;
+      case 'u' -> ((mode >> 6) & 7) * 0111;
+      case 'g' -> ((mode >> 3) & 7) * 0111;
       case 'o' -> (mode & 7) * 0111;
       default -> throw new IllegalArgumentException(String.format(Locale.ROOT, "mode %c", letter));
     };

@@ -3,6 +3,8 @@ package io.sandstore.cli;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.io.Writer;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
@@ -14,7 +16,7 @@ final class StartUp {
   private StartUp() {}
 
   public static void main(String[] args) {
-    System.setOut(new PrintStream(OutputStream.nullOutputStream()));
+    System.setOut(new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8));
     for (String line :
         List.of(
             "--help",
@@ -23,9 +25,9 @@ final class StartUp {
             "completion bash",
             "ls --timeout 1 --target 127.0.0.1:1 /",
             "get --timeout 1 --target 127.0.0.1:1 / /tmp")) {
-      String[] words = line.split(" ");
+      String[] words = line.split(" ", -1);
       Main.commandLine(words)
-          .setErr(new PrintWriter(OutputStream.nullOutputStream()))
+          .setErr(new PrintWriter(Writer.nullWriter()))
           .execute(words);
     }
     System.exit(0);

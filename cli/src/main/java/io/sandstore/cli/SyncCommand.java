@@ -240,8 +240,9 @@ final class SyncCommand extends CopyCommands.Copy {
     Collections.reverse(work.surplus);
     for (TreeCopy.Item item : source.files()) {
       Node there = target.get(item.path());
-      boolean isThere = there != null && there.isKindOf(new Node(item, false));
-      if (!isThere || !isSame(item, there.item, bytes)) {
+      if (there == null
+          || !there.isKindOf(new Node(item, false))
+          || !isSame(item, there.item, bytes)) {
         work.files.add(item);
         changed.add(parent(item.path()));
       } else if (!item.isLink() && differ(item, there.item)) {

@@ -581,7 +581,7 @@ public final class TreeCopy {
       throws IOException, InterruptedException {
     for (Item directory : plan.directories) {
       // Open to its owner until it is filled.
-      makeDirectory(join(target, directory.path), directory.mode & 0777 | 0700);
+      makeDirectory(join(target, directory.path), (directory.mode & 0777) | 0700);
     }
     forEach(
         plan.files,

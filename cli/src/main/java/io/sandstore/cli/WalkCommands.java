@@ -2,6 +2,8 @@ package io.sandstore.cli;
 
 import io.sandstore.client.FileStat;
 import io.sandstore.client.SandstoreClient;
+import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.Errno;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -34,8 +36,8 @@ final class WalkCommands {
     @Parameters(
         arity = "0..*",
         paramLabel = "PATH",
-        description = "where to begin: paths or patterns (default: /)")
-    List<String> paths = List.of("/");
+        description = "where to begin: paths or patterns (default: /, but not with -delete)")
+    List<String> paths = List.of();
 
     @Option(
         names = {"-name", "--name"},
@@ -100,8 +102,17 @@ final class WalkCommands {
       if (minDepth < 0 || maxDepth < 0) {
         throw new IllegalArgumentException("levels are numbers of 0 or more");
       }
+      if (delete && paths.isEmpty()) {
+        throw new IllegalArgumentException("-delete wants to be told where: find PATH... -delete");
+      }
       List<Predicate<Walk.Found>> conditions = conditions(client);
-      for (String path : Patterns.expand(client, paths)) {
+      List<String> all = Patterns.expand(client, paths.isEmpty() ? List.of("/") : paths);
+      if (delete && conditions.isEmpty() && !empty && minDepth < 2 && all.contains("/")) {
+        throw new PosixException(
+            Errno.EINVAL,
+            "this would remove everything; if you mean it, rm -r --no-preserve-root /");
+      }
+      for (String path : all) {
         Walk.below(
             client,
             path,

@@ -57,7 +57,7 @@ class CommandsTest {
       String line =
           example.replaceAll(".*(sandstore " + name + ")", "$1").replaceAll(" [|)].*|\\)$", "");
       String[] words =
-          Arrays.stream(line.split(" "))
+          Arrays.stream(line.split(" ", -1))
               .skip(1)
               .map(w -> w.replace("'", ""))
               .toArray(String[]::new);
@@ -130,7 +130,7 @@ class CommandsTest {
     for (ExitCode code : ExitCode.values()) {
       assertThat(help)
           .containsPattern(
-              "(?m)^ +" + code.number() + " +" + code.meaning().split(";")[0].substring(0, 4));
+              "(?m)^ +" + code.number() + " +" + code.meaning().split(";", -1)[0].substring(0, 4));
     }
   }
 

@@ -174,6 +174,11 @@ class ToolCommandsTest {
     assertThat(read("/f/a/y")).isEqualTo("y");
     done("find", "/f", "-delete");
     assertThat(names("/")).isEmpty();
+    client.mkdirs("/kept");
+    refused(ExitCode.USAGE, "where", "find", "-delete");
+    refused(ExitCode.USAGE, "where", "find", "-name", "*", "-delete");
+    refused(ExitCode.REFUSED, "--no-preserve-root", "find", "/", "-delete");
+    assertThat(names("/")).containsExactly("kept");
   }
 
   @Test
