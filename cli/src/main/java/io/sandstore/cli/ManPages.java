@@ -34,8 +34,7 @@ final class ManPages {
     for (Commands.Entry entry : Commands.ALL) {
       CommandLine line = Objects.requireNonNull(root.getSubcommands().get(entry.name()));
       Files.writeString(
-          section.resolve("sandstore-" + entry.name() + ".1"),
-          page(line, entry.examples()));
+          section.resolve("sandstore-" + entry.name() + ".1"), page(line, entry.examples()));
     }
   }
 

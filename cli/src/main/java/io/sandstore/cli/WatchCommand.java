@@ -54,9 +54,7 @@ final class WatchCommand extends FileCommand {
   void run(SandstoreClient client) throws IOException, InterruptedException {
     String path = absolute(directory);
     ChangeFeed feed =
-        after.isEmpty()
-            ? client.watch(path, recursive)
-            : client.watch(path, recursive, after);
+        after.isEmpty() ? client.watch(path, recursive) : client.watch(path, recursive, after);
     System.err.println("sandstore: watching " + path + " from " + feed.position() + " on");
     long shown = 0;
     while (shown < count && !System.out.checkError()) {

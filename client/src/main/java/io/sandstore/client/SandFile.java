@@ -774,8 +774,8 @@ public final class SandFile implements Closeable {
   }
 
   /**
-   * Copies all of another file, to the same offsets: by {@link #copyFrom(SandFile, long, long, long)}
-   * where that can be, else by reading and writing.
+   * Copies all of another file, to the same offsets: by {@link #copyFrom(SandFile, long, long,
+   * long)} where that can be, else by reading and writing.
    */
   public void copyFrom(SandFile source) throws IOException {
     try {
