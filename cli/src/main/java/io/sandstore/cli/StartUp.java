@@ -26,10 +26,9 @@ final class StartUp {
             "ls --timeout 1 --target 127.0.0.1:1 /",
             "get --timeout 1 --target 127.0.0.1:1 / /tmp")) {
       String[] words = line.split(" ", -1);
-      Main.commandLine(words)
-          .setErr(new PrintWriter(Writer.nullWriter()))
-          .execute(words);
+      Main.commandLine(words).setErr(new PrintWriter(Writer.nullWriter())).execute(words);
     }
+    System.out.print(Overview.text());
     System.exit(0);
   }
 }
