@@ -181,7 +181,7 @@ final class Commands {
     CommandLine line = new CommandLine(make(entry.name));
     UsageMessageSpec usage = line.getCommandSpec().usageMessage();
     usage.header(entry.summary);
-    usage.adjustLineBreaksForWideCJKCharacters(false); // as in Main
+    usage.adjustLineBreaksForWideCJKCharacters(false); // tables of all letters, for none of ours
     usage.description(String.join(" ", usage.description())); // wrapped to the terminal as a whole
     List<String> footer = new ArrayList<>();
     footer.add(entry.examples.size() == 1 ? "%nExample:" : "%nExamples:");

@@ -4,8 +4,7 @@ import io.sandstore.node.Node;
 import io.sandstore.rpc.PosixException;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import java.util.List;
 import java.util.Set;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -21,14 +20,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     name = "sandstore",
     description = "A distributed file store.",
     mixinStandardHelpOptions = true,
-    versionProvider = Main.Version.class,
-    exitCodeListHeading = "%nExit codes:%n",
-    footer = {
-      "",
-      "Each command has --help. Paths in the cluster begin with /. In them, *, ? and [a-z] stand for "
-          + "names that fit, unless something has that very name; quote them lest the shell takes "
-          + "them."
-    })
+    versionProvider = Main.Version.class)
 public final class Main {
 
   /** Those that log what they do. */
@@ -46,7 +38,7 @@ public final class Main {
       System.setProperty("sandstore.log", "ERROR");
     }
     StandardOutput output = StandardOutput.install();
-    int code = commandLine(args).execute(args);
+    int code = asksForOverview(args) ? overview() : commandLine(args).execute(args);
     int status = output.failure().map(Main::reportOutput).orElse(code);
     if (TIDYING.contains(name)) {
       System.exit(status);
@@ -54,6 +46,15 @@ public final class Main {
     // Nothing is left to be done at the end, and looking for it takes a command some 20 ms.
     System.err.flush();
     Runtime.getRuntime().halt(status);
+  }
+
+  private static boolean asksForOverview(String[] args) {
+    return args.length == 1 && (args[0].equals("--help") || args[0].equals("-h"));
+  }
+
+  private static int overview() {
+    System.out.print(Overview.text());
+    return ExitCode.DONE.number();
   }
 
   /** What was not written was not said: no success, however well the rest went. */
@@ -81,14 +82,8 @@ public final class Main {
 
   static CommandLine root() {
     CommandLine line = new CommandLine(new Main());
-    Map<String, String> codes = new LinkedHashMap<>();
-    for (ExitCode code : ExitCode.values()) {
-      codes.put(" ".repeat(2) + code.number(), code.meaning());
-    }
-    line.getCommandSpec()
-        .usageMessage()
-        .exitCodeList(codes)
-        .adjustLineBreaksForWideCJKCharacters(false); // tables of all letters, for none of ours
+    line.setHelpSectionKeys(List.of("overview"));
+    line.getHelpSectionMap().put("overview", help -> Overview.text());
     return line;
   }
 

@@ -83,7 +83,7 @@ final class ManPages {
     int own = examples.isEmpty() ? 0 : examples.size() + 1; // the examples came first
     if (own < footer.length) {
       roff.add(".SH NOTES");
-      roff.add(whole ? ".PP" : ".nf");
+      roff.add(".nf");
       Arrays.stream(footer).skip(own).map(note -> text(plain(note))).forEach(roff::add);
       roff.add(".fi");
     }

@@ -28,6 +28,7 @@ final class StartUp {
       String[] words = line.split(" ", -1);
       Main.commandLine(words).setErr(new PrintWriter(Writer.nullWriter())).execute(words);
     }
+    System.out.print(Overview.text());
     System.exit(0);
   }
 }

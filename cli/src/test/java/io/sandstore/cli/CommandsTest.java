@@ -128,10 +128,12 @@ class CommandsTest {
     assertThat(Arrays.stream(ExitCode.values()).map(ExitCode::number)).doesNotHaveDuplicates();
     String help = run("--help").out();
     for (ExitCode code : ExitCode.values()) {
-      assertThat(help)
-          .containsPattern(
-              "(?m)^ +" + code.number() + " +" + code.meaning().split(";", -1)[0].substring(0, 4));
+      assertThat(help).containsPattern("(?m)^ +" + code.number() + " +" + code.meaning() + "$");
     }
+    for (Commands.Entry entry : Commands.ALL) {
+      assertThat(help).containsPattern("(?m)^ +" + entry.name() + " +" + entry.summary() + "$");
+    }
+    assertThat(help.lines()).allMatch(line -> line.length() <= 90);
   }
 
   @Test
