@@ -91,6 +91,11 @@ final class AttributeCommands {
     @Parameters(index = "0", paramLabel = "OWNER", description = "UID, UID:GID or :GID")
     String owner = "";
 
+    @Option(
+        names = "--no-dereference",
+        description = "of a symbolic link: the link itself")
+    boolean link;
+
     @Override
     void check() {
       parts();
@@ -108,14 +113,19 @@ final class AttributeCommands {
     @Override
     void change(SandstoreClient client, String path, FileStat stat, boolean below)
         throws IOException {
-      if (stat.isSymlink() && below) {
+      if (stat.isSymlink() && below && !link) {
         return;
       }
-      FileStat named = stat.isSymlink() ? client.stat(path) : stat;
+      FileStat named = stat.isSymlink() && !link ? client.stat(path) : stat;
       Matcher parts = parts();
       int uid = parts.group(1) == null ? named.uid() : Integer.parseInt(parts.group(1));
       int gid = parts.group(2) == null ? named.gid() : Integer.parseInt(parts.group(2));
-      client.setattr(path, AttributeChange.NONE.withOwner(uid, gid));
+      AttributeChange change = AttributeChange.NONE.withOwner(uid, gid);
+      if (link) {
+        client.lsetattr(path, change);
+      } else {
+        client.setattr(path, change);
+      }
     }
   }
 }

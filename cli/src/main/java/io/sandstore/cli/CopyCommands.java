@@ -60,6 +60,15 @@ final class CopyCommands {
       return new ProgressBar(out, title, plan.bytes(), plan.files().size());
     }
 
+    /** What cannot be copied is said, once everything else was. */
+    static void requireAll(TreeCopy.Plan plan) throws NotCopiedException {
+      if (!plan.skipped().isEmpty()) {
+        throw new NotCopiedException(
+            String.join(", ", plan.skipped()),
+            "neither file, directory nor link: not copied, unlike everything else");
+      }
+    }
+
     void report(TreeCopy.Plan plan, ProgressBar bar) throws IOException {
       if (json) {
         print(
@@ -141,11 +150,7 @@ final class CopyCommands {
         copy.put(plan, root, goal, bar);
         report(plan, bar);
       }
-      if (!plan.skipped().isEmpty()) {
-        throw new NotCopiedException(
-            String.join(", ", plan.skipped()),
-            "neither file, directory nor link: not copied, unlike everything else");
-      }
+      requireAll(plan);
     }
   }
 
@@ -178,6 +183,7 @@ final class CopyCommands {
           copy.get(plan, root, goal, bar);
           report(plan, bar);
         }
+        requireAll(plan);
       }
     }
   }
@@ -186,7 +192,7 @@ final class CopyCommands {
       name = "cp",
       description = {
         "Like cp: an existing directory as target takes the sources under their own names.",
-        "A file that exists is replaced as a whole. Bytes travel through this machine."
+        "A file that exists is replaced as a whole. Copies share their blocks: no byte travels."
       },
       mixinStandardHelpOptions = true)
   static final class Cp extends Copy {
@@ -236,6 +242,7 @@ final class CopyCommands {
         copy.copy(plan, source, goal, keep, noReplace, bar);
         report(plan, bar);
       }
+      requireAll(plan);
     }
 
     private static boolean isSame(SandstoreClient client, FileStat stat, String goal)

@@ -61,6 +61,7 @@ enum ExitCode {
   private static ExitCode of(Errno errno) {
     return switch (errno) {
       case ENOENT -> NOT_FOUND;
+      case EPERM, EACCES -> NOT_PERMITTED;
       case EEXIST, EISDIR, ENOTDIR, ENOTEMPTY -> NOT_CREATED;
       case EIO, ENOSPC, EFBIG -> IO;
       case ETIMEDOUT -> UNAVAILABLE;

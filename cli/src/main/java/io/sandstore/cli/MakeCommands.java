@@ -31,13 +31,14 @@ final class MakeCommands {
 
   @Command(
       name = "ln",
-      description =
-          "With -s, TARGET is kept as it is written, whether there is such a file or not.",
+      description = {
+        "One more name of a file, or with -s a link to a path, which is kept as it is written,",
+        "whether there is such a file or not."
+      },
       mixinStandardHelpOptions = true)
   static final class Ln extends FileCommand {
     @Option(
         names = {"-s", "--symbolic"},
-        required = true,
         description = "make a symbolic link")
     boolean symbolic;
 
@@ -74,7 +75,7 @@ final class MakeCommands {
 
     private void make(SandstoreClient client, String path) throws IOException {
       if (!force) {
-        client.symlink(to, path);
+        name(client, path);
         return;
       }
       // Beside, then renamed: at every moment there is the old one or the new.
@@ -82,12 +83,29 @@ final class MakeCommands {
           TreeCopy.join(
               path.substring(0, path.lastIndexOf('/') + 1),
               ".sandstore-ln-%016x".formatted(ThreadLocalRandom.current().nextLong()));
-      client.symlink(to, beside);
+      name(client, beside);
       try {
         client.rename(beside, path);
-      } catch (IOException e) {
-        client.unlink(beside);
-        throw e;
+      } finally {
+        removeIfThere(client, beside); // also where both are names of one file: nothing was moved
+      }
+    }
+
+    private void name(SandstoreClient client, String path) throws IOException {
+      if (symbolic) {
+        client.symlink(to, path);
+      } else {
+        client.link(absolute(to), path);
+      }
+    }
+
+    private static void removeIfThere(SandstoreClient client, String path) throws IOException {
+      try {
+        client.unlink(path);
+      } catch (PosixException e) {
+        if (e.errno() != Errno.ENOENT) {
+          throw e;
+        }
       }
     }
   }

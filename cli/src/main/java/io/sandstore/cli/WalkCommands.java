@@ -47,8 +47,8 @@ final class WalkCommands {
 
     @Option(
         names = {"-type", "--type"},
-        paramLabel = "f|d|l",
-        description = "file, directory, link")
+        paramLabel = "TYPE",
+        description = "f: file, d: directory, l: link, p: FIFO, s: socket, c, b: devices")
     @Nullable String type;
 
     @Option(
@@ -158,7 +158,11 @@ final class WalkCommands {
               case "f" -> FileStat.Type.FILE;
               case "d" -> FileStat.Type.DIRECTORY;
               case "l" -> FileStat.Type.SYMLINK;
-              default -> throw new IllegalArgumentException("-type takes f, d or l");
+              case "p" -> FileStat.Type.FIFO;
+              case "s" -> FileStat.Type.SOCKET;
+              case "c" -> FileStat.Type.CHARACTER_DEVICE;
+              case "b" -> FileStat.Type.BLOCK_DEVICE;
+              default -> throw new IllegalArgumentException("-type takes f, d, l, p, s, c or b");
             };
         all.add(f -> f.stat().type() == wanted);
       }

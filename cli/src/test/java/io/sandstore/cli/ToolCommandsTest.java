@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.sandstore.cli.TestCluster.Run;
 import io.sandstore.client.AttributeChange;
 import io.sandstore.client.DirectoryPage;
+import io.sandstore.client.FileStat;
 import io.sandstore.client.OpenFlag;
 import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
@@ -338,6 +339,33 @@ class ToolCommandsTest {
       tail.destroy();
       assertThat(tail.waitFor(TestCluster.LIMIT)).isTrue();
     }
+  }
+
+  @Test
+  void lnGivesAFileOneMoreName() throws Exception {
+    client.mkdir("/hard", 0755);
+    append("/hard/a", "text");
+    append("/hard/old", "other");
+    done("ln", "/hard/a", "/hard/b");
+    refused(ExitCode.NOT_CREATED, "EEXIST", "ln", "/hard/a", "/hard/old");
+    done("ln", "-f", "/hard/a", "/hard/old");
+    done("ln", "-f", "/hard/a", "/hard/b"); // which it is already
+    assertThat(client.stat("/hard/old").inode()).isEqualTo(client.stat("/hard/a").inode());
+    assertThat(client.stat("/hard/a").links()).isEqualTo(3);
+    assertThat(client.readdir("/hard")).hasSize(3);
+    refused(ExitCode.NOT_PERMITTED, "EPERM", "ln", "/hard", "/hard/c");
+  }
+
+  @Test
+  void whatIsNeitherFileDirectoryNorLinkIsFoundAndNotCopiedInSilence() throws Exception {
+    client.mkdir("/odd", 0755);
+    append("/odd/file", "text");
+    client.makeNode("/odd/pipe", FileStat.Type.FIFO, 0644, 0);
+    assertThat(lines("find", "/odd", "-type", "p")).containsExactly("/odd/pipe");
+    refused(ExitCode.DATA, "/odd/pipe", "cp", "-r", "/odd", "/copied");
+    assertThat(run("cat", "/copied/file").out()).isEqualTo("text");
+    refused(ExitCode.DATA, "/odd/pipe", "cp", "/odd/pipe", "/copied/pipe");
+    refused(ExitCode.DATA, "/odd/pipe", "get", "/odd", directory.resolve("odd").toString());
   }
 
   // --- watch ---
