@@ -7,11 +7,13 @@ import io.sandstore.host.Host;
 import io.sandstore.host.jvm.JvmHost;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.rpc.RpcClient;
+import io.sandstore.wire.Access;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Ask;
 import io.sandstore.wire.ClusterStatus;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Create;
+import io.sandstore.wire.Credentials;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.FileSystemStats;
 import io.sandstore.wire.Header;
@@ -40,6 +42,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.Semaphore;
@@ -56,6 +59,15 @@ import org.jspecify.annotations.Nullable;
  */
 public final class SandstoreClient implements Closeable {
 
+  /** For {@link #access}: to execute a file, to search a directory. */
+  public static final int EXECUTE = 1;
+
+  /** For {@link #access}. */
+  public static final int WRITE = 2;
+
+  /** For {@link #access}. */
+  public static final int READ = 4;
+
   /** What was shipped becomes part of its file after this time, or twice it, at the latest. */
   private static final Duration SETTLE_AFTER = Duration.ofSeconds(5);
 
@@ -71,13 +83,17 @@ public final class SandstoreClient implements Closeable {
   private final ClientConfig config;
   private final ClusterClient clusterClient;
   private final Session session;
-  private final AtomicLong opened = new AtomicLong();
+  private final Optional<Identity> identity;
+  private final Optional<Credentials> credentials;
+
+  // From here on shared with the views of this client for other identities.
+
+  private final AtomicLong opened;
 
   /** In the order of opening: one by chance could not be simulated twice. */
-  private final Set<SandFile> open =
-      new ConcurrentSkipListSet<>(Comparator.comparingLong(SandFile::serial));
+  private final Set<SandFile> open;
 
-  private final Semaphore openPermits = new Semaphore(OPEN_MAX);
+  private final Semaphore openPermits;
 
   /** Under which the leader knows what blocks this client holds; not 0. */
   private final long holder;
@@ -87,9 +103,9 @@ public final class SandstoreClient implements Closeable {
   /** Chunks to be asked for ahead, of all files; half of a link's buffers stay for the rest. */
   private final Semaphore aheads;
 
-  private final AtomicBoolean tending = new AtomicBoolean();
-  private final AtomicBoolean retaining = new AtomicBoolean();
-  private volatile boolean closed;
+  private final AtomicBoolean tending;
+  private final AtomicBoolean retaining;
+  private final AtomicBoolean closed;
 
   /** A client of the cluster whose nodes, or some of them, are at {@code host:port[,...]}. */
   public static SandstoreClient connect(String seeds) {
@@ -104,6 +120,43 @@ public final class SandstoreClient implements Closeable {
     this.holder = host.random().nextLong() | 1;
     this.buffers = new WriteBuffers(config.writeBufferBytes(), config.blockBytes());
     this.aheads = new Semaphore(host.buffers().size() / 2);
+    this.identity = Optional.empty();
+    this.credentials = Optional.empty();
+    this.opened = new AtomicLong();
+    this.open = new ConcurrentSkipListSet<>(Comparator.comparingLong(SandFile::serial));
+    this.openPermits = new Semaphore(OPEN_MAX);
+    this.tending = new AtomicBoolean();
+    this.retaining = new AtomicBoolean();
+    this.closed = new AtomicBoolean();
+  }
+
+  private SandstoreClient(SandstoreClient of, Identity identity) {
+    this.host = of.host;
+    this.config = of.config;
+    this.clusterClient = of.clusterClient;
+    this.session = of.session;
+    this.holder = of.holder;
+    this.buffers = of.buffers;
+    this.aheads = of.aheads;
+    this.identity = Optional.of(identity);
+    this.credentials = Optional.of(identity.credentials());
+    this.opened = of.opened;
+    this.open = of.open;
+    this.openPermits = of.openPermits;
+    this.tending = of.tending;
+    this.retaining = of.retaining;
+    this.closed = of.closed;
+  }
+
+  /**
+   * This client on somebody's behalf: the cluster allows what that one may do, and what it makes is
+   * its own. Nothing proves an identity. A cluster below feature level 3 takes no notice of it.
+   *
+   * <p>A file is checked when it is opened, and not again. Connections, buffers and limits are
+   * shared; to close one of the two closes both.
+   */
+  public SandstoreClient as(Identity who) {
+    return new SandstoreClient(this, who);
   }
 
   // --- Files ---
@@ -138,18 +191,20 @@ public final class SandstoreClient implements Closeable {
           Errno.EINVAL, "one of O_RDONLY, O_WRONLY, O_RDWR; O_TRUNC only to write");
     }
     boolean create = flags.contains(OpenFlag.O_CREAT);
+    int mask = (flags.contains(OpenFlag.O_WRONLY) ? 0 : READ) | (write ? WRITE : 0);
     FileStat stat;
     if (create || flags.contains(OpenFlag.O_TRUNC)) {
       Create.Builder op =
           Create.newBuilder()
               .setLocation(location(path))
-              .setMode(mode)
+              .setMode(masked(mode))
+              .setMask(mask)
               .setExclusive(create && flags.contains(OpenFlag.O_EXCL))
               .setTruncate(flags.contains(OpenFlag.O_TRUNC))
               .setNoCreate(!create);
       stat = FileStat.of(mutate(Command.newBuilder().setCreate(op)).getAttributes());
     } else {
-      stat = stat(path);
+      stat = lookup(Lookup.newBuilder().setLocation(location(path)).setMask(mask));
     }
     if (stat.isDirectory()) {
       throw new PosixException(Errno.EISDIR, path + " is a directory");
@@ -174,6 +229,19 @@ public final class SandstoreClient implements Closeable {
   /** Like {@link #stat}, but of a symbolic link itself. */
   public FileStat lstat(String path) throws IOException {
     return lookup(Lookup.newBuilder().setLocation(location(path)).setNoFollow(true));
+  }
+
+  /**
+   * Asks whether this client's identity may do something; one without an identity may do all.
+   *
+   * @param mask {@link #READ}, {@link #WRITE}, {@link #EXECUTE}, or some of them together; 0: whether
+   *     the file is there
+   * @throws PosixException EACCES if it may not do all of it
+   */
+  public void access(String path, int mask) throws IOException {
+    ask(
+        Query.newBuilder()
+            .setAccess(Access.newBuilder().setLocation(location(path)).setMask(mask)));
   }
 
   FileStat lookup(Lookup.Builder op) throws IOException {
@@ -236,7 +304,7 @@ public final class SandstoreClient implements Closeable {
   public void mkdir(String path, int mode) throws IOException {
     mutate(
         Command.newBuilder()
-            .setMkdir(Mkdir.newBuilder().setLocation(location(path)).setMode(mode)));
+            .setMkdir(Mkdir.newBuilder().setLocation(location(path)).setMode(masked(mode))));
   }
 
   /** Makes a directory and those above it, as far as they are missing. */
@@ -352,7 +420,7 @@ public final class SandstoreClient implements Closeable {
 
   @Override
   public void close() throws IOException {
-    closed = true;
+    closed.set(true);
     IOException failure = null;
     for (SandFile file : List.copyOf(open)) {
       try {
@@ -448,7 +516,9 @@ public final class SandstoreClient implements Closeable {
 
   Outcome mutate(Command.Builder command) throws IOException {
     try {
-      return session.apply(command, deadline());
+      Mutate.Builder request = Mutate.newBuilder().setCommand(command);
+      credentials.ifPresent(request::setCredentials);
+      return session.apply(request, deadline());
     } catch (InterruptedException e) {
       throw interrupted(e);
     }
@@ -456,8 +526,9 @@ public final class SandstoreClient implements Closeable {
 
   Answer ask(Query.Builder query) throws IOException {
     try {
-      Header.Builder request = Header.newBuilder().setAsk(Ask.newBuilder().setQuery(query));
-      Answer answer = clusterClient.call(request, deadline()).getAnswer();
+      Ask.Builder ask = Ask.newBuilder().setQuery(query);
+      credentials.ifPresent(ask::setCredentials);
+      Answer answer = clusterClient.call(Header.newBuilder().setAsk(ask), deadline()).getAnswer();
       if (answer.hasFault()) {
         throw PosixException.of(answer.getFault());
       }
@@ -474,6 +545,10 @@ public final class SandstoreClient implements Closeable {
     return wrapped;
   }
 
+  private int masked(int mode) {
+    return identity.map(who -> mode & ~who.umask()).orElse(mode);
+  }
+
   private static Location location(String path) {
     return Location.newBuilder().setPath(path).build();
   }
@@ -487,7 +562,7 @@ public final class SandstoreClient implements Closeable {
 
   private void tendLoop() {
     try {
-      for (long round = 1; !closed && !open.isEmpty(); round++) {
+      for (long round = 1; !closed.get() && !open.isEmpty(); round++) {
         clock().sleep(SETTLE_AFTER);
         long shippedBefore = clock().nanos() - SETTLE_AFTER.toNanos();
         for (SandFile file : open) {
@@ -503,7 +578,7 @@ public final class SandstoreClient implements Closeable {
       Thread.currentThread().interrupt();
     } finally {
       tending.set(false);
-      if (!closed && !open.isEmpty()) {
+      if (!closed.get() && !open.isEmpty()) {
         tendOpenFiles(); // one was opened after the last look
       }
     }
@@ -516,7 +591,7 @@ public final class SandstoreClient implements Closeable {
   private void retainOpenFiles() {
     try {
       List<Long> inodes = open.stream().map(SandFile::inode).distinct().sorted().toList();
-      for (int from = 0; from < inodes.size() && !closed; from += RETAINED_PER_REQUEST) {
+      for (int from = 0; from < inodes.size() && !closed.get(); from += RETAINED_PER_REQUEST) {
         int to = Math.min(inodes.size(), from + RETAINED_PER_REQUEST);
         retain(inodes.subList(from, to));
       }

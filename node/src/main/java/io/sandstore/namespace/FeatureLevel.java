@@ -25,7 +25,10 @@ public enum FeatureLevel {
   BASE("0.1"),
 
   /** The command {@code Merge}. */
-  MERGE("0.2");
+  MERGE("0.2"),
+
+  /** Who asks is checked. */
+  POSIX("0.3");
 
   private final String since;
 

@@ -6,6 +6,7 @@ import io.sandstore.replication.Catalog;
 import io.sandstore.replication.StateMachine;
 import io.sandstore.replication.Whereabouts;
 import io.sandstore.wire.Answer;
+import io.sandstore.wire.Ask;
 import io.sandstore.wire.Attributes;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.Command;
@@ -600,7 +601,12 @@ public final class Namespace implements StateMachine, Catalog {
 
   /** Answers a query from the state as it is here; the caller has passed a read barrier. */
   public Answer ask(Query query) {
-    return reading(n -> queries.answer(query));
+    return ask(Ask.newBuilder().setQuery(query).build());
+  }
+
+  /** Answers what somebody asks: below the feature level it does not matter who. */
+  public Answer ask(Ask ask) {
+    return reading(n -> queries.answer(ask));
   }
 
   /** Which of these files have no name any more and would be removed unless retained. */

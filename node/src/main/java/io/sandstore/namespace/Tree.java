@@ -51,8 +51,12 @@ final class Tree {
     directories = 0;
   }
 
-  /** Follows a path. ENOENT only for what is missing before its last component. */
-  Place resolve(Location location, boolean followLast) {
+  /**
+   * Follows a path. ENOENT only for what is missing before its last component.
+   *
+   * @param caller who must be allowed to search every directory on the way
+   */
+  Place resolve(Location location, boolean followLast, Access caller) {
     String path = location.getPath();
     checkPath(path);
     Inode at = directory(location.getBase() == 0 ? Inode.ROOT : location.getBase());
@@ -65,6 +69,7 @@ final class Tree {
     int symlinks = 0;
     Place place = new Place(at, "", Optional.of(at));
     while (!rest.isEmpty()) {
+      caller.require(at, Access.EXECUTE, called(at, place));
       String name = rest.pollFirst();
       if (name.equals("..")) { // from a symbolic link only
         at = directory(at.parent());
@@ -91,6 +96,10 @@ final class Tree {
       }
     }
     return place;
+  }
+
+  private static String called(Inode directory, Place place) {
+    return directory.id() == Inode.ROOT ? "/" : place.name();
   }
 
   private static void prepend(String target, ArrayDeque<String> rest) {

@@ -3,6 +3,7 @@ package io.sandstore.node;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
+import io.sandstore.namespace.FeatureLevel;
 import io.sandstore.namespace.Namespace;
 import io.sandstore.replication.Cluster;
 import io.sandstore.replication.CommandLog;
@@ -78,30 +79,27 @@ final class Router implements Cluster {
   @Override
   public Outcome mutate(Command command, Deadline deadline)
       throws IOException, InterruptedException {
-    return mutateRouted(command, deadline).getOutcome();
+    return mutateRouted(Mutate.newBuilder().setCommand(command).build(), deadline).getOutcome();
   }
 
   /** The answer to a client, which is not built before all is in it. */
-  Header.Builder mutateRouted(Command command, Deadline deadline)
+  Header.Builder mutateRouted(Mutate mutate, Deadline deadline)
       throws IOException, InterruptedException {
     Supplier<Header.Builder> forward =
-        () ->
-            Header.newBuilder()
-                .setMutate(Mutate.newBuilder().setCommand(command).setForwarded(true));
-    return route(log::commands, deadline, () -> mutateHere(command, deadline), forward);
+        () -> Header.newBuilder().setMutate(mutate.toBuilder().setForwarded(true));
+    return route(log::commands, deadline, () -> mutateHere(mutate, deadline), forward);
   }
 
   @Override
   public Answer ask(Query query, Deadline deadline) throws IOException, InterruptedException {
-    return askRouted(query, deadline).getAnswer();
+    return askRouted(Ask.newBuilder().setQuery(query).build(), deadline).getAnswer();
   }
 
   /** The answer to a client, which is not built before all is in it. */
-  Header.Builder askRouted(Query query, Deadline deadline)
-      throws IOException, InterruptedException {
+  Header.Builder askRouted(Ask ask, Deadline deadline) throws IOException, InterruptedException {
     Supplier<Header.Builder> forward =
-        () -> Header.newBuilder().setAsk(Ask.newBuilder().setQuery(query).setForwarded(true));
-    return route(log::queries, deadline, () -> askHere(query, deadline), forward);
+        () -> Header.newBuilder().setAsk(ask.toBuilder().setForwarded(true));
+    return route(log::queries, deadline, () -> askHere(ask, deadline), forward);
   }
 
   /** The node that carries commands out; empty if it is this one or nobody knows. */
@@ -146,8 +144,9 @@ final class Router implements Cluster {
   }
 
   /** Proposes on this node, where commands must be proposed. */
-  Header.Builder mutateHere(Command command, Deadline deadline)
+  Header.Builder mutateHere(Mutate mutate, Deadline deadline)
       throws IOException, InterruptedException {
+    Command command = mutate.getCommand();
     Optional<Fault> tooEarly = namespace.tooEarly(command);
     if (tooEarly.isPresent()) {
       throw PosixException.of(tooEarly.get());
@@ -177,12 +176,19 @@ final class Router implements Cluster {
       }
       default -> {}
     }
-    return Header.newBuilder().setOutcome(log.propose(proposed, deadline));
+    return Header.newBuilder().setOutcome(log.propose(withCaller(proposed, mutate), deadline));
+  }
+
+  /** Below the level the log must not hold what members of an older release do not know. */
+  private Command withCaller(Command command, Mutate mutate) {
+    return mutate.hasCredentials() && namespace.level().includes(FeatureLevel.POSIX)
+        ? command.toBuilder().setCredentials(mutate.getCredentials()).build()
+        : command;
   }
 
   /** Answers from this node, where queries must be answered. */
-  Header.Builder askHere(Query query, Deadline deadline) throws IOException, InterruptedException {
+  Header.Builder askHere(Ask ask, Deadline deadline) throws IOException, InterruptedException {
     log.readBarrier(deadline);
-    return Header.newBuilder().setAnswer(namespace.ask(query));
+    return Header.newBuilder().setAnswer(namespace.ask(ask));
   }
 }
