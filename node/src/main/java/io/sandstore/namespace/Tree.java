@@ -67,12 +67,14 @@ final class Tree {
       }
     }
     int symlinks = 0;
+    String atName = location.getBase() == 0 ? "/" : "";
     Place place = new Place(at, "", Optional.of(at));
     while (!rest.isEmpty()) {
-      caller.require(at, Access.EXECUTE, called(at, place));
+      caller.require(at, Access.EXECUTE, atName);
       String name = rest.pollFirst();
       if (name.equals("..")) { // from a symbolic link only
         at = directory(at.parent());
+        atName = "..";
         place = new Place(at, "", Optional.of(at));
         continue;
       }
@@ -86,20 +88,18 @@ final class Tree {
         }
         String target = inode.get().target();
         prepend(target, rest);
+        atName = target.startsWith("/") ? "/" : atName;
         at = target.startsWith("/") ? inode(Inode.ROOT) : at;
         place = new Place(at, "", Optional.of(at));
       } else if (!last) {
         at = place.require();
+        atName = name;
         if (!at.isDirectory()) {
           throw new Refused(Errno.ENOTDIR, name + " is not a directory");
         }
       }
     }
     return place;
-  }
-
-  private static String called(Inode directory, Place place) {
-    return directory.id() == Inode.ROOT ? "/" : place.name();
   }
 
   private static void prepend(String target, ArrayDeque<String> rest) {
