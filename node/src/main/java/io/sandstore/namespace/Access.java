@@ -96,6 +96,20 @@ sealed interface Access {
   }
 
   /**
+   * Refuses to give a file to somebody, or into a group, but to root; an owner may give it into a
+   * group of its own.
+   *
+   * @throws Refused EPERM
+   */
+  default void requireGive(Inode inode, int uid, int gid, String name) {
+    boolean stays = owns(inode) && uid == inode.uid();
+    boolean ownGroup = gid == inode.gid() || isIn(gid);
+    if (!isRoot() && !(stays && ownGroup)) {
+      throw new Refused(Errno.EPERM, "only root gives %s away".formatted(called(name)));
+    }
+  }
+
+  /**
    * Refuses to make something in a directory.
    *
    * @throws Refused EACCES

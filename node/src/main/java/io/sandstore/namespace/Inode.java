@@ -61,6 +61,13 @@ record Inode(
         id, type, mode, uid, gid, newSize, links, atimeMs, nowMs, nowMs, parent, target);
   }
 
+  Inode withMode(int newMode) {
+    return newMode == mode
+        ? this
+        : new Inode(
+            id, type, newMode, uid, gid, size, links, atimeMs, mtimeMs, ctimeMs, parent, target);
+  }
+
   Inode withLinks(int newLinks, long nowMs) {
     return new Inode(
         id, type, mode, uid, gid, size, newLinks, atimeMs, mtimeMs, nowMs, parent, target);

@@ -36,6 +36,8 @@ final class Queries {
         case LAYOUT -> layout(query.getLayout());
         case READ_LINK -> readLink(query.getReadLink(), caller);
         case STAT_FS -> statFs();
+        case GET_XATTR, LIST_XATTRS ->
+            throw new Refused(Errno.EOPNOTSUPP, "not yet: " + query.getOpCase());
         case ACCESS -> access(query.getAccess(), caller);
         case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a query of another release");
       };

@@ -164,15 +164,38 @@ final class Tree {
     return inode;
   }
 
-  Inode create(Place place, FileType type, int mode, int uid, int gid, String target, long nowMs) {
+  /**
+   * Makes what the caller may make, for the caller.
+   *
+   * @param uid whom it belongs to if nobody is known to ask, as {@code gid}
+   */
+  Inode create(
+      Place place,
+      FileType type,
+      int mode,
+      int uid,
+      int gid,
+      String target,
+      long nowMs,
+      Access caller) {
     if (inodes.get(place.directory().id()) == null) {
       throw new Refused(Errno.ENOENT, "the directory is gone");
     }
+    Inode directory = place.directory();
+    caller.requireAdd(directory);
     Inode inode =
-        Inode.create(nextInode++, type, mode, uid, gid, place.directory().id(), target, nowMs);
+        Inode.create(
+            nextInode++,
+            type,
+            caller.modeOfNew(directory, type, mode),
+            caller.ownerOfNew(uid),
+            caller.groupOfNew(directory, gid),
+            directory.id(),
+            target,
+            nowMs);
     inodes.put(inode.id(), inode);
     link(place.key(), inode.id());
-    touch(place.directory().id(), inode.isDirectory() ? 1 : 0, nowMs);
+    touch(directory.id(), inode.isDirectory() ? 1 : 0, nowMs);
     directories += inode.isDirectory() ? 1 : 0;
     return inode;
   }
