@@ -10,8 +10,7 @@ import java.util.List;
  * comes to the same verdict.
  *
  * <p>Three kinds of callers. One whose identity is not known ({@link #UNCHECKED}: tools, nodes, and
- * all below the feature level) may do everything, and nothing is changed that it did not ask for.
- * Root may do everything but execute what nobody may execute. For anybody else the bits of a file
+ * all below the feature level) may do everything. Root may do everything but execute what nobody may execute. For anybody else the bits of a file
  * count: those of the owner, else of its group, else of the others.
  */
 sealed interface Access {
@@ -24,6 +23,9 @@ sealed interface Access {
   int SET_GID = 02000;
   int STICKY = 01000;
   int GROUP_EXECUTE = 010;
+
+  /** What names of extended attributes begin with that only root sees. */
+  String TRUSTED = "trusted.";
 
   Access UNCHECKED = new Unchecked();
 
@@ -50,15 +52,6 @@ sealed interface Access {
   boolean isRoot();
 
   boolean isIn(int group);
-
-  /** True of a caller who is somebody: whose files are its own, and whose bits may have to go. */
-  boolean isKnown();
-
-  /** Owner of what this caller makes, if the command says that it is {@code uid}. */
-  int ownerOfNew(int uid);
-
-  /** Group of what this caller makes in a directory, if the command says that it is {@code gid}. */
-  int groupOfNew(Inode directory, int gid);
 
   /**
    * Refuses what the bits do not allow.
@@ -132,18 +125,46 @@ sealed interface Access {
     }
   }
 
-  /** Permission bits of what this caller makes in a directory. */
-  default int modeOfNew(Inode directory, FileType type, int mode) {
-    if (!isKnown()) {
-      return mode;
+  /**
+   * What is to be made in a directory, as this caller makes it: it is its own.
+   *
+   * @throws Refused EACCES if it may not change the directory, EPERM for a device, but to root
+   */
+  default Inode.Draft toMake(Inode.Draft draft, Inode directory) {
+    requireAdd(directory);
+    boolean device =
+        draft.type() == FileType.CHARACTER_DEVICE || draft.type() == FileType.BLOCK_DEVICE;
+    if (device && !isRoot()) {
+      throw new Refused(Errno.EPERM, "only root makes devices");
     }
-    boolean inherits = (directory.mode() & SET_GID) != 0;
-    if (type == FileType.DIRECTORY) {
-      return (mode & (0777 | STICKY)) | (inherits ? SET_GID : 0);
+    return draft;
+  }
+
+  /**
+   * Refuses to read or change an extended attribute.
+   *
+   * @throws Refused EPERM, ENODATA or EACCES
+   */
+  default void requireXattr(Inode inode, String name, boolean write) {
+    if (name.startsWith(TRUSTED)) {
+      if (!isRoot()) {
+        throw new Refused(write ? Errno.EPERM : Errno.ENODATA, "only root sees " + name);
+      }
+    } else if (name.startsWith("security.")) {
+      if (write && !isRoot()) {
+        throw new Refused(Errno.EPERM, "only root sets " + name);
+      }
+    } else if (name.startsWith("system.")) {
+      if (write) {
+        requireOwner(inode, "");
+      }
+    } else {
+      boolean sticky = inode.isDirectory() && (inode.mode() & STICKY) != 0;
+      if (write && sticky && name.startsWith("user.")) {
+        requireOwner(inode, "");
+      }
+      require(inode, write ? WRITE : READ, "");
     }
-    boolean runsAsGroup = (mode & (SET_GID | GROUP_EXECUTE)) == (SET_GID | GROUP_EXECUTE);
-    boolean strange = inherits && !isRoot() && !isIn(directory.gid());
-    return runsAsGroup && strange ? mode & ~SET_GID : mode;
   }
 
   /** Permission bits that a change of them comes to: nobody lends a group that is not its own. */
@@ -155,24 +176,16 @@ sealed interface Access {
    * Permission bits after a file's content was changed: what runs as its owner or group is not what
    * these trusted any more.
    */
-  default int modeOfWritten(Inode inode) {
-    if (isRoot() || !inode.isRegular()) {
-      return inode.mode();
-    }
-    return withoutSetGid(inode, inode.mode() & ~SET_UID);
-  }
+  int modeOfWritten(Inode inode);
 
   /** Permission bits after a file was given to somebody, also by root. */
   default int modeOfGiven(Inode inode) {
-    if (!isKnown() || inode.isDirectory()) {
+    if (inode.isDirectory()) {
       return inode.mode();
     }
-    return withoutSetGid(inode, inode.mode() & ~SET_UID);
-  }
-
-  private int withoutSetGid(Inode inode, int mode) {
-    boolean stays = (mode & GROUP_EXECUTE) == 0 && (isRoot() || isIn(inode.gid()));
-    return stays ? mode : mode & ~SET_GID;
+    boolean groupStays =
+        (inode.mode() & GROUP_EXECUTE) == 0 && (isRoot() || isIn(inode.gid()));
+    return inode.mode() & ~(groupStays ? SET_UID : SET_UID | SET_GID);
   }
 
   /** Nobody is known to ask. */
@@ -198,19 +211,10 @@ sealed interface Access {
       return true;
     }
 
+    /** It may be anybody. */
     @Override
-    public boolean isKnown() {
-      return false;
-    }
-
-    @Override
-    public int ownerOfNew(int uid) {
-      return uid;
-    }
-
-    @Override
-    public int groupOfNew(Inode directory, int gid) {
-      return gid;
+    public int modeOfWritten(Inode inode) {
+      return modeOfGiven(inode);
     }
   }
 
@@ -248,18 +252,19 @@ sealed interface Access {
     }
 
     @Override
-    public boolean isKnown() {
-      return true;
+    public int modeOfWritten(Inode inode) {
+      return isRoot() ? inode.mode() : modeOfGiven(inode);
     }
 
     @Override
-    public int ownerOfNew(int ignored) {
-      return uid;
-    }
-
-    @Override
-    public int groupOfNew(Inode directory, int ignored) {
-      return (directory.mode() & SET_GID) != 0 ? directory.gid() : gid;
+    public Inode.Draft toMake(Inode.Draft draft, Inode directory) {
+      Access.super.toMake(draft, directory);
+      boolean runsAsGroup =
+          draft.type() != FileType.DIRECTORY
+              && (draft.mode() & (SET_GID | GROUP_EXECUTE)) == (SET_GID | GROUP_EXECUTE);
+      boolean lent = directory.handsOnItsGroup() && !isRoot() && !isIn(directory.gid());
+      int mode = runsAsGroup && lent ? draft.mode() & ~SET_GID : draft.mode();
+      return draft.ofOwner(mode, uid, gid);
     }
   }
 }

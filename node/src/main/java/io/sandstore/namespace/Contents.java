@@ -1,6 +1,7 @@
 package io.sandstore.namespace;
 
 import io.sandstore.replication.BlockSink;
+import io.sandstore.wire.Allocate;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Merge;
 import io.sandstore.wire.NewExtent;
@@ -14,6 +15,7 @@ import java.util.Map;
 final class Contents {
 
   private static final int REAP_EXTENTS = 4096;
+  private static final int NANOS_MAX = 999_999;
 
   private final Namespace namespace;
   private final BlockSink sink;
@@ -32,53 +34,59 @@ final class Contents {
   }
 
   Outcome setAttributes(SetAttributes op) {
+    Access caller = namespace.caller;
     Inode inode;
     String name = "";
     if (op.getInode() != 0) {
       inode = namespace.tree.open(op.getInode());
     } else {
-      Tree.Place place =
-          namespace.tree.resolve(op.getLocation(), !op.getNoFollow(), namespace.caller);
+      Tree.Place place = namespace.tree.look(op.getLocation(), !op.getNoFollow(), caller);
       inode = place.require();
       name = place.name();
       if (op.hasSize() && inode.isRegular()) { // an open one was opened for it
-        namespace.caller.require(inode, Access.WRITE, name);
+        caller.require(inode, Access.WRITE, name);
       }
     }
-    requireChange(inode, op, name);
+    if (namespace.isPosix()) {
+      checkAttributes(op, inode);
+      requireChange(op, inode, name);
+    }
     if (op.hasSize()) {
       inode = resize(inode, op.getSize());
     }
+    boolean owner = op.hasUid() || op.hasGid();
+    if (owner && namespace.isPosix()) {
+      inode = withoutPrivileges(inode, caller.modeOfGiven(inode));
+    }
+    int uid = op.hasUid() ? op.getUid() : inode.uid();
     int gid = op.hasGid() ? op.getGid() : inode.gid();
-    long now = namespace.time.dateMs();
-    Inode changed =
-        inode.withAttributes(
-            mode(inode, op, gid),
-            op.hasUid() ? op.getUid() : inode.uid(),
-            gid,
-            time(op.hasAtimeMs(), op.getAtimeMs(), op.getNowAtime(), inode.atimeMs()),
-            time(op.hasMtimeMs(), op.getMtimeMs(), op.getNowMtime(), inode.mtimeMs()),
-            now);
+    int mode = op.hasMode() ? caller.modeOfChange(op.getMode(), gid) : inode.mode();
+    Inode changed = inode.withOwner(mode, uid, gid, namespace.time.dateMs());
+    changed =
+        changed.withTimes(
+            op.hasAtimeMs() ? op.getAtimeMs() : inode.atimeMs(),
+            op.hasAtimeMs() ? nanos(op.getAtimeNs()) : inode.atimeNs(),
+            op.hasMtimeMs() ? op.getMtimeMs() : inode.mtimeMs(),
+            op.hasMtimeMs() ? nanos(op.getMtimeNs()) : inode.mtimeNs());
+    if (namespace.isPosix()) {
+      changed = changed.dated(op.getNowAtime(), op.getNowMtime(), namespace.time.dateMs());
+    }
     namespace.tree.inodes.put(inode.id(), changed);
     return Namespace.attributes(changed);
   }
 
-  private int mode(Inode inode, SetAttributes op, int gid) {
-    if (op.hasMode()) {
-      return namespace.caller.modeOfChange(op.getMode(), gid);
+  private static void checkAttributes(SetAttributes op, Inode inode) {
+    if (op.hasMode() && inode.isSymlink()) {
+      throw new Refused(Errno.EOPNOTSUPP, "a symbolic link has no mode to change");
     }
-    boolean given = op.hasUid() || op.hasGid();
-    return given ? namespace.caller.modeOfGiven(inode) : inode.mode();
+    for (int nanos : new int[] {op.getAtimeNs(), op.getMtimeNs()}) {
+      if (nanos < 0 || nanos > NANOS_MAX) {
+        throw new Refused(Errno.EINVAL, "not a part of a millisecond: " + nanos);
+      }
+    }
   }
 
-  private long time(boolean given, long givenMs, boolean now, long beforeMs) {
-    if (now && namespace.level.includes(FeatureLevel.POSIX)) {
-      return namespace.time.dateMs();
-    }
-    return given ? givenMs : beforeMs;
-  }
-
-  private void requireChange(Inode inode, SetAttributes op, String name) {
+  private void requireChange(SetAttributes op, Inode inode, String name) {
     Access caller = namespace.caller;
     if (op.hasUid() || op.hasGid()) {
       int uid = op.hasUid() ? op.getUid() : inode.uid();
@@ -88,39 +96,77 @@ final class Contents {
     if (op.hasMode()) {
       caller.requireOwner(inode, name);
     }
-    boolean nowOnly = op.getNowAtime() && op.getNowMtime();
-    if (nowOnly && !caller.owns(inode)) {
+    boolean now = op.getNowAtime() && op.getNowMtime();
+    if (now && !caller.owns(inode)) {
       caller.require(inode, Access.WRITE, name);
     } else if (op.hasAtimeMs() || op.hasMtimeMs() || op.getNowAtime() || op.getNowMtime()) {
       caller.requireOwner(inode, name);
     }
   }
 
-  Inode resize(Inode inode, long size) {
-    if (inode.isDirectory()) {
-      throw new Refused(Errno.EISDIR, "a directory has no size to change");
+  private int nanos(int nanos) {
+    return namespace.isPosix() ? nanos : 0;
+  }
+
+  /**
+   * A file whose bytes or owner change loses what would let others act as its owner.
+   *
+   * @param mode what is left of its bits
+   */
+  private Inode withoutPrivileges(Inode inode, int mode) {
+    if (!inode.isDirectory()) {
+      namespace.xattrs.values.remove(new Keys.Xattr(inode.id(), Xattrs.CAPABILITY));
     }
+    return inode.withMode(mode);
+  }
+
+  /** Keeps a file whose bytes changed. */
+  private Inode changed(Inode inode, long size) {
+    Inode changed = inode.withContent(size, namespace.time.dateMs());
+    if (namespace.isPosix()) {
+      changed = withoutPrivileges(changed, namespace.caller.modeOfWritten(inode));
+    }
+    namespace.tree.inodes.put(inode.id(), changed);
+    return changed;
+  }
+
+  private static void requireRegular(Inode inode) {
     if (!inode.isRegular()) {
       throw new Refused(Errno.EINVAL, "not a regular file");
     }
+  }
+
+  private static void requireResizable(Inode inode) {
+    if (inode.isDirectory()) {
+      throw new Refused(Errno.EISDIR, "a directory has no size to change");
+    }
+    requireRegular(inode);
+  }
+
+  /** Nothing is reserved: a part that is to be there is a hole until it is written. */
+  Outcome allocate(Allocate op) {
+    Inode inode = namespace.tree.open(op.getInode());
+    requireResizable(inode);
+    long end = op.getOffset() + op.getLength();
+    boolean zeros = op.getHow() != Allocate.How.EXTEND;
+    if (zeros) {
+      namespace.extents.cut(inode.id(), op.getOffset(), end);
+    }
+    boolean grows = op.getHow() != Allocate.How.PUNCH && !op.getKeepSize();
+    return Namespace.attributes(changed(inode, grows ? Math.max(inode.size(), end) : inode.size()));
+  }
+
+  Inode resize(Inode inode, long size) {
+    requireResizable(inode);
     if (size < inode.size()) {
       namespace.extents.cut(inode.id(), size, Long.MAX_VALUE);
     }
-    Inode resized = withContent(inode, size);
-    namespace.tree.inodes.put(inode.id(), resized);
-    return resized;
-  }
-
-  private Inode withContent(Inode inode, long size) {
-    int mode = namespace.caller.modeOfWritten(inode);
-    return inode.withContent(size, namespace.time.dateMs()).withMode(mode);
+    return changed(inode, size);
   }
 
   Outcome write(Write op) {
     Inode inode = namespace.tree.open(op.getInode());
-    if (!inode.isRegular()) {
-      throw new Refused(Errno.EINVAL, "not a regular file");
-    }
+    requireRegular(inode);
     long base = op.getAppend() ? inode.size() : 0;
     int inline = op.getInlineData().size();
     for (NewExtent extent : op.getExtentsList()) {
@@ -145,8 +191,7 @@ final class Contents {
       namespace.extents.insert(inode.id(), offset, new Keys.Run(inline, block, 0));
       size = Math.max(size, offset + inline);
     }
-    Inode written = withContent(inode, size);
-    namespace.tree.inodes.put(inode.id(), written);
+    Inode written = changed(inode, size);
     return Outcome.newBuilder().setAttributes(written.attributes()).setValue(base).build();
   }
 
@@ -169,7 +214,7 @@ final class Contents {
     return Namespace.value(ranges.size());
   }
 
-  /** Removes files without names that nobody has open, a bounded part at a namespace.time. */
+  /** Removes files without names that nobody has open, a bounded part at a time. */
   long reap(long unusedSinceMs) {
     int budget = REAP_EXTENTS;
     List<Long> due =
@@ -185,7 +230,7 @@ final class Contents {
         break;
       }
       namespace.orphans.remove(inode);
-      namespace.tree.inodes.remove(inode);
+      namespace.remove(inode);
       reaped++;
     }
     return reaped;

@@ -7,7 +7,9 @@ import io.sandstore.wire.DirectoryEntry;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Extent;
 import io.sandstore.wire.FileSystemStats;
+import io.sandstore.wire.GetXattr;
 import io.sandstore.wire.Layout;
+import io.sandstore.wire.ListXattrs;
 import io.sandstore.wire.Lookup;
 import io.sandstore.wire.Query;
 import io.sandstore.wire.ReadDirectory;
@@ -36,8 +38,8 @@ final class Queries {
         case LAYOUT -> layout(query.getLayout());
         case READ_LINK -> readLink(query.getReadLink(), caller);
         case STAT_FS -> statFs();
-        case GET_XATTR, LIST_XATTRS ->
-            throw new Refused(Errno.EOPNOTSUPP, "not yet: " + query.getOpCase());
+        case GET_XATTR -> getXattr(query.getGetXattr(), caller);
+        case LIST_XATTRS -> listXattrs(query.getListXattrs(), caller);
         case ACCESS -> access(query.getAccess(), caller);
         case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a query of another release");
       };
@@ -50,7 +52,7 @@ final class Queries {
     if (op.getInode() != 0) {
       return attributes(namespace.tree.open(op.getInode()));
     }
-    Tree.Place place = namespace.tree.resolve(op.getLocation(), !op.getNoFollow(), caller);
+    Tree.Place place = namespace.tree.look(op.getLocation(), !op.getNoFollow(), caller);
     Inode inode = place.require();
     boolean opensDirectory = inode.isDirectory() && (op.getMask() & Access.WRITE) != 0;
     if (!opensDirectory) { // which the client refuses
@@ -68,7 +70,7 @@ final class Queries {
       caller.require(inode, op.getMask(), "");
       return attributes(inode);
     }
-    Tree.Place place = namespace.tree.resolve(op.getLocation(), true, caller);
+    Tree.Place place = namespace.tree.look(op.getLocation(), true, caller);
     caller.require(place.require(), op.getMask(), place.name());
     return attributes(place.require());
   }
@@ -79,7 +81,7 @@ final class Queries {
 
   private Answer readDirectory(ReadDirectory op, Access caller) {
     Tree tree = namespace.tree;
-    Tree.Place place = tree.resolve(op.getLocation(), true, caller);
+    Tree.Place place = tree.look(op.getLocation(), true, caller);
     Inode directory = place.require();
     if (!directory.isDirectory()) {
       throw new Refused(Errno.ENOTDIR, "not a directory");
@@ -144,11 +146,29 @@ final class Queries {
   }
 
   private Answer readLink(ReadLink op, Access caller) {
-    Inode inode = namespace.tree.resolve(op.getLocation(), false, caller).require();
+    Inode inode = namespace.tree.find(op.getLocation(), false, caller);
     if (!inode.isSymlink()) {
       throw new Refused(Errno.EINVAL, "not a symbolic link");
     }
     return Answer.newBuilder().setAttributes(inode.attributes()).setTarget(inode.target()).build();
+  }
+
+  private void requirePosix() {
+    if (!namespace.isPosix()) {
+      throw Namespace.above(namespace.level, FeatureLevel.POSIX);
+    }
+  }
+
+  private Answer getXattr(GetXattr op, Access caller) {
+    requirePosix();
+    Inode inode = namespace.tree.find(op.getInode(), op.getLocation(), !op.getNoFollow(), caller);
+    return Answer.newBuilder().setValue(namespace.xattrs.get(inode, op.getName(), caller)).build();
+  }
+
+  private Answer listXattrs(ListXattrs op, Access caller) {
+    requirePosix();
+    Inode inode = namespace.tree.find(op.getInode(), op.getLocation(), !op.getNoFollow(), caller);
+    return Answer.newBuilder().addAllNames(namespace.xattrs.names(inode.id(), caller)).build();
   }
 
   private Answer statFs() {

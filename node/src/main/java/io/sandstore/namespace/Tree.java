@@ -5,6 +5,7 @@ import io.sandstore.wire.FileType;
 import io.sandstore.wire.Location;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
+import java.util.Comparator;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -17,15 +18,26 @@ final class Tree {
   private static final int SYMLINKS_MAX = 40;
 
   final FrozenMap<Long, Inode> inodes = new FrozenMap<>(Weights::inode);
-  final FrozenMap<Keys.Dentry, Long> dentries = new FrozenMap<>(Weights::dentry);
+  FrozenMap<Keys.Dentry, Long> dentries = new FrozenMap<>(Weights::dentry);
   long nextInode = Inode.ROOT + 1;
   long directories = 1;
 
-  /** Where a path leads: a place in a directory, and what is there. */
-  record Place(Inode directory, String name, Optional<Inode> inode) {
+  /** What came with {@link FeatureLevel#POSIX} is in force. */
+  private boolean posix;
+
+  /**
+   * Where a path leads: a place in a directory, and what is there.
+   *
+   * @param slash a slash at the end of the path asks for a directory
+   */
+  record Place(Inode directory, String name, Optional<Inode> inode, boolean slash) {
 
     Inode require() {
       return inode.orElseThrow(() -> new Refused(Errno.ENOENT, "no such file: " + name));
+    }
+
+    Refused notADirectory() {
+      return new Refused(Errno.ENOTDIR, name + " is not a directory");
     }
 
     /**
@@ -42,13 +54,51 @@ final class Tree {
 
   void format() {
     inodes.put(
-        Inode.ROOT, Inode.create(Inode.ROOT, FileType.DIRECTORY, 0755, 0, 0, Inode.ROOT, "", 0));
+        Inode.ROOT,
+        Inode.create(
+            Inode.ROOT, new Inode.Draft(FileType.DIRECTORY, 0755, 0, 0), Inode.ROOT, 0));
+  }
+
+  /**
+   * Whether paths are followed as Linux does, and names are in the order of their bytes. With the
+   * order the map of names is another one; a snapshot that is being written goes on with the former,
+   * which nobody changes any more.
+   */
+  void setPosix(boolean now) {
+    if (posix != now) {
+      posix = now;
+      dentries = dentries.ordered(now ? Keys.Dentry.BY_BYTES : Comparator.naturalOrder());
+    }
   }
 
   void clear() {
     inodes.clear();
     dentries.clear();
     directories = 0;
+  }
+
+  /** True if a path has a slash at its end, and that means something at this feature level. */
+  boolean asksForDirectory(Location location) {
+    return posix && location.getPath().endsWith("/");
+  }
+
+  /** What a path leads to, for those that change nothing about its name. */
+  Inode find(Location location, boolean follow, Access caller) {
+    return look(location, follow, caller).require();
+  }
+
+  /** Where that is; refused if nothing is there. */
+  Place look(Location location, boolean follow, Access caller) {
+    Place place = resolve(location, follow || asksForDirectory(location), caller);
+    if (place.slash() && !place.require().isDirectory()) {
+      throw place.notADirectory();
+    }
+    return place;
+  }
+
+  /** What an id names, or else what a path leads to. */
+  Inode find(long id, Location location, boolean follow, Access caller) {
+    return id != 0 ? open(id) : find(location, follow, caller);
   }
 
   /**
@@ -66,46 +116,52 @@ final class Tree {
         rest.addLast(component);
       }
     }
+    boolean slash = asksForDirectory(location);
     int symlinks = 0;
     String atName = location.getBase() == 0 ? "/" : "";
-    Place place = new Place(at, "", Optional.of(at));
+    Place place = new Place(at, "", Optional.of(at), false);
     while (!rest.isEmpty()) {
       caller.require(at, Access.EXECUTE, atName);
       String name = rest.pollFirst();
-      if (name.equals("..")) { // from a symbolic link only
-        at = directory(at.parent());
-        atName = "..";
-        place = new Place(at, "", Optional.of(at));
+      if (name.equals(".") || name.equals("..")) { // from a symbolic link only
+        at = name.equals(".") ? at : directory(at.parent());
+        atName = name;
+        place = new Place(at, "", Optional.of(at), false);
         continue;
+      }
+      if (posix) {
+        checkLength(name); // that of a target was not looked at before
       }
       Long child = dentries.get(new Keys.Dentry(at.id(), name));
       Optional<Inode> inode = Optional.ofNullable(child).map(this::inode);
-      place = new Place(at, name, inode);
       boolean last = rest.isEmpty();
+      place = new Place(at, name, inode, last && slash);
       if (inode.isPresent() && inode.get().isSymlink() && (!last || followLast)) {
         if (++symlinks > SYMLINKS_MAX) {
           throw new Refused(Errno.ELOOP, "too many symbolic links at " + name);
         }
         String target = inode.get().target();
         prepend(target, rest);
+        slash |= posix && last && target.endsWith("/");
         atName = target.startsWith("/") ? "/" : atName;
         at = target.startsWith("/") ? inode(Inode.ROOT) : at;
-        place = new Place(at, "", Optional.of(at));
+        place = new Place(at, "", Optional.of(at), false);
       } else if (!last) {
         at = place.require();
         atName = name;
         if (!at.isDirectory()) {
-          throw new Refused(Errno.ENOTDIR, name + " is not a directory");
+          throw place.notADirectory();
         }
       }
     }
     return place;
   }
 
-  private static void prepend(String target, ArrayDeque<String> rest) {
+  private void prepend(String target, ArrayDeque<String> rest) {
     String[] components = target.split("/", -1);
     for (int i = components.length - 1; i >= 0; i--) {
-      if (!components[i].isEmpty() && !components[i].equals(".")) {
+      boolean nothing = components[i].isEmpty() || (!posix && components[i].equals("."));
+      if (!nothing) {
         rest.addFirst(components[i]);
       }
     }
@@ -129,6 +185,10 @@ final class Tree {
     if (name.indexOf('\0') >= 0) {
       throw new Refused(Errno.EINVAL, "NUL in a name");
     }
+    checkLength(name);
+  }
+
+  private static void checkLength(String name) {
     boolean maybeLong = name.length() > NAME_BYTES_MAX / 3;
     if (maybeLong && name.getBytes(StandardCharsets.UTF_8).length > NAME_BYTES_MAX) {
       throw new Refused(Errno.ENAMETOOLONG, "name over " + NAME_BYTES_MAX + " bytes");
@@ -164,39 +224,25 @@ final class Tree {
     return inode;
   }
 
-  /**
-   * Makes what the caller may make, for the caller.
-   *
-   * @param uid whom it belongs to if nobody is known to ask, as {@code gid}
-   */
-  Inode create(
-      Place place,
-      FileType type,
-      int mode,
-      int uid,
-      int gid,
-      String target,
-      long nowMs,
-      Access caller) {
+  /** Makes and names what is drafted. */
+  Inode create(Place place, Inode.Draft draft, long nowMs, Access caller) {
     if (inodes.get(place.directory().id()) == null) {
       throw new Refused(Errno.ENOENT, "the directory is gone");
     }
-    Inode directory = place.directory();
-    caller.requireAdd(directory);
-    Inode inode =
-        Inode.create(
-            nextInode++,
-            type,
-            caller.modeOfNew(directory, type, mode),
-            caller.ownerOfNew(uid),
-            caller.groupOfNew(directory, gid),
-            directory.id(),
-            target,
-            nowMs);
-    inodes.put(inode.id(), inode);
+    Inode inode = createUnnamed(place.directory(), draft, nowMs, caller);
     link(place.key(), inode.id());
-    touch(directory.id(), inode.isDirectory() ? 1 : 0, nowMs);
+    touch(place.directory().id(), inode.isDirectory() ? 1 : 0, nowMs);
     directories += inode.isDirectory() ? 1 : 0;
+    return inode;
+  }
+
+  /** Makes what is drafted as if it were in a directory, without a name there. */
+  Inode createUnnamed(Inode directory, Inode.Draft draft, long nowMs, Access caller) {
+    Inode.Draft owned = caller.toMake(draft, directory);
+    boolean inherits = posix && directory.handsOnItsGroup();
+    Inode.Draft draftHere = inherits ? owned.ofGroup(directory.gid()) : owned;
+    Inode inode = Inode.create(nextInode++, draftHere, directory.id(), nowMs);
+    inodes.put(inode.id(), inode);
     return inode;
   }
 

@@ -32,7 +32,7 @@ class AccessTest {
   }
 
   private static Inode inode(FileType type, int mode, int uid, int gid) {
-    return Inode.create(9, type, mode, uid, gid, 1, "", 0);
+    return Inode.create(9, new Inode.Draft(type, mode, uid, gid), 1, 0);
   }
 
   private static Inode file(int mode, int uid, int gid) {
@@ -100,15 +100,32 @@ class AccessTest {
   void whoMakesSomethingOwnsItAndADirectoryMayLendItsGroup() {
     Inode plain = directory(0777, 0, 0);
     Inode lends = directory(02777, 0, 300);
-    assertThat(ANNE.ownerOfNew(5)).isEqualTo(1001);
-    assertThat(ANNE.groupOfNew(plain, 5)).isEqualTo(100);
-    assertThat(ANNE.groupOfNew(lends, 5)).isEqualTo(300);
-    assertThat(Access.UNCHECKED.ownerOfNew(5)).isEqualTo(5);
-    assertThat(Access.UNCHECKED.groupOfNew(lends, 5)).isEqualTo(5);
-    assertThat(ANNE.modeOfNew(lends, FileType.DIRECTORY, 04755)).isEqualTo(02755);
-    assertThat(ANNE.modeOfNew(lends, FileType.REGULAR, 02755)).isEqualTo(0755);
-    assertThat(BERT.modeOfNew(lends, FileType.REGULAR, 02755)).isEqualTo(02755);
-    assertThat(ANNE.modeOfNew(plain, FileType.REGULAR, 06755)).isEqualTo(06755);
+    Inode.Draft draft = new Inode.Draft(FileType.REGULAR, 06755, 7, 8);
+    assertThat(ANNE.toMake(draft, plain)).isEqualTo(draft.ofOwner(06755, 1001, 100));
+    // Its group will be one that she is not in.
+    assertThat(ANNE.toMake(draft, lends)).isEqualTo(draft.ofOwner(04755, 1001, 100));
+    assertThat(BERT.toMake(draft, lends)).isEqualTo(draft.ofOwner(06755, 1002, 200));
+    assertThat(ROOT.toMake(draft, lends)).isEqualTo(draft.ofOwner(06755, 0, 0));
+    assertThat(Access.UNCHECKED.toMake(draft, lends)).isEqualTo(draft);
+    assertThat(errno(() -> ANNE.toMake(draft, directory(0755, 0, 0)))).isEqualTo(Errno.EACCES);
+    Inode.Draft device = new Inode.Draft(FileType.BLOCK_DEVICE, 0600, 0, 0);
+    assertThat(errno(() -> ANNE.toMake(device, plain))).isEqualTo(Errno.EPERM);
+    assertThat(errno(() -> ROOT.toMake(device, plain))).isEqualTo(Errno.OK);
+  }
+
+  @Test
+  void eachKindOfExtendedAttributesIsForSomebodyElse() {
+    Inode file = file(0640, 1001, 300);
+    assertThat(errno(() -> ANNE.requireXattr(file, "user.x", true))).isEqualTo(Errno.OK);
+    assertThat(errno(() -> BERT.requireXattr(file, "user.x", false))).isEqualTo(Errno.OK);
+    assertThat(errno(() -> BERT.requireXattr(file, "user.x", true))).isEqualTo(Errno.EACCES);
+    assertThat(errno(() -> ANNE.requireXattr(file, "trusted.x", false))).isEqualTo(Errno.ENODATA);
+    assertThat(errno(() -> ANNE.requireXattr(file, "trusted.x", true))).isEqualTo(Errno.EPERM);
+    assertThat(errno(() -> ROOT.requireXattr(file, "trusted.x", true))).isEqualTo(Errno.OK);
+    assertThat(errno(() -> ANNE.requireXattr(file, "security.x", true))).isEqualTo(Errno.EPERM);
+    assertThat(errno(() -> ANNE.requireXattr(file, "security.x", false))).isEqualTo(Errno.OK);
+    Inode sticky = directory(01777, 1001, 300);
+    assertThat(errno(() -> BERT.requireXattr(sticky, "user.x", true))).isEqualTo(Errno.EPERM);
   }
 
   @Test
@@ -120,8 +137,8 @@ class AccessTest {
     assertThat(ANNE.modeOfGiven(file(02644, 1001, 100))).isEqualTo(02644);
     assertThat(BERT.modeOfWritten(file(02644, 1001, 100))).isEqualTo(0644);
     assertThat(ROOT.modeOfGiven(directory(06755, 1001, 100))).isEqualTo(06755);
-    assertThat(Access.UNCHECKED.modeOfGiven(runs)).isEqualTo(06755);
-    assertThat(Access.UNCHECKED.modeOfWritten(runs)).isEqualTo(06755);
+    assertThat(Access.UNCHECKED.modeOfGiven(runs)).isEqualTo(0755);
+    assertThat(Access.UNCHECKED.modeOfWritten(runs)).isEqualTo(0755);
     assertThat(ANNE.modeOfChange(02755, 300)).isEqualTo(0755);
     assertThat(BERT.modeOfChange(02755, 300)).isEqualTo(02755);
   }
