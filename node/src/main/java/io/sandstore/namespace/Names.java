@@ -63,8 +63,7 @@ final class Names {
       place.require();
       return place;
     }
-    boolean slash = tree.asksForDirectory(op.getLocation());
-    Tree.Place place = tree.resolve(op.getLocation(), follow && !slash, namespace.caller);
+    Tree.Place place = tree.resolveToMake(op.getLocation(), follow, namespace.caller);
     if (place.slash()) {
       throw new Refused(Errno.EISDIR, place.name() + "/ is no name of a file");
     }

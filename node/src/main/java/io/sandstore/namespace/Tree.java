@@ -107,6 +107,15 @@ final class Tree {
    * @param caller who must be allowed to search every directory on the way
    */
   Place resolve(Location location, boolean followLast, Access caller) {
+    return resolve(location, followLast, false, caller);
+  }
+
+  /** Where a file is to be made: a link is not followed behind which a directory is asked for. */
+  Place resolveToMake(Location location, boolean followLast, Access caller) {
+    return resolve(location, followLast, true, caller);
+  }
+
+  private Place resolve(Location location, boolean followLast, boolean toMake, Access caller) {
     String path = location.getPath();
     checkPath(path);
     Inode at = directory(location.getBase() == 0 ? Inode.ROOT : location.getBase());
@@ -136,7 +145,7 @@ final class Tree {
       Optional<Inode> inode = Optional.ofNullable(child).map(this::inode);
       boolean last = rest.isEmpty();
       place = new Place(at, name, inode, last && slash);
-      if (inode.isPresent() && inode.get().isSymlink() && (!last || followLast)) {
+      if (inode.isPresent() && inode.get().isSymlink() && (!last || (followLast && !(slash && toMake)))) {
         if (++symlinks > SYMLINKS_MAX) {
           throw new Refused(Errno.ELOOP, "too many symbolic links at " + name);
         }
