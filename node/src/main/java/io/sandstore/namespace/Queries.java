@@ -49,14 +49,18 @@ final class Queries {
   }
 
   private Answer lookup(Lookup op, Access caller) {
+    Inode inode;
+    String name = "";
     if (op.getInode() != 0) {
-      return attributes(namespace.tree.open(op.getInode()));
+      inode = namespace.tree.open(op.getInode());
+    } else {
+      Tree.Place place = namespace.tree.look(op.getLocation(), !op.getNoFollow(), caller);
+      inode = place.require();
+      name = place.name();
     }
-    Tree.Place place = namespace.tree.look(op.getLocation(), !op.getNoFollow(), caller);
-    Inode inode = place.require();
     boolean opensDirectory = inode.isDirectory() && (op.getMask() & Access.WRITE) != 0;
     if (!opensDirectory) { // which the client refuses
-      caller.require(inode, op.getMask() & (Access.READ | Access.WRITE), place.name());
+      caller.require(inode, op.getMask() & (Access.READ | Access.WRITE), name);
     }
     return attributes(inode);
   }

@@ -280,6 +280,62 @@ class OwnersTest {
   }
 
   @Test
+  void whoMayWriteAFileMaySayThatItIsOfNow() throws Exception {
+    together(
+        Map.of(),
+        (cluster, host, people) -> {
+          make(people.anne, "/shared/file", 0666);
+          people.root.setattr("/shared/file", AttributeChange.NONE.withMode(0666).withMtime(5));
+          AttributeChange now = AttributeChange.NONE.withTimesNow();
+          assertThat(people.bert.setattr("/shared/file", now).mtimeMs()).isGreaterThan(5);
+          people.anne.setattr("/shared/file", AttributeChange.NONE.withMode(0644));
+          assertRefused(Errno.EACCES, () -> people.bert.setattr("/shared/file", now));
+        });
+  }
+
+  @Test
+  void aFileThatIsOpenedByItsInodeIsChecked() throws Exception {
+    together(
+        Map.of(),
+        (cluster, host, people) -> {
+          make(people.anne, "/shared/file", 0640);
+          long inode = people.anne.stat("/shared/file").inode();
+          assertRefused(Errno.EACCES, () -> people.bert.open(inode, READ));
+          assertRefused(
+              Errno.EACCES,
+              () -> people.bert.open(inode, EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_TRUNC)));
+          people.anne.open(inode, WRITE).close();
+        });
+  }
+
+  @Test
+  void linksNodesAndExtendedAttributesFollowTheSameRules() throws Exception {
+    together(
+        Map.of(),
+        (cluster, host, people) -> {
+          make(people.anne, "/shared/file", 0640);
+          people.anne.mkdir("/shared/anne", 0755);
+          assertRefused(Errno.EACCES, () -> people.bert.link("/shared/file", "/shared/anne/x"));
+          people.bert.link("/shared/file", "/shared/other"); // POSIX lets a stranger
+          assertRefused(
+              Errno.EPERM,
+              () ->
+                  people.bert.makeNode("/shared/dev", FileStat.Type.CHARACTER_DEVICE, 0600, 5));
+          people.bert.makeNode("/shared/fifo", FileStat.Type.FIFO, 0666, 0);
+          assertThat(people.bert.stat("/shared/fifo").mode()).isEqualTo(0644);
+          people.anne.xattrs("/shared/file").set("user.a", new byte[] {1});
+          people.root.xattrs("/shared/file").set("trusted.a", new byte[] {1});
+          assertRefused(
+              Errno.EACCES,
+              () -> people.bert.xattrs("/shared/file").set("user.a", new byte[] {2}));
+          assertRefused(Errno.EACCES, () -> people.bert.xattrs("/shared/file").get("user.a"));
+          assertThat(people.bert.xattrs("/shared/file").list()).containsExactly("user.a");
+          assertThat(people.root.xattrs("/shared/file").list())
+              .containsExactly("trusted.a", "user.a");
+        });
+  }
+
+  @Test
   void accessSaysWhatOneMayDo() throws Exception {
     together(
         Map.of(),
