@@ -3,6 +3,7 @@ package io.sandstore.namespace;
 import java.util.AbstractMap;
 import java.util.AbstractSet;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
@@ -61,10 +62,26 @@ final class FrozenMap<K extends Comparable<K>, V> {
   /** The same entries in another order, not frozen whatever this one is. */
   FrozenMap<K, V> ordered(Comparator<? super K> newOrder) {
     FrozenMap<K, V> other = new FrozenMap<>(weight, newOrder);
-    List<Map.Entry<K, V>> entries = new ArrayList<>(live.entrySet());
-    entries.sort(Map.Entry.comparingByKey(newOrder));
-    other.load(entries.size(), entries.iterator());
+    Collection<Map.Entry<K, V>> entries = live.entrySet();
+    if (!isSorted(live.keySet(), newOrder)) {
+      List<Map.Entry<K, V>> sorted = new ArrayList<>(entries);
+      sorted.sort(Map.Entry.comparingByKey(newOrder));
+      entries = sorted;
+    }
+    other.live.putAll(new Sorted<>(newOrder, entries.size(), entries.iterator()));
+    other.bytes = bytes;
     return other;
+  }
+
+  private static <K> boolean isSorted(Collection<K> keys, Comparator<? super K> order) {
+    @Nullable K previous = null;
+    for (K key : keys) {
+      if (previous != null && order.compare(previous, key) >= 0) {
+        return false;
+      }
+      previous = key;
+    }
+    return true;
   }
 
   @Nullable V get(K key) {

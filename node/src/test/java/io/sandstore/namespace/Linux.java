@@ -280,10 +280,13 @@ final class Linux {
     return (int) Math.min(0, Arrays.stream(results).min().orElse(0));
   }
 
-  int umask() {
-    int mask = (int) call("umask", 0);
-    call("umask", mask);
-    return mask;
+  /** Of this process; to ask the kernel for it means to change it. */
+  static int umask() throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/status")).stream()
+        .filter(line -> line.startsWith("Umask:"))
+        .mapToInt(line -> Integer.parseInt(line.substring("Umask:".length()).strip(), 8))
+        .findFirst()
+        .orElse(022);
   }
 
   int userId() {
