@@ -176,12 +176,19 @@ final class Router implements Cluster {
       }
       default -> {}
     }
-    return Header.newBuilder().setOutcome(log.propose(withCaller(proposed, mutate), deadline));
+    return Header.newBuilder().setOutcome(log.propose(withCaller(proposed, mutate, deadline), deadline));
   }
 
   /** Below the level the log must not hold what members of an older release do not know. */
-  private Command withCaller(Command command, Mutate mutate) {
-    return mutate.hasCredentials() && namespace.level().includes(FeatureLevel.POSIX)
+  private Command withCaller(Command command, Mutate mutate, Deadline deadline)
+      throws IOException, InterruptedException {
+    if (!mutate.hasCredentials()) {
+      return command;
+    }
+    if (!namespace.level().includes(FeatureLevel.POSIX)) {
+      log.readBarrier(deadline); // it may have risen in a part of the log that is not applied yet
+    }
+    return namespace.level().includes(FeatureLevel.POSIX)
         ? command.toBuilder().setCredentials(mutate.getCredentials()).build()
         : command;
   }
