@@ -95,9 +95,7 @@ final class Names {
   Outcome symlink(Symlink op) {
     String target = op.getTarget();
     int size =
-        namespace.isPosix()
-            ? target.getBytes(StandardCharsets.UTF_8).length
-            : target.length();
+        namespace.isPosix() ? target.getBytes(StandardCharsets.UTF_8).length : target.length();
     return make(
         op.getLocation(),
         new Inode.Draft(FileType.SYMLINK, 0777, op.getUid(), op.getGid(), target, size, 0));

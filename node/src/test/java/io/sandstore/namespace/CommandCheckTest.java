@@ -109,9 +109,7 @@ class CommandCheckTest {
         Command.newBuilder()
             .setLink(Link.newBuilder().setFrom(at("/f")).setTo(at("/d/link")).setFollow(true))
             .build(),
-        Command.newBuilder()
-            .setLink(Link.newBuilder().setInode(FILE).setTo(at("/d/link")))
-            .build(),
+        Command.newBuilder().setLink(Link.newBuilder().setInode(FILE).setTo(at("/d/link"))).build(),
         Command.newBuilder()
             .setMakeNode(
                 MakeNode.newBuilder()
