@@ -235,8 +235,7 @@ public final class SandstoreClient implements Closeable {
     }
   }
 
-  private FileStat statToOpen(Location location, Set<OpenFlag> flags, int mode)
-      throws IOException {
+  private FileStat statToOpen(Location location, Set<OpenFlag> flags, int mode) throws IOException {
     boolean create = flags.contains(OpenFlag.O_CREAT);
     boolean noFollow = flags.contains(OpenFlag.O_NOFOLLOW);
     if (create || flags.contains(OpenFlag.O_TRUNC)) {
@@ -420,8 +419,7 @@ public final class SandstoreClient implements Closeable {
 
   void exchange(Location first, Location second) throws IOException {
     mutate(
-        Command.newBuilder()
-            .setExchange(Exchange.newBuilder().setFirst(first).setSecond(second)));
+        Command.newBuilder().setExchange(Exchange.newBuilder().setFirst(first).setSecond(second)));
   }
 
   /**
@@ -449,8 +447,9 @@ public final class SandstoreClient implements Closeable {
   }
 
   /**
-   * Gives an open file a name, its first one if it was made by {@link #createUnnamed}; one that lost
-   * all its names gets one again. What was written to the handle before is durable and visible first.
+   * Gives an open file a name, its first one if it was made by {@link #createUnnamed}; one that
+   * lost all its names gets one again. What was written to the handle before is durable and visible
+   * first.
    *
    * @throws PosixException EBADF of a closed file; see {@link #link(String, String)}
    */
@@ -460,8 +459,7 @@ public final class SandstoreClient implements Closeable {
 
   void link(SandFile file, Location name) throws IOException {
     file.fsync();
-    mutate(
-        Command.newBuilder().setLink(Link.newBuilder().setInode(file.inode()).setTo(name)));
+    mutate(Command.newBuilder().setLink(Link.newBuilder().setInode(file.inode()).setTo(name)));
   }
 
   public void symlink(String target, String path) throws IOException {
@@ -492,13 +490,11 @@ public final class SandstoreClient implements Closeable {
    * @throws PosixException EEXIST if the name is there, EINVAL for a type that others make, EPROTO
    *     below feature level 3
    */
-  public void makeNode(String path, FileStat.Type type, int mode, long device)
-      throws IOException {
+  public void makeNode(String path, FileStat.Type type, int mode, long device) throws IOException {
     makeNode(location(path), type, mode, device);
   }
 
-  void makeNode(Location location, FileStat.Type type, int mode, long device)
-      throws IOException {
+  void makeNode(Location location, FileStat.Type type, int mode, long device) throws IOException {
     mutate(
         Command.newBuilder()
             .setMakeNode(
