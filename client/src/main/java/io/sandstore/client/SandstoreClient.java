@@ -13,8 +13,8 @@ import io.sandstore.wire.Ask;
 import io.sandstore.wire.ClusterStatus;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Create;
-import io.sandstore.wire.Credentials;
 import io.sandstore.wire.CreateUnnamed;
+import io.sandstore.wire.Credentials;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Exchange;
 import io.sandstore.wire.FileSystemStats;
@@ -196,8 +196,7 @@ public final class SandstoreClient implements Closeable {
         () -> {
           FileStat found = lookup(Lookup.newBuilder().setInode(inode).setMask(mask(flags)));
           return flags.contains(OpenFlag.O_TRUNC)
-              ? setattr(
-                  SetAttributes.newBuilder().setInode(inode).setSize(0), AttributeChange.NONE)
+              ? setattr(SetAttributes.newBuilder().setInode(inode).setSize(0), AttributeChange.NONE)
               : found;
         },
         flags,
@@ -217,7 +216,8 @@ public final class SandstoreClient implements Closeable {
   }
 
   SandFile createUnnamed(Location directory, int mode) throws IOException {
-    CreateUnnamed.Builder op = CreateUnnamed.newBuilder().setDirectory(directory).setMode(masked(mode));
+    CreateUnnamed.Builder op =
+        CreateUnnamed.newBuilder().setDirectory(directory).setMode(masked(mode));
     return opened(
         () -> FileStat.of(mutate(Command.newBuilder().setCreateUnnamed(op)).getAttributes()),
         EnumSet.of(OpenFlag.O_RDWR),
@@ -251,10 +251,7 @@ public final class SandstoreClient implements Closeable {
       return FileStat.of(mutate(Command.newBuilder().setCreate(op)).getAttributes());
     }
     return lookup(
-        Lookup.newBuilder()
-            .setLocation(location)
-            .setNoFollow(noFollow)
-            .setMask(mask(flags)));
+        Lookup.newBuilder().setLocation(location).setNoFollow(noFollow).setMask(mask(flags)));
   }
 
   /** What the caller must be allowed to open a file for. */
@@ -326,8 +323,8 @@ public final class SandstoreClient implements Closeable {
   /**
    * Asks whether this client's identity may do something; one without an identity may do all.
    *
-   * @param mask {@link #READ}, {@link #WRITE}, {@link #EXECUTE}, or some of them together; 0: whether
-   *     the file is there
+   * @param mask {@link #READ}, {@link #WRITE}, {@link #EXECUTE}, or some of them together; 0:
+   *     whether the file is there
    * @throws PosixException EACCES if it may not do all of it
    */
   public void access(String path, int mask) throws IOException {
@@ -538,7 +535,8 @@ public final class SandstoreClient implements Closeable {
 
   void mkdir(Location location, int mode) throws IOException {
     mutate(
-        Command.newBuilder().setMkdir(Mkdir.newBuilder().setLocation(location).setMode(masked(mode))));
+        Command.newBuilder()
+            .setMkdir(Mkdir.newBuilder().setLocation(location).setMode(masked(mode))));
   }
 
   /** Makes a directory and those above it, as far as they are missing. */

@@ -174,7 +174,10 @@ class SessionTest {
           clock.leapUnderAWait(Duration.ofSeconds(46));
           return fault(Errno.SESSION_EXPIRED);
         });
-    assertThatThrownBy(() -> session.apply(Mutate.newBuilder().setCommand(MKDIR), clock.deadline(Duration.ofMinutes(5))))
+    assertThatThrownBy(
+            () ->
+                session.apply(
+                    Mutate.newBuilder().setCommand(MKDIR), clock.deadline(Duration.ofMinutes(5))))
         .isInstanceOfSatisfying(
             PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ETIMEDOUT))
         .hasMessageContaining("it may have happened");

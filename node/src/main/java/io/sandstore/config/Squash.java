@@ -4,9 +4,9 @@ import io.sandstore.wire.Credentials;
 import java.util.Optional;
 
 /**
- * Which clients count as nobody, whatever they say of themselves: the node that takes a request from
- * a client decides it, before the log. Whoever does not say who it is counts as root here, since it
- * may do as much.
+ * Which clients count as nobody, whatever they say of themselves: the node that takes a request
+ * from a client decides it, before the log. Whoever does not say who it is counts as root here,
+ * since it may do as much.
  */
 public enum Squash {
   NONE,
@@ -24,7 +24,8 @@ public enum Squash {
   public Optional<Credentials> applyTo(Optional<Credentials> said) {
     return switch (this) {
       case NONE -> said;
-      case ROOT -> Optional.of(said.filter(c -> c.getUid() != 0).map(Squash::withoutGroup0).orElse(NOBODYS));
+      case ROOT ->
+          Optional.of(said.filter(c -> c.getUid() != 0).map(Squash::withoutGroup0).orElse(NOBODYS));
       case ALL -> Optional.of(NOBODYS);
     };
   }

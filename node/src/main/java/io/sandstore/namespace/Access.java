@@ -10,8 +10,9 @@ import java.util.List;
  * comes to the same verdict.
  *
  * <p>Three kinds of callers. One whose identity is not known ({@link #UNCHECKED}: tools, nodes, and
- * all below the feature level) may do everything. Root may do everything but execute what nobody may execute. For anybody else the bits of a file
- * count: those of the owner, else of its group, else of the others.
+ * all below the feature level) may do everything. Root may do everything but execute what nobody
+ * may execute. For anybody else the bits of a file count: those of the owner, else of its group,
+ * else of the others.
  */
 sealed interface Access {
 
@@ -183,8 +184,7 @@ sealed interface Access {
     if (inode.isDirectory()) {
       return inode.mode();
     }
-    boolean groupStays =
-        (inode.mode() & GROUP_EXECUTE) == 0 && (isRoot() || isIn(inode.gid()));
+    boolean groupStays = (inode.mode() & GROUP_EXECUTE) == 0 && (isRoot() || isIn(inode.gid()));
     return inode.mode() & ~(groupStays ? SET_UID : SET_UID | SET_GID);
   }
 

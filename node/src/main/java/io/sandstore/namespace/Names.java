@@ -50,8 +50,7 @@ final class Names {
       }
       return Namespace.attributes(opened(op, place.name(), place.inode().get()));
     }
-    Inode.Draft draft =
-        new Inode.Draft(FileType.REGULAR, op.getMode(), op.getUid(), op.getGid());
+    Inode.Draft draft = new Inode.Draft(FileType.REGULAR, op.getMode(), op.getUid(), op.getGid());
     return Namespace.attributes(tree.create(place, draft, nowMs(), namespace.caller));
   }
 
@@ -139,9 +138,9 @@ final class Names {
     if (!directory.isDirectory()) {
       throw new Refused(Errno.ENOTDIR, "not a directory");
     }
-    Inode.Draft draft =
-        new Inode.Draft(FileType.REGULAR, op.getMode(), op.getUid(), op.getGid());
-    Inode inode = tree.createUnnamed(directory, draft, nowMs(), namespace.caller).withLinks(0, nowMs());
+    Inode.Draft draft = new Inode.Draft(FileType.REGULAR, op.getMode(), op.getUid(), op.getGid());
+    Inode inode =
+        tree.createUnnamed(directory, draft, nowMs(), namespace.caller).withLinks(0, nowMs());
     tree.inodes.put(inode.id(), inode);
     namespace.orphans.put(inode.id(), namespace.time.ageMs());
     return Namespace.attributes(inode);

@@ -176,7 +176,8 @@ final class Router implements Cluster {
       }
       default -> {}
     }
-    return Header.newBuilder().setOutcome(log.propose(withCaller(proposed, mutate, deadline), deadline));
+    return Header.newBuilder()
+        .setOutcome(log.propose(withCaller(proposed, mutate, deadline), deadline));
   }
 
   /** Below the level the log must not hold what members of an older release do not know. */

@@ -12,19 +12,18 @@ import io.sandstore.wire.Batch;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Create;
+import io.sandstore.wire.CreateUnnamed;
 import io.sandstore.wire.Credentials;
 import io.sandstore.wire.DirectoryEntry;
 import io.sandstore.wire.Errno;
-import io.sandstore.wire.FileType;
-import io.sandstore.wire.Location;
-import io.sandstore.wire.Lookup;
-import io.sandstore.wire.Member;
-import io.sandstore.wire.CreateUnnamed;
 import io.sandstore.wire.Exchange;
+import io.sandstore.wire.FileType;
 import io.sandstore.wire.GetXattr;
 import io.sandstore.wire.Link;
+import io.sandstore.wire.Location;
+import io.sandstore.wire.Lookup;
 import io.sandstore.wire.MakeNode;
-import io.sandstore.wire.SetXattr;
+import io.sandstore.wire.Member;
 import io.sandstore.wire.Mkdir;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.Query;
@@ -33,6 +32,7 @@ import io.sandstore.wire.ReadLink;
 import io.sandstore.wire.Rename;
 import io.sandstore.wire.Rmdir;
 import io.sandstore.wire.SetAttributes;
+import io.sandstore.wire.SetXattr;
 import io.sandstore.wire.Symlink;
 import io.sandstore.wire.Unlink;
 import io.sandstore.wire.Write;
@@ -75,11 +75,7 @@ class AccessLinuxTest {
       List.of(who(0, 0), who(1001, 100), who(1002, 200), who(1003, 100, 300, 200));
 
   private static Credentials who(int uid, int gid, Integer... groups) {
-    return Credentials.newBuilder()
-        .setUid(uid)
-        .setGid(gid)
-        .addAllGroups(List.of(groups))
-        .build();
+    return Credentials.newBuilder().setUid(uid).setGid(gid).addAllGroups(List.of(groups)).build();
   }
 
   /** What one of the four does; each side says how it went. */
@@ -145,8 +141,7 @@ class AccessLinuxTest {
     Answer found =
         ask(
             who,
-            Query.newBuilder()
-                .setLookup(Lookup.newBuilder().setLocation(at(path)).setMask(mask)));
+            Query.newBuilder().setLookup(Lookup.newBuilder().setLocation(at(path)).setMask(mask)));
     if (found.hasFault()) {
       return found.getFault().getErrno();
     }
@@ -244,8 +239,7 @@ class AccessLinuxTest {
                 store(
                     who,
                     Command.newBuilder()
-                        .setSymlink(
-                            Symlink.newBuilder().setLocation(at(path)).setTarget(target))));
+                        .setSymlink(Symlink.newBuilder().setLocation(at(path)).setTarget(target))));
       }
       case 6 ->
           new Step(
@@ -292,9 +286,7 @@ class AccessLinuxTest {
             () ->
                 set(
                     who,
-                    now
-                        ? op.setNowAtime(true).setNowMtime(true)
-                        : op.setAtimeMs(0).setMtimeMs(0)));
+                    now ? op.setNowAtime(true).setNowMtime(true) : op.setAtimeMs(0).setMtimeMs(0)));
       }
       case 13 -> {
         int mask = random.nextInt(8);
@@ -350,16 +342,12 @@ class AccessLinuxTest {
                       who,
                       Command.newBuilder()
                           .setCreateUnnamed(
-                              CreateUnnamed.newBuilder()
-                                  .setDirectory(at(path))
-                                  .setMode(mode))));
-      default ->
-          xattrs ? xattr(random, who, caller, path) : list(who, caller, path, by);
+                              CreateUnnamed.newBuilder().setDirectory(at(path)).setMode(mode))));
+      default -> xattrs ? xattr(random, who, caller, path) : list(who, caller, path, by);
     };
   }
 
-  private Step link(
-      Random random, Credentials who, LinuxPerson caller, String path, String other) {
+  private Step link(Random random, Credentials who, LinuxPerson caller, String path, String other) {
     boolean follow = random.nextBoolean();
     boolean stranger = who.getUid() != 0 && who.getUid() != seen(path, follow).getUid();
     if (stranger && protection("hardlinks") > 0) {
@@ -367,18 +355,14 @@ class AccessLinuxTest {
       return list(who, caller, path, "by %d: instead of link: ".formatted(who.getUid()));
     }
     return new Step(
-        "by %d: link %s%s to %s"
-            .formatted(who.getUid(), path, follow ? ", followed," : "", other),
+        "by %d: link %s%s to %s".formatted(who.getUid(), path, follow ? ", followed," : "", other),
         () -> caller.call(l -> l.link(path, other, follow)),
         () ->
             store(
                 who,
                 Command.newBuilder()
                     .setLink(
-                        Link.newBuilder()
-                            .setFrom(at(path))
-                            .setTo(at(other))
-                            .setFollow(follow))));
+                        Link.newBuilder().setFrom(at(path)).setTo(at(other)).setFollow(follow))));
   }
 
   private Step xattr(Random random, Credentials who, LinuxPerson caller, String path) {
@@ -386,7 +370,8 @@ class AccessLinuxTest {
         List.of("user.a", "user.a", "user.b", "trusted.a", "security.a", "other.a")
             .get(random.nextInt(6));
     boolean follow = random.nextInt(4) > 0;
-    String by = "by %d: %%s %s of %s%s".formatted(who.getUid(), name, path, follow ? "" : " itself");
+    String by =
+        "by %d: %%s %s of %s%s".formatted(who.getUid(), name, path, follow ? "" : " itself");
     SetXattr.Builder op =
         SetXattr.newBuilder().setLocation(at(path)).setName(name).setNoFollow(!follow);
     return switch (random.nextInt(4)) {
@@ -475,7 +460,8 @@ class AccessLinuxTest {
 
   private Step chown(Random random, Credentials who, LinuxPerson caller, String path) {
     int uid = List.of(-1, 0, 1001, 1002, 1003, who.getUid()).get(random.nextInt(6));
-    int gid = List.of(-1, 0, 100, 200, 300).get(uid == -1 ? 1 + random.nextInt(4) : random.nextInt(5));
+    int gid =
+        List.of(-1, 0, 100, 200, 300).get(uid == -1 ? 1 + random.nextInt(4) : random.nextInt(5));
     boolean follow = random.nextBoolean();
     SetAttributes.Builder op =
         SetAttributes.newBuilder().setLocation(at(path)).setNoFollow(!follow);
@@ -534,7 +520,8 @@ class AccessLinuxTest {
   private Map<String, String> tree() {
     Map<String, String> tree = new TreeMap<>();
     Answer root =
-        namespace.ask(Query.newBuilder().setLookup(Lookup.newBuilder().setLocation(at(""))).build());
+        namespace.ask(
+            Query.newBuilder().setLookup(Lookup.newBuilder().setLocation(at(""))).build());
     collect("", root.getAttributes(), tree);
     return tree;
   }
@@ -599,7 +586,8 @@ class AccessLinuxTest {
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxrwxrwx"));
     try {
       for (Credentials who : PEOPLE) {
-        linux.add(new LinuxPerson(calls, who.getUid(), who.getGid(), who.getGroupsList(), directory));
+        linux.add(
+            new LinuxPerson(calls, who.getUid(), who.getGid(), who.getGroupsList(), directory));
       }
     } catch (IllegalStateException e) {
       assumeThat(e.getMessage()).as("a machine that lets a test be somebody else").isEmpty();
@@ -617,8 +605,7 @@ class AccessLinuxTest {
     xattrs =
         Stream.of("user.a", "trusted.a", "security.a")
             .allMatch(
-                name ->
-                    first.call(l -> l.setXattr(probe, name, new byte[1], 0, true)) == Errno.OK);
+                name -> first.call(l -> l.setXattr(probe, name, new byte[1], 0, true)) == Errno.OK);
     devices =
         first.call(l -> l.mknod(probe + "/device", Linux.S_IFCHR | 0600, DEVICE)) == Errno.OK
             && first.call(l -> l.touch(probe + "/device", Linux.O_RDWR, 0)) == Errno.ENXIO

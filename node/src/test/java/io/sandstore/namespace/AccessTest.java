@@ -20,11 +20,7 @@ class AccessTest {
   private static final Access BERT = access(1002, 200, 300);
 
   private static Credentials credentials(int uid, int gid, Integer... groups) {
-    return Credentials.newBuilder()
-        .setUid(uid)
-        .setGid(gid)
-        .addAllGroups(List.of(groups))
-        .build();
+    return Credentials.newBuilder().setUid(uid).setGid(gid).addAllGroups(List.of(groups)).build();
   }
 
   private static Access access(int uid, int gid, Integer... groups) {
@@ -80,8 +76,7 @@ class AccessTest {
     Inode ofAnne = file(0666, 1001, 100);
     assertThat(errno(() -> BERT.requireRemove(sticky, ofAnne, "f"))).isEqualTo(Errno.EPERM);
     assertThat(errno(() -> ANNE.requireRemove(sticky, ofAnne, "f"))).isEqualTo(Errno.OK);
-    assertThat(errno(() -> access(1003, 1).requireRemove(sticky, ofAnne, "f")))
-        .isEqualTo(Errno.OK);
+    assertThat(errno(() -> access(1003, 1).requireRemove(sticky, ofAnne, "f"))).isEqualTo(Errno.OK);
     assertThat(errno(() -> ROOT.requireRemove(sticky, ofAnne, "f"))).isEqualTo(Errno.OK);
     Inode closed = directory(0755, 1003, 100);
     assertThat(errno(() -> ANNE.requireRemove(closed, ofAnne, "f"))).isEqualTo(Errno.EACCES);
@@ -92,8 +87,7 @@ class AccessTest {
     assertThatThrownBy(() -> BERT.require(directory(0700, 1001, 100), Access.EXECUTE, "secret"))
         .isInstanceOfSatisfying(
             Refused.class,
-            e ->
-                assertThat(e.fault().getMessage()).isEqualTo("no permission to search secret"));
+            e -> assertThat(e.fault().getMessage()).isEqualTo("no permission to search secret"));
   }
 
   @Test
@@ -145,8 +139,7 @@ class AccessTest {
 
   @Test
   void moreGroupsThan1024AreRefused() {
-    Credentials most =
-        Credentials.newBuilder().addAllGroups(Collections.nCopies(1024, 5)).build();
+    Credentials most = Credentials.newBuilder().addAllGroups(Collections.nCopies(1024, 5)).build();
     assertThat(CommandCheck.fault(most)).isEmpty();
     Credentials more = most.toBuilder().addGroups(5).build();
     assertThat(CommandCheck.fault(more).orElseThrow().getErrno()).isEqualTo(Errno.EINVAL);
@@ -165,8 +158,7 @@ class AccessTest {
     assertThat(Squash.NONE.applyTo(Optional.empty())).isEmpty();
     assertThat(Squash.ROOT.applyTo(root)).isEqualTo(nobody);
     assertThat(Squash.ROOT.applyTo(Optional.empty())).isEqualTo(nobody);
-    assertThat(Squash.ROOT.applyTo(anne))
-        .contains(credentials(1001, 65534, 65534, 4));
+    assertThat(Squash.ROOT.applyTo(anne)).contains(credentials(1001, 65534, 65534, 4));
     assertThat(Squash.ALL.applyTo(anne)).isEqualTo(nobody);
   }
 }

@@ -282,7 +282,8 @@ final class Workload {
             }
             throw e;
           }
-          throw simulation.violation("Strangers: %s was let change %s".formatted(STRANGER, path(name)));
+          throw simulation.violation(
+              "Strangers: %s was let change %s".formatted(STRANGER, path(name)));
         },
         refusal -> {}, // nothing is there
         () -> {});

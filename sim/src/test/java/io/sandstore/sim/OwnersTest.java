@@ -156,8 +156,7 @@ class OwnersTest {
             open.write(ByteBuffer.allocate(100));
             open.fsync();
             open.truncate(50);
-            assertRefused(
-                Errno.EPERM, () -> open.setattr(AttributeChange.NONE.withMode(0777)));
+            assertRefused(Errno.EPERM, () -> open.setattr(AttributeChange.NONE.withMode(0777)));
           }
           assertThat(people.tool.stat("/shared/file").size()).isEqualTo(50);
         });
@@ -267,8 +266,7 @@ class OwnersTest {
           assertThat(people.anne.setattr(file, mode).mode()).isEqualTo(06755);
           people.anne.setattr(file, AttributeChange.NONE.withMtime(5));
           // What runs as its owner does not when it is somebody else's.
-          assertThat(
-                  people.root.setattr(file, AttributeChange.NONE.withOwner(1002, 100)).mode())
+          assertThat(people.root.setattr(file, AttributeChange.NONE.withOwner(1002, 100)).mode())
               .isEqualTo(0755);
           // The owner is not in the file's group.
           assertThat(people.bert.setattr(file, mode).mode()).isEqualTo(04755);
@@ -319,15 +317,13 @@ class OwnersTest {
           people.bert.link("/shared/file", "/shared/other"); // POSIX lets a stranger
           assertRefused(
               Errno.EPERM,
-              () ->
-                  people.bert.makeNode("/shared/dev", FileStat.Type.CHARACTER_DEVICE, 0600, 5));
+              () -> people.bert.makeNode("/shared/dev", FileStat.Type.CHARACTER_DEVICE, 0600, 5));
           people.bert.makeNode("/shared/fifo", FileStat.Type.FIFO, 0666, 0);
           assertThat(people.bert.stat("/shared/fifo").mode()).isEqualTo(0644);
           people.anne.xattrs("/shared/file").set("user.a", new byte[] {1});
           people.root.xattrs("/shared/file").set("trusted.a", new byte[] {1});
           assertRefused(
-              Errno.EACCES,
-              () -> people.bert.xattrs("/shared/file").set("user.a", new byte[] {2}));
+              Errno.EACCES, () -> people.bert.xattrs("/shared/file").set("user.a", new byte[] {2}));
           assertRefused(Errno.EACCES, () -> people.bert.xattrs("/shared/file").get("user.a"));
           assertThat(people.bert.xattrs("/shared/file").list()).containsExactly("user.a");
           assertThat(people.root.xattrs("/shared/file").list())
@@ -448,8 +444,7 @@ class OwnersTest {
         Map.of(),
         (cluster, host, people) -> {
           Credentials anne = Credentials.newBuilder().setUid(1001).setGid(100).build();
-          Credentials crowd =
-              anne.toBuilder().addAllGroups(Collections.nCopies(1025, 5)).build();
+          Credentials crowd = anne.toBuilder().addAllGroups(Collections.nCopies(1025, 5)).build();
           for (String from : List.of("", "sandstore-1")) {
             RpcClient peer =
                 new RpcClient(
@@ -481,7 +476,10 @@ class OwnersTest {
               new RpcClient(host, cluster.leader(host) + ":9070", Hello::getDefaultInstance);
           OpenSession open = OpenSession.newBuilder().setNonce(99).build();
           long session =
-              ask(host, peer, Mutate.newBuilder().setCommand(Command.newBuilder().setOpenSession(open)))
+              ask(
+                      host,
+                      peer,
+                      Mutate.newBuilder().setCommand(Command.newBuilder().setOpenSession(open)))
                   .getValue();
           Command.Builder command =
               mkdir("/shared/anne/x").setSession(session).setSequence(1).setAcknowledgedBelow(1);
