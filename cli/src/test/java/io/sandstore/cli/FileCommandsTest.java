@@ -356,6 +356,23 @@ class FileCommandsTest {
   }
 
   @Test
+  void whoIsNamedOwnsWhatItMakesAndMayDoWhatItMay() throws Exception {
+    client.mkdir("/people", 0777);
+    assertThat(run("mkdir", "/people/anne", "--as", "1001:100").code()).isZero();
+    assertThat(client.stat("/people/anne").uid()).isEqualTo(1001);
+    assertThat(client.stat("/people/anne").gid()).isEqualTo(100);
+    assertThat(run("mkdir", "/people/anne/inside", "--as", "1002"))
+        .satisfies(r -> assertThat(r.code()).isEqualTo(ExitCode.NOT_PERMITTED.number()))
+        .satisfies(r -> assertThat(r.err()).contains("no permission to change"));
+    assertThat(shell(Map.of("SANDSTORE_AS", "1002"), "$S mkdir /people/anne/inside").code())
+        .isEqualTo(ExitCode.NOT_PERMITTED.number());
+    assertThat(run("mkdir", "/people/anne/inside").code()).isZero();
+    assertThat(run("ls", "/people", "--as", "anne"))
+        .satisfies(r -> assertThat(r.code()).isEqualTo(ExitCode.USAGE.number()))
+        .satisfies(r -> assertThat(r.err()).contains("must be UID[:GID[,GROUP...]]"));
+  }
+
+  @Test
   void openFilesOfOthersAreNotInTheWay() throws Exception {
     TestCluster.write(client, "/held", new byte[10]);
     try (var held = client.open("/held", EnumSet.of(OpenFlag.O_RDONLY), 0)) {

@@ -10,6 +10,7 @@ import java.util.OptionalLong;
  *
  * @param atimeNs what the time has beyond its millisecond, 0 to 999,999; empty with a time: 0
  * @param mtimeNs likewise
+ * @param timesNow both times are those of the change: whoever may write a file may do that
  */
 public record AttributeChange(
     OptionalInt mode,
@@ -18,7 +19,8 @@ public record AttributeChange(
     OptionalLong atimeMs,
     OptionalLong mtimeMs,
     OptionalInt atimeNs,
-    OptionalInt mtimeNs) {
+    OptionalInt mtimeNs,
+    boolean timesNow) {
 
   private static final int MILLI = 1_000_000;
 
@@ -30,10 +32,12 @@ public record AttributeChange(
           OptionalLong.empty(),
           OptionalLong.empty(),
           OptionalInt.empty(),
-          OptionalInt.empty());
+          OptionalInt.empty(),
+          false);
 
   public AttributeChange withMode(int value) {
-    return new AttributeChange(OptionalInt.of(value), uid, gid, atimeMs, mtimeMs, atimeNs, mtimeNs);
+    return new AttributeChange(
+        OptionalInt.of(value), uid, gid, atimeMs, mtimeMs, atimeNs, mtimeNs, timesNow);
   }
 
   public AttributeChange withOwner(int newUid, int newGid) {
@@ -42,22 +46,22 @@ public record AttributeChange(
 
   public AttributeChange withUid(int value) {
     return new AttributeChange(
-        mode, OptionalInt.of(value), gid, atimeMs, mtimeMs, atimeNs, mtimeNs);
+        mode, OptionalInt.of(value), gid, atimeMs, mtimeMs, atimeNs, mtimeNs, timesNow);
   }
 
   public AttributeChange withGid(int value) {
     return new AttributeChange(
-        mode, uid, OptionalInt.of(value), atimeMs, mtimeMs, atimeNs, mtimeNs);
+        mode, uid, OptionalInt.of(value), atimeMs, mtimeMs, atimeNs, mtimeNs, timesNow);
   }
 
   public AttributeChange withAtime(long ms) {
     return new AttributeChange(
-        mode, uid, gid, OptionalLong.of(ms), mtimeMs, OptionalInt.empty(), mtimeNs);
+        mode, uid, gid, OptionalLong.of(ms), mtimeMs, OptionalInt.empty(), mtimeNs, false);
   }
 
   public AttributeChange withMtime(long ms) {
     return new AttributeChange(
-        mode, uid, gid, atimeMs, OptionalLong.of(ms), atimeNs, OptionalInt.empty());
+        mode, uid, gid, atimeMs, OptionalLong.of(ms), atimeNs, OptionalInt.empty(), false);
   }
 
   /**
@@ -67,13 +71,20 @@ public record AttributeChange(
    */
   public AttributeChange withAtime(Instant time) {
     OptionalLong ms = OptionalLong.of(time.toEpochMilli());
-    return new AttributeChange(mode, uid, gid, ms, mtimeMs, beyondMilli(time), mtimeNs);
+    return new AttributeChange(mode, uid, gid, ms, mtimeMs, beyondMilli(time), mtimeNs, false);
   }
 
   /** See {@link #withAtime(Instant)}. */
   public AttributeChange withMtime(Instant time) {
     OptionalLong ms = OptionalLong.of(time.toEpochMilli());
-    return new AttributeChange(mode, uid, gid, atimeMs, ms, atimeNs, beyondMilli(time));
+    return new AttributeChange(mode, uid, gid, atimeMs, ms, atimeNs, beyondMilli(time), false);
+  }
+
+  /** Sets both times to the moment of the change, as touch(1) does, also of others' files. */
+  public AttributeChange withTimesNow() {
+    OptionalLong none = OptionalLong.empty();
+    return new AttributeChange(
+        mode, uid, gid, none, none, OptionalInt.empty(), OptionalInt.empty(), true);
   }
 
   private static OptionalInt beyondMilli(Instant time) {

@@ -9,7 +9,7 @@ import java.time.Instant;
  * nanoseconds, 0 to 999,999; {@link #atime}, {@link #mtime} and {@link #ctime} are both together.
  *
  * @param size bytes of a file, length of a symbolic link's target
- * @param mode permission bits; kept, not enforced
+ * @param mode permission bits; see {@link SandstoreClient#as}
  * @param links names of a file; of a directory, directories in it and 2
  * @param device number of a character or block device, else 0
  */

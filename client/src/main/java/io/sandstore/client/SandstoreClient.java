@@ -7,12 +7,14 @@ import io.sandstore.host.Host;
 import io.sandstore.host.jvm.JvmHost;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.rpc.RpcClient;
+import io.sandstore.wire.Access;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Ask;
 import io.sandstore.wire.ClusterStatus;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Create;
 import io.sandstore.wire.CreateUnnamed;
+import io.sandstore.wire.Credentials;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Exchange;
 import io.sandstore.wire.FileSystemStats;
@@ -62,6 +64,15 @@ import org.jspecify.annotations.Nullable;
  */
 public final class SandstoreClient implements Closeable {
 
+  /** For {@link #access}: to execute a file, to search a directory. */
+  public static final int EXECUTE = 1;
+
+  /** For {@link #access}. */
+  public static final int WRITE = 2;
+
+  /** For {@link #access}. */
+  public static final int READ = 4;
+
   /** What was shipped becomes part of its file after this time, or twice it, at the latest. */
   private static final Duration SETTLE_AFTER = Duration.ofSeconds(5);
 
@@ -77,13 +88,17 @@ public final class SandstoreClient implements Closeable {
   private final ClientConfig config;
   private final ClusterClient clusterClient;
   private final Session session;
-  private final AtomicLong opened = new AtomicLong();
+  private final Optional<Identity> identity;
+  private final Optional<Credentials> credentials;
+
+  // From here on shared with the views of this client for other identities.
+
+  private final AtomicLong opened;
 
   /** In the order of opening: one by chance could not be simulated twice. */
-  private final Set<SandFile> open =
-      new ConcurrentSkipListSet<>(Comparator.comparingLong(SandFile::serial));
+  private final Set<SandFile> open;
 
-  private final Semaphore openPermits = new Semaphore(OPEN_MAX);
+  private final Semaphore openPermits;
 
   /** Under which the primary knows what blocks this client holds; not 0. */
   private final long holder;
@@ -93,9 +108,9 @@ public final class SandstoreClient implements Closeable {
   /** Chunks to be asked for ahead, of all files; half of a link's buffers stay for the rest. */
   private final Semaphore aheads;
 
-  private final AtomicBoolean tending = new AtomicBoolean();
-  private final AtomicBoolean retaining = new AtomicBoolean();
-  private volatile boolean closed;
+  private final AtomicBoolean tending;
+  private final AtomicBoolean retaining;
+  private final AtomicBoolean closed;
 
   /** A client of the cluster whose nodes, or some of them, are at {@code host:port[,...]}. */
   public static SandstoreClient connect(String seeds) {
@@ -110,6 +125,43 @@ public final class SandstoreClient implements Closeable {
     this.holder = host.random().nextLong() | 1;
     this.buffers = new WriteBuffers(config.writeBufferBytes(), config.blockBytes());
     this.aheads = new Semaphore(host.buffers().size() / 2);
+    this.identity = Optional.empty();
+    this.credentials = Optional.empty();
+    this.opened = new AtomicLong();
+    this.open = new ConcurrentSkipListSet<>(Comparator.comparingLong(SandFile::serial));
+    this.openPermits = new Semaphore(OPEN_MAX);
+    this.tending = new AtomicBoolean();
+    this.retaining = new AtomicBoolean();
+    this.closed = new AtomicBoolean();
+  }
+
+  private SandstoreClient(SandstoreClient of, Identity identity) {
+    this.host = of.host;
+    this.config = of.config;
+    this.clusterClient = of.clusterClient;
+    this.session = of.session;
+    this.holder = of.holder;
+    this.buffers = of.buffers;
+    this.aheads = of.aheads;
+    this.identity = Optional.of(identity);
+    this.credentials = Optional.of(identity.credentials());
+    this.opened = of.opened;
+    this.open = of.open;
+    this.openPermits = of.openPermits;
+    this.tending = of.tending;
+    this.retaining = of.retaining;
+    this.closed = of.closed;
+  }
+
+  /**
+   * This client on somebody's behalf: the cluster allows what that one may do, and what it makes is
+   * its own. Nothing proves an identity. A cluster below feature level 3 takes no notice of it.
+   *
+   * <p>A file is checked when it is opened, and not again. Connections, buffers and limits are
+   * shared; to close one of the two closes both.
+   */
+  public SandstoreClient as(Identity who) {
+    return new SandstoreClient(this, who);
   }
 
   // --- Files ---
@@ -141,11 +193,12 @@ public final class SandstoreClient implements Closeable {
       throw new PosixException(Errno.EINVAL, "an inode is no name");
     }
     return opened(
-        () ->
-            flags.contains(OpenFlag.O_TRUNC)
-                ? setattr(
-                    SetAttributes.newBuilder().setInode(inode).setSize(0), AttributeChange.NONE)
-                : lookup(Lookup.newBuilder().setInode(inode)),
+        () -> {
+          FileStat found = lookup(Lookup.newBuilder().setInode(inode).setMask(mask(flags)));
+          return flags.contains(OpenFlag.O_TRUNC)
+              ? setattr(SetAttributes.newBuilder().setInode(inode).setSize(0), AttributeChange.NONE)
+              : found;
+        },
         flags,
         "inode " + inode);
   }
@@ -163,7 +216,8 @@ public final class SandstoreClient implements Closeable {
   }
 
   SandFile createUnnamed(Location directory, int mode) throws IOException {
-    CreateUnnamed.Builder op = CreateUnnamed.newBuilder().setDirectory(directory).setMode(mode);
+    CreateUnnamed.Builder op =
+        CreateUnnamed.newBuilder().setDirectory(directory).setMode(masked(mode));
     return opened(
         () -> FileStat.of(mutate(Command.newBuilder().setCreateUnnamed(op)).getAttributes()),
         EnumSet.of(OpenFlag.O_RDWR),
@@ -188,14 +242,24 @@ public final class SandstoreClient implements Closeable {
       Create.Builder op =
           Create.newBuilder()
               .setLocation(location)
-              .setMode(mode)
+              .setMode(masked(mode))
+              .setMask(mask(flags))
               .setExclusive(create && flags.contains(OpenFlag.O_EXCL))
               .setTruncate(flags.contains(OpenFlag.O_TRUNC))
               .setNoCreate(!create)
               .setNoFollow(noFollow);
       return FileStat.of(mutate(Command.newBuilder().setCreate(op)).getAttributes());
     }
-    return lookup(Lookup.newBuilder().setLocation(location).setNoFollow(noFollow));
+    return lookup(
+        Lookup.newBuilder().setLocation(location).setNoFollow(noFollow).setMask(mask(flags)));
+  }
+
+  /** What the caller must be allowed to open a file for. */
+  private static int mask(Set<OpenFlag> flags) {
+    if (flags.contains(OpenFlag.O_RDONLY)) {
+      return READ;
+    }
+    return flags.contains(OpenFlag.O_WRONLY) ? WRITE : READ | WRITE;
   }
 
   private interface Found {
@@ -256,6 +320,19 @@ public final class SandstoreClient implements Closeable {
     return lookup(Lookup.newBuilder().setLocation(location(path)).setNoFollow(true));
   }
 
+  /**
+   * Asks whether this client's identity may do something; one without an identity may do all.
+   *
+   * @param mask {@link #READ}, {@link #WRITE}, {@link #EXECUTE}, or some of them together; 0:
+   *     whether the file is there
+   * @throws PosixException EACCES if it may not do all of it
+   */
+  public void access(String path, int mask) throws IOException {
+    ask(
+        Query.newBuilder()
+            .setAccess(Access.newBuilder().setLocation(location(path)).setMask(mask)));
+  }
+
   FileStat lookup(Lookup.Builder op) throws IOException {
     return FileStat.of(ask(Query.newBuilder().setLookup(op)).getAttributes());
   }
@@ -278,6 +355,11 @@ public final class SandstoreClient implements Closeable {
     change.mtimeMs().ifPresent(op::setMtimeMs);
     change.atimeNs().ifPresent(op::setAtimeNs);
     change.mtimeNs().ifPresent(op::setMtimeNs);
+    if (change.timesNow()) {
+      // A cluster below feature level 3 knows given times only.
+      long now = clock().millis();
+      op.setNowAtime(true).setNowMtime(true).setAtimeMs(now).setMtimeMs(now);
+    }
     return FileStat.of(mutate(Command.newBuilder().setSetAttributes(op)).getAttributes());
   }
 
@@ -416,7 +498,7 @@ public final class SandstoreClient implements Closeable {
                 MakeNode.newBuilder()
                     .setLocation(location)
                     .setType(type.wire())
-                    .setMode(mode)
+                    .setMode(masked(mode))
                     .setDevice(device)));
   }
 
@@ -452,7 +534,9 @@ public final class SandstoreClient implements Closeable {
   }
 
   void mkdir(Location location, int mode) throws IOException {
-    mutate(Command.newBuilder().setMkdir(Mkdir.newBuilder().setLocation(location).setMode(mode)));
+    mutate(
+        Command.newBuilder()
+            .setMkdir(Mkdir.newBuilder().setLocation(location).setMode(masked(mode))));
   }
 
   /** Makes a directory and those above it, as far as they are missing. */
@@ -593,7 +677,7 @@ public final class SandstoreClient implements Closeable {
 
   @Override
   public void close() throws IOException {
-    closed = true;
+    closed.set(true);
     IOException failure = null;
     for (SandFile file : List.copyOf(open)) {
       try {
@@ -689,7 +773,9 @@ public final class SandstoreClient implements Closeable {
 
   Outcome mutate(Command.Builder command) throws IOException {
     try {
-      return session.apply(command, deadline());
+      Mutate.Builder request = Mutate.newBuilder().setCommand(command);
+      credentials.ifPresent(request::setCredentials);
+      return session.apply(request, deadline());
     } catch (InterruptedException e) {
       throw interrupted(e);
     }
@@ -697,8 +783,9 @@ public final class SandstoreClient implements Closeable {
 
   Answer ask(Query.Builder query) throws IOException {
     try {
-      Header.Builder request = Header.newBuilder().setAsk(Ask.newBuilder().setQuery(query));
-      Answer answer = clusterClient.call(request, deadline()).getAnswer();
+      Ask.Builder ask = Ask.newBuilder().setQuery(query);
+      credentials.ifPresent(ask::setCredentials);
+      Answer answer = clusterClient.call(Header.newBuilder().setAsk(ask), deadline()).getAnswer();
       if (answer.hasFault()) {
         throw PosixException.of(answer.getFault());
       }
@@ -715,6 +802,10 @@ public final class SandstoreClient implements Closeable {
     return wrapped;
   }
 
+  private int masked(int mode) {
+    return identity.map(who -> mode & ~who.umask()).orElse(mode);
+  }
+
   static Location location(String path) {
     return Location.newBuilder().setPath(path).build();
   }
@@ -728,7 +819,7 @@ public final class SandstoreClient implements Closeable {
 
   private void tendLoop() {
     try {
-      for (long round = 1; !closed && !open.isEmpty(); round++) {
+      for (long round = 1; !closed.get() && !open.isEmpty(); round++) {
         clock().sleep(SETTLE_AFTER);
         long shippedBefore = clock().nanos() - SETTLE_AFTER.toNanos();
         for (SandFile file : open) {
@@ -744,7 +835,7 @@ public final class SandstoreClient implements Closeable {
       Thread.currentThread().interrupt();
     } finally {
       tending.set(false);
-      if (!closed && !open.isEmpty()) {
+      if (!closed.get() && !open.isEmpty()) {
         tendOpenFiles(); // one was opened after the last look
       }
     }
@@ -757,7 +848,7 @@ public final class SandstoreClient implements Closeable {
   private void retainOpenFiles() {
     try {
       List<Long> inodes = open.stream().map(SandFile::inode).distinct().sorted().toList();
-      for (int from = 0; from < inodes.size() && !closed; from += RETAINED_PER_REQUEST) {
+      for (int from = 0; from < inodes.size() && !closed.get(); from += RETAINED_PER_REQUEST) {
         int to = Math.min(inodes.size(), from + RETAINED_PER_REQUEST);
         retain(inodes.subList(from, to));
       }

@@ -54,26 +54,27 @@ final class Session {
   /**
    * Has a command applied exactly once.
    *
+   * @param request with the command, and on whose behalf
    * @throws PosixException the command's refusal; ETIMEDOUT if the outcome is unknown
    */
-  Outcome apply(Command.Builder command, Deadline deadline)
+  Outcome apply(Mutate.Builder request, Deadline deadline)
       throws IOException, InterruptedException {
     outstandingPermits.acquire();
     try {
-      return applyNumbered(command, deadline);
+      return applyNumbered(request, deadline);
     } finally {
       outstandingPermits.release();
     }
   }
 
-  private Outcome applyNumbered(Command.Builder command, Deadline deadline)
+  private Outcome applyNumbered(Mutate.Builder request, Deadline deadline)
       throws IOException, InterruptedException {
     while (true) {
       long session = open(deadline);
-      long sequence = number(session, command);
+      long sequence = number(session, request.getCommandBuilder());
       final long sentAt = host.clock().nanos();
       try {
-        Outcome outcome = send(command.build(), deadline);
+        Outcome outcome = send(request, deadline);
         if (outcome.getFault().getErrno() == Errno.SESSION_EXPIRED) {
           forget(session);
           if (host.clock().nanos() - sentAt > KNOWN_FOR.toNanos()) {
@@ -97,10 +98,13 @@ final class Session {
     }
   }
 
-  private Outcome send(Command command, Deadline deadline)
+  private Outcome send(Mutate.Builder request, Deadline deadline)
       throws IOException, InterruptedException {
-    Header.Builder request = Header.newBuilder().setMutate(Mutate.newBuilder().setCommand(command));
-    return clusterClient.call(request, deadline).getOutcome();
+    return clusterClient.call(Header.newBuilder().setMutate(request), deadline).getOutcome();
+  }
+
+  private static Mutate.Builder request(Command.Builder command) {
+    return Mutate.newBuilder().setCommand(command);
   }
 
   private long open(Deadline deadline) throws IOException, InterruptedException {
@@ -124,7 +128,7 @@ final class Session {
       nonce = host.random().nextLong();
     }
     OpenSession op = OpenSession.newBuilder().setNonce(nonce).build();
-    Outcome outcome = send(Command.newBuilder().setOpenSession(op).build(), deadline);
+    Outcome outcome = send(request(Command.newBuilder().setOpenSession(op)), deadline);
     if (outcome.hasFault()) {
       throw PosixException.of(outcome.getFault());
     }
@@ -142,7 +146,7 @@ final class Session {
         CloseSession op = CloseSession.newBuilder().setSession(session).setNonce(nonce).build();
         id = 0;
         nonce = 0;
-        send(Command.newBuilder().setCloseSession(op).build(), deadline);
+        send(request(Command.newBuilder().setCloseSession(op)), deadline);
       }
     } catch (IOException e) {
       // It expires.

@@ -15,6 +15,7 @@ import io.sandstore.wire.Header;
 import io.sandstore.wire.Hello;
 import io.sandstore.wire.HelloReply;
 import io.sandstore.wire.Mkdir;
+import io.sandstore.wire.Mutate;
 import io.sandstore.wire.Outcome;
 import java.io.IOException;
 import java.net.ServerSocket;
@@ -117,7 +118,7 @@ class SessionTest {
   }
 
   private Outcome apply() throws IOException, InterruptedException {
-    return session.apply(MKDIR.clone(), clock.deadline(LIMIT));
+    return session.apply(Mutate.newBuilder().setCommand(MKDIR), clock.deadline(LIMIT));
   }
 
   /** Session and number of every command that is not about sessions. */
@@ -173,7 +174,10 @@ class SessionTest {
           clock.leapUnderAWait(Duration.ofSeconds(46));
           return fault(Errno.SESSION_EXPIRED);
         });
-    assertThatThrownBy(() -> session.apply(MKDIR.clone(), clock.deadline(Duration.ofMinutes(5))))
+    assertThatThrownBy(
+            () ->
+                session.apply(
+                    Mutate.newBuilder().setCommand(MKDIR), clock.deadline(Duration.ofMinutes(5))))
         .isInstanceOfSatisfying(
             PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ETIMEDOUT))
         .hasMessageContaining("it may have happened");

@@ -9,7 +9,9 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
@@ -20,6 +22,7 @@ import java.util.TreeSet;
  *
  * @param name this node's stable name
  * @param settings of the profile
+ * @param squash which callers count as nobody
  */
 public record NodeConfig(
     String name,
@@ -32,7 +35,8 @@ public record NodeConfig(
     Duration orphanGrace,
     Duration sessionTtl,
     Duration blockGrace,
-    int buffers) {
+    int buffers,
+    Squash squash) {
 
   /** How nodes find each other. */
   public enum DiscoveryMethod {
@@ -111,6 +115,10 @@ public record NodeConfig(
   public record Key(String name, String standard, String meaning) {}
 
   private static final String PREFIX = "SANDSTORE_";
+
+  /** What clients take from the same environment. */
+  private static final Set<String> OF_CLIENTS = Set.of("SANDSTORE_SEEDS", "SANDSTORE_AS");
+
   private static final String STANDARD_PROFILE = "raft";
 
   /** Those that every profile has. */
@@ -138,6 +146,7 @@ public record NodeConfig(
           new Key("SANDSTORE_ORPHAN_GRACE_S", "30", "how long an unlinked file is kept"),
           new Key("SANDSTORE_SESSION_TTL_S", "3600", "how long a silent client is remembered"),
           new Key("SANDSTORE_BLOCK_GRACE_S", "600", "how long a block may wait for its file"),
+          new Key("SANDSTORE_SQUASH", "none", "clients that count as nobody: none, root, all"),
           new Key(
               "SANDSTORE_BUFFERS",
               "6",
@@ -255,7 +264,7 @@ public record NodeConfig(
             if (!value.isBlank()) {
               values.put(name, value.strip());
             }
-          } else if (name.startsWith(PREFIX) && !name.equals("SANDSTORE_SEEDS")) {
+          } else if (name.startsWith(PREFIX) && !OF_CLIENTS.contains(name)) {
             throw new IllegalArgumentException(
                 "unknown variable %s; known are %s".formatted(name, values.keySet()));
           }
@@ -281,7 +290,8 @@ public record NodeConfig(
             Duration.ofSeconds(r.number("ORPHAN_GRACE_S", 1)),
             Duration.ofSeconds(r.number("SESSION_TTL_S", 1)),
             Duration.ofSeconds(r.number("BLOCK_GRACE_S", 1)),
-            (int) r.number("BUFFERS", 2, 1024))
+            (int) r.number("BUFFERS", 2, 1024),
+            r.squash())
         .together();
   }
 
@@ -321,6 +331,16 @@ public record NodeConfig(
               .formatted(PREFIX, key, min, max, text(key)));
     }
 
+    Squash squash() {
+      return Arrays.stream(Squash.values())
+          .filter(squash -> squash.name().toLowerCase(Locale.ROOT).equals(text("SQUASH")))
+          .findFirst()
+          .orElseThrow(
+              () ->
+                  new IllegalArgumentException(
+                      "SANDSTORE_SQUASH must be none, root or all, not '" + text("SQUASH") + "'"));
+    }
+
     boolean flag(String key) {
       require(
           text(key).equals("on") || text(key).equals("off"),
@@ -331,7 +351,7 @@ public record NodeConfig(
     Addressing addressing() {
       DiscoveryMethod method;
       try {
-        method = DiscoveryMethod.valueOf(text("DISCOVERY").toUpperCase(java.util.Locale.ROOT));
+        method = DiscoveryMethod.valueOf(text("DISCOVERY").toUpperCase(Locale.ROOT));
       } catch (IllegalArgumentException e) {
         throw new IllegalArgumentException(
             "SANDSTORE_DISCOVERY must be static, dns or etcd, not '" + text("DISCOVERY") + "'", e);

@@ -6,6 +6,7 @@ import io.sandstore.wire.AddHolder;
 import io.sandstore.wire.Allocate;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.CopyRange;
+import io.sandstore.wire.Credentials;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Extent;
 import io.sandstore.wire.Fault;
@@ -48,6 +49,12 @@ public final class CommandCheck {
   /** Blocks that one {@code AddHolder} may name. */
   static final int ADOPTED_MAX = 4096;
 
+  /** Groups that a caller may be in, besides its first. */
+  static final int GROUPS_MAX = 1024;
+
+  /** Of the type of ids, and of none: calls that change owners say with it that one stays. */
+  private static final int NO_ID = -1;
+
   private static final int TARGET_BYTES_MAX = 4095;
   private static final int LEVEL_MAX = 1 << 16;
 
@@ -59,6 +66,16 @@ public final class CommandCheck {
       checkFields(command);
       checkNumbering(command);
       checkOperation(command);
+      return Optional.empty();
+    } catch (Refused refused) {
+      return Optional.of(refused.fault());
+    }
+  }
+
+  /** Why nobody can be the one that these name; empty if somebody can. */
+  public static Optional<Fault> fault(Credentials credentials) {
+    try {
+      check(credentials);
       return Optional.empty();
     } catch (Refused refused) {
       return Optional.of(refused.fault());
@@ -171,6 +188,17 @@ public final class CommandCheck {
       case MERGE -> check(command.getMerge());
       case RAISE_LEVEL -> check(command.getRaiseLevel());
       case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a command of another release");
+    }
+  }
+
+  static void check(Credentials credentials) {
+    checkCount("groups", credentials.getGroupsCount(), 0, GROUPS_MAX);
+    boolean isNobody =
+        credentials.getUid() == NO_ID
+            || credentials.getGid() == NO_ID
+            || credentials.getGroupsList().contains(NO_ID);
+    if (isNobody) {
+      throw new Refused(Errno.EINVAL, "no such user or group: " + Integer.toUnsignedString(NO_ID));
     }
   }
 

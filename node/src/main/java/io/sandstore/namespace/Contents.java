@@ -35,20 +35,33 @@ final class Contents {
   }
 
   Outcome setAttributes(SetAttributes op) {
-    Inode inode = namespace.tree.find(op.getInode(), op.getLocation(), !op.getNoFollow());
+    Access caller = namespace.caller;
+    Inode inode;
+    String name = "";
+    if (op.getInode() != 0) {
+      inode = namespace.tree.open(op.getInode());
+    } else {
+      Tree.Place place = namespace.tree.look(op.getLocation(), !op.getNoFollow(), caller);
+      inode = place.require();
+      name = place.name();
+      if (op.hasSize() && inode.isRegular()) { // an open one was opened for it
+        caller.require(inode, Access.WRITE, name);
+      }
+    }
     if (namespace.isPosix()) {
       checkAttributes(op, inode);
+      requireChange(op, inode, name);
     }
     if (op.hasSize()) {
       inode = resize(inode, op.getSize());
     }
     boolean owner = op.hasUid() || op.hasGid();
     if (owner && namespace.isPosix()) {
-      inode = withoutPrivileges(inode);
+      inode = withoutPrivileges(inode, caller.modeOfGiven(inode));
     }
-    int mode = op.hasMode() ? op.getMode() : inode.mode();
     int uid = op.hasUid() ? op.getUid() : inode.uid();
     int gid = op.hasGid() ? op.getGid() : inode.gid();
+    int mode = op.hasMode() ? caller.modeOfChange(op.getMode(), gid) : inode.mode();
     Inode changed = inode.withOwner(mode, uid, gid, namespace.time.dateMs());
     changed =
         changed.withTimes(
@@ -56,6 +69,9 @@ final class Contents {
             op.hasAtimeMs() ? nanos(op.getAtimeNs()) : inode.atimeNs(),
             op.hasMtimeMs() ? op.getMtimeMs() : inode.mtimeMs(),
             op.hasMtimeMs() ? nanos(op.getMtimeNs()) : inode.mtimeNs());
+    if (namespace.isPosix()) {
+      changed = changed.dated(op.getNowAtime(), op.getNowMtime(), namespace.time.dateMs());
+    }
     namespace.tree.inodes.put(inode.id(), changed);
     namespace.changes.attributes(changed);
     return Namespace.attributes(changed);
@@ -72,25 +88,46 @@ final class Contents {
     }
   }
 
+  private void requireChange(SetAttributes op, Inode inode, String name) {
+    Access caller = namespace.caller;
+    if (op.hasUid() || op.hasGid()) {
+      int uid = op.hasUid() ? op.getUid() : inode.uid();
+      int gid = op.hasGid() ? op.getGid() : inode.gid();
+      caller.requireGive(inode, uid, gid, name);
+    }
+    if (op.hasMode()) {
+      caller.requireOwner(inode, name);
+    }
+    boolean now = op.getNowAtime() && op.getNowMtime();
+    if (now && !caller.owns(inode)) {
+      caller.require(inode, Access.WRITE, name);
+    } else if (op.hasAtimeMs() || op.hasMtimeMs() || op.getNowAtime() || op.getNowMtime()) {
+      caller.requireOwner(inode, name);
+    }
+  }
+
   private int nanos(int nanos) {
     return namespace.isPosix() ? nanos : 0;
   }
 
   /**
-   * A file whose bytes or owner change loses what would let others act as its owner. Who asks is
-   * not looked at: that of somebody with privileges would keep it where bytes change.
+   * A file whose bytes or owner change loses what would let others act as its owner.
+   *
+   * @param mode what is left of its bits
    */
-  private Inode withoutPrivileges(Inode inode) {
+  private Inode withoutPrivileges(Inode inode, int mode) {
     if (!inode.isDirectory()) {
       namespace.xattrs.values.remove(new Keys.Xattr(inode.id(), Xattrs.CAPABILITY));
     }
-    return inode.withMode(inode.modeWithoutSetId());
+    return inode.withMode(mode);
   }
 
   /** Keeps a file whose bytes changed. */
   private Inode changed(Inode inode, long size) {
     Inode changed = inode.withContent(size, namespace.time.dateMs());
-    changed = namespace.isPosix() ? withoutPrivileges(changed) : changed;
+    if (namespace.isPosix()) {
+      changed = withoutPrivileges(changed, namespace.caller.modeOfWritten(inode));
+    }
     namespace.tree.inodes.put(inode.id(), changed);
     namespace.changes.content(changed);
     return changed;

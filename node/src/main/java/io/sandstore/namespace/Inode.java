@@ -32,9 +32,6 @@ record Inode(
 
   static final long ROOT = 1;
   static final int MODE_MASK = 07777;
-  static final int SET_UID = 04000;
-  static final int SET_GID = 02000;
-  private static final int GROUP_EXECUTE = 010;
 
   /**
    * What is to be made, wherever that will be.
@@ -46,9 +43,13 @@ record Inode(
       this(type, mode, uid, gid, "", 0, 0);
     }
 
+    Draft ofOwner(int newMode, int newUid, int newGid) {
+      return new Draft(type, newMode, newUid, newGid, target, size, device);
+    }
+
     /** In a directory that hands on its group. */
     Draft ofGroup(int newGid) {
-      int inherited = type == FileType.DIRECTORY ? mode | SET_GID : mode;
+      int inherited = type == FileType.DIRECTORY ? mode | Access.SET_GID : mode;
       return new Draft(type, inherited, uid, newGid, target, size, device);
     }
   }
@@ -90,7 +91,7 @@ record Inode(
   }
 
   boolean handsOnItsGroup() {
-    return (mode & SET_GID) != 0;
+    return (mode & Access.SET_GID) != 0;
   }
 
   Inode withContent(long newSize, long nowMs) {
@@ -173,10 +174,10 @@ record Inode(
         device);
   }
 
-  /** The mode without what would let others act as the owner; a group without execution stays. */
-  int modeWithoutSetId() {
-    int cleared = SET_UID | ((mode & GROUP_EXECUTE) != 0 ? SET_GID : 0);
-    return isDirectory() ? mode : mode & ~cleared;
+  /** Dated now, as far as that is wanted. */
+  Inode dated(boolean atime, boolean mtime, long nowMs) {
+    return withTimes(
+        atime ? nowMs : atimeMs, atime ? 0 : atimeNs, mtime ? nowMs : mtimeMs, mtime ? 0 : mtimeNs);
   }
 
   Attributes attributes() {

@@ -66,18 +66,19 @@ final class Names {
       return Namespace.attributes(opened(op, place.name(), place.inode().get()));
     }
     Inode.Draft draft = new Inode.Draft(FileType.REGULAR, op.getMode(), op.getUid(), op.getGid());
-    return Namespace.attributes(added(place, tree.create(place, draft, nowMs())));
+    return Namespace.attributes(
+        added(place, tree.create(place, draft, nowMs(), namespace.caller)));
   }
 
   /** Nothing is there only if something may be made there. */
   private Tree.Place placeToOpen(Create op) {
     boolean follow = !op.getExclusive() && !(op.getNoFollow() && namespace.isPosix());
     if (op.getNoCreate()) {
-      Tree.Place place = tree.look(op.getLocation(), follow);
+      Tree.Place place = tree.look(op.getLocation(), follow, namespace.caller);
       place.require();
       return place;
     }
-    Tree.Place place = tree.resolveToMake(op.getLocation(), follow);
+    Tree.Place place = tree.resolveToMake(op.getLocation(), follow, namespace.caller);
     if (place.slash()) {
       throw new Refused(Errno.EISDIR, place.name() + "/ is no name of a file");
     }
@@ -92,6 +93,8 @@ final class Names {
     if (inode.isSymlink()) {
       throw new Refused(Errno.ELOOP, name + " is a symbolic link");
     }
+    int mask = op.getMask() & (Access.READ | Access.WRITE);
+    namespace.caller.require(inode, op.getTruncate() ? mask | Access.WRITE : mask, name);
     if (inode.isSpecial()) {
       throw new Refused(Errno.ENXIO, name + " has no bytes here: it is a " + inode.type());
     }
@@ -130,12 +133,13 @@ final class Names {
 
   private Outcome make(Location location, Inode.Draft draft) {
     Tree.Place place = free(location, draft.type() == FileType.DIRECTORY);
-    return Namespace.attributes(added(place, tree.create(place, draft, nowMs())));
+    return Namespace.attributes(
+        added(place, tree.create(place, draft, nowMs(), namespace.caller)));
   }
 
   /** A place where nothing is. */
   private Tree.Place free(Location location, boolean forDirectory) {
-    Tree.Place place = tree.resolve(location, false);
+    Tree.Place place = tree.resolve(location, false, namespace.caller);
     if (place.inode().isPresent()) {
       throw new Refused(Errno.EEXIST, (place.isBase() ? "/" : place.name()) + " exists");
     }
@@ -147,12 +151,13 @@ final class Names {
 
   /** A file without a name goes as orphans go, unless somebody says that it is open. */
   Outcome createUnnamed(CreateUnnamed op) {
-    Inode directory = tree.find(op.getDirectory(), true);
+    Inode directory = tree.find(op.getDirectory(), true, namespace.caller);
     if (!directory.isDirectory()) {
       throw new Refused(Errno.ENOTDIR, "not a directory");
     }
     Inode.Draft draft = new Inode.Draft(FileType.REGULAR, op.getMode(), op.getUid(), op.getGid());
-    Inode inode = tree.createUnnamed(directory, draft, nowMs()).withLinks(0, nowMs());
+    Inode inode =
+        tree.createUnnamed(directory, draft, nowMs(), namespace.caller).withLinks(0, nowMs());
     tree.inodes.put(inode.id(), inode);
     namespace.orphans.put(inode.id(), namespace.time.ageMs());
     return Namespace.attributes(inode);
@@ -160,8 +165,9 @@ final class Names {
 
   /** One more name. A file that lost its last one gets one again, if it is still there. */
   Outcome link(Link op) {
-    Inode inode = tree.find(op.getInode(), op.getFrom(), op.getFollow());
+    Inode inode = tree.find(op.getInode(), op.getFrom(), op.getFollow(), namespace.caller);
     Tree.Place place = free(op.getTo(), false);
+    namespace.caller.requireAdd(place.directory());
     if (inode.isDirectory()) {
       throw new Refused(Errno.EPERM, "a directory has one name");
     }
@@ -179,8 +185,9 @@ final class Names {
   // --- Removing ---
 
   Outcome unlink(Location location) {
-    Tree.Place place = tree.resolve(location, false);
+    Tree.Place place = tree.resolve(location, false, namespace.caller);
     Inode inode = place.require();
+    requireRemove(place, inode);
     if (inode.isDirectory()) {
       throw new Refused(Errno.EISDIR, place.name() + " is a directory");
     }
@@ -191,6 +198,13 @@ final class Names {
     tree.touch(place.directory().id(), 0, nowMs());
     drop(inode);
     return Outcome.getDefaultInstance();
+  }
+
+  /** A directory that is named as the base itself is refused for that, by all alike. */
+  private void requireRemove(Tree.Place place, Inode inode) {
+    if (!place.isBase()) {
+      namespace.caller.requireRemove(place.directory(), inode, place.name());
+    }
   }
 
   /** Takes a name from a file; without names it stays for those that have it open. */
@@ -206,11 +220,12 @@ final class Names {
   }
 
   Outcome rmdir(Location location) {
-    Tree.Place place = tree.resolve(location, false);
+    Tree.Place place = tree.resolve(location, false, namespace.caller);
     if (place.isBase()) {
       throw new Refused(Errno.EINVAL, "this directory cannot be removed");
     }
     Inode inode = place.require();
+    requireRemove(place, inode);
     if (!inode.isDirectory()) {
       throw place.notADirectory();
     }
@@ -235,11 +250,11 @@ final class Names {
   // --- Moving ---
 
   Outcome rename(Rename op) {
-    Tree.Place from = tree.resolve(op.getFrom(), false);
+    Tree.Place from = tree.resolve(op.getFrom(), false, namespace.caller);
     if (!namespace.isPosix()) {
       from.require();
     }
-    Tree.Place to = tree.resolve(op.getTo(), false);
+    Tree.Place to = tree.resolve(op.getTo(), false, namespace.caller);
     requireNamed(from, to);
     Inode moved = from.require();
     if (namespace.isPosix()) {
@@ -253,7 +268,12 @@ final class Names {
       if (replaced.id() == moved.id()) {
         return Namespace.attributes(moved);
       }
-      replace(moved, to, replaced);
+      requireRemove(from, moved);
+      replace(from, moved, to, replaced);
+    } else {
+      requireRemove(from, moved);
+      namespace.caller.requireAdd(to.directory());
+      requireOtherParent(from, moved, to);
     }
     unlink(from, moved);
     link(to, moved);
@@ -299,13 +319,22 @@ final class Names {
     return above.isDirectory() && tree.isAbove(above, directory);
   }
 
-  private void replace(Inode moved, Tree.Place to, Inode replaced) {
+  /** A directory that moves elsewhere gets another parent, which is a change of it, too. */
+  private void requireOtherParent(Tree.Place from, Inode moved, Tree.Place to) {
+    if (moved.isDirectory() && from.directory().id() != to.directory().id()) {
+      namespace.caller.require(moved, Access.WRITE, from.name());
+    }
+  }
+
+  private void replace(Tree.Place from, Inode moved, Tree.Place to, Inode replaced) {
+    requireRemove(to, replaced);
     if (replaced.isDirectory() && !moved.isDirectory()) {
       throw new Refused(Errno.EISDIR, to.name() + " is a directory");
     }
     if (!replaced.isDirectory() && moved.isDirectory()) {
       throw to.notADirectory();
     }
+    requireOtherParent(from, moved, to);
     if (replaced.isDirectory()) {
       removeDirectory(to, replaced);
     } else {
@@ -315,8 +344,8 @@ final class Names {
   }
 
   Outcome exchange(Exchange op) {
-    Tree.Place first = tree.resolve(op.getFirst(), false);
-    Tree.Place second = tree.resolve(op.getSecond(), false);
+    Tree.Place first = tree.resolve(op.getFirst(), false, namespace.caller);
+    Tree.Place second = tree.resolve(op.getSecond(), false, namespace.caller);
     requireNamed(first, second);
     Inode one = first.require();
     Inode other = second.require();
@@ -331,6 +360,10 @@ final class Names {
     if (one.id() == other.id()) {
       return Namespace.attributes(one);
     }
+    requireRemove(first, one);
+    requireRemove(second, other);
+    requireOtherParent(first, one, second);
+    requireOtherParent(second, other, first);
     unlink(first, one);
     unlink(second, other);
     link(first, other);

@@ -6,10 +6,12 @@ import io.sandstore.replication.Catalog;
 import io.sandstore.replication.StateMachine;
 import io.sandstore.replication.Whereabouts;
 import io.sandstore.wire.Answer;
+import io.sandstore.wire.Ask;
 import io.sandstore.wire.Attributes;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
+import io.sandstore.wire.Credentials;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Fault;
 import io.sandstore.wire.Member;
@@ -61,6 +63,10 @@ public final class Namespace implements StateMachine, Catalog {
   final Changes changes = new Changes();
   private final Queries queries = new Queries(this);
   ClusterTime time = ClusterTime.UNKNOWN;
+
+  /** On whose behalf the command is that is being applied. */
+  Access caller = Access.UNCHECKED;
+
   private final FeatureLevel known;
   volatile FeatureLevel level;
 
@@ -247,6 +253,7 @@ public final class Namespace implements StateMachine, Catalog {
     if (!level.carriesOut(needed)) {
       throw above(level, needed);
     }
+    caller = caller(command.hasCredentials(), command.getCredentials());
     return switch (command.getOpCase()) {
       case CREATE -> names.create(command.getCreate());
       case CREATE_UNNAMED -> names.createUnnamed(command.getCreateUnnamed());
@@ -259,7 +266,7 @@ public final class Namespace implements StateMachine, Catalog {
       case RENAME -> names.rename(command.getRename());
       case EXCHANGE -> names.exchange(command.getExchange());
       case SET_XATTR -> {
-        Inode changed = xattrs.set(command.getSetXattr(), time.dateMs());
+        Inode changed = xattrs.set(command.getSetXattr(), time.dateMs(), caller);
         changes.attributes(changed);
         yield attributes(changed);
       }
@@ -300,6 +307,11 @@ public final class Namespace implements StateMachine, Catalog {
       case RAISE_LEVEL -> raise(command.getRaiseLevel());
       case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a command of another release");
     };
+  }
+
+  /** Below the feature level it does not matter who asks. */
+  Access caller(boolean named, Credentials credentials) {
+    return named && isPosix() ? Access.of(credentials) : Access.UNCHECKED;
   }
 
   static Outcome value(long value) {
@@ -385,7 +397,12 @@ public final class Namespace implements StateMachine, Catalog {
 
   /** Answers a query from the state as it is here; the caller has passed a read barrier. */
   public Answer ask(Query query) {
-    return reading(n -> queries.answer(query));
+    return ask(Ask.newBuilder().setQuery(query).build());
+  }
+
+  /** Answers what somebody asks: below the feature level it does not matter who. */
+  public Answer ask(Ask ask) {
+    return reading(n -> queries.answer(ask));
   }
 
   /** Completed when names or files have changed after this call. */

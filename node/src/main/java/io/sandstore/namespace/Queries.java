@@ -1,6 +1,8 @@
 package io.sandstore.namespace;
 
 import io.sandstore.wire.Answer;
+import io.sandstore.wire.Ask;
+import io.sandstore.wire.Attributes;
 import io.sandstore.wire.DirectoryEntry;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Extent;
@@ -26,17 +28,21 @@ final class Queries {
     this.namespace = namespace;
   }
 
-  Answer answer(Query query) {
+  Answer answer(Ask ask) {
+    Query query = ask.getQuery();
     try {
+      Access caller = namespace.caller(ask.hasCredentials(), ask.getCredentials());
       return switch (query.getOpCase()) {
-        case LOOKUP -> lookup(query.getLookup());
-        case READ_DIRECTORY -> readDirectory(query.getReadDirectory());
+        case LOOKUP -> lookup(query.getLookup(), caller);
+        case READ_DIRECTORY -> readDirectory(query.getReadDirectory(), caller);
         case LAYOUT -> layout(query.getLayout());
-        case READ_LINK -> readLink(query.getReadLink());
+        case READ_LINK -> readLink(query.getReadLink(), caller);
         case STAT_FS -> statFs();
-        case WATCH -> WatchQuery.answer(namespace.tree, namespace.changes, query.getWatch());
-        case GET_XATTR -> getXattr(query.getGetXattr());
-        case LIST_XATTRS -> listXattrs(query.getListXattrs());
+        case WATCH ->
+            WatchQuery.answer(namespace.tree, namespace.changes, query.getWatch(), caller);
+        case GET_XATTR -> getXattr(query.getGetXattr(), caller);
+        case LIST_XATTRS -> listXattrs(query.getListXattrs(), caller);
+        case ACCESS -> access(query.getAccess(), caller);
         case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a query of another release");
       };
     } catch (Refused refused) {
@@ -44,17 +50,50 @@ final class Queries {
     }
   }
 
-  private Answer lookup(Lookup op) {
-    Inode inode = namespace.tree.find(op.getInode(), op.getLocation(), !op.getNoFollow());
+  private Answer lookup(Lookup op, Access caller) {
+    Inode inode;
+    String name = "";
+    if (op.getInode() != 0) {
+      inode = namespace.tree.open(op.getInode());
+    } else {
+      Tree.Place place = namespace.tree.look(op.getLocation(), !op.getNoFollow(), caller);
+      inode = place.require();
+      name = place.name();
+    }
+    boolean opensDirectory = inode.isDirectory() && (op.getMask() & Access.WRITE) != 0;
+    if (!opensDirectory) { // which the client refuses
+      caller.require(inode, op.getMask() & (Access.READ | Access.WRITE), name);
+    }
+    return attributes(inode);
+  }
+
+  private Answer access(io.sandstore.wire.Access op, Access caller) {
+    if ((op.getMask() & ~7) != 0) {
+      throw new Refused(Errno.EINVAL, "not a mask of permissions: " + op.getMask());
+    }
+    if (op.getInode() != 0) {
+      Inode inode = namespace.tree.open(op.getInode());
+      caller.require(inode, op.getMask(), "");
+      return attributes(inode);
+    }
+    Tree.Place place = namespace.tree.look(op.getLocation(), true, caller);
+    caller.require(place.require(), op.getMask(), place.name());
+    return attributes(place.require());
+  }
+
+  private static Answer attributes(Inode inode) {
     return Answer.newBuilder().setAttributes(inode.attributes()).build();
   }
 
-  private Answer readDirectory(ReadDirectory op) {
+  private Answer readDirectory(ReadDirectory op, Access caller) {
     Tree tree = namespace.tree;
-    Inode directory = tree.find(op.getLocation(), true);
+    Tree.Place place = tree.look(op.getLocation(), true, caller);
+    Inode directory = place.require();
     if (!directory.isDirectory()) {
       throw new Refused(Errno.ENOTDIR, "not a directory");
     }
+    caller.require(directory, Access.READ, place.name());
+    boolean searchable = caller.may(directory, Access.EXECUTE);
     int limit = op.getLimit() <= 0 ? ENTRIES_MAX : Math.min(op.getLimit(), ENTRIES_MAX);
     Answer.Builder answer = Answer.newBuilder().setAttributes(directory.attributes());
     Keys.Dentry after = new Keys.Dentry(directory.id(), op.getAfter());
@@ -65,12 +104,21 @@ final class Queries {
       if (answer.getEntriesCount() == limit) {
         return answer.setMore(true).build();
       }
+      Attributes attributes = tree.inode(entry.getValue()).attributes();
       answer.addEntries(
           DirectoryEntry.newBuilder()
               .setName(entry.getKey().name())
-              .setAttributes(tree.inode(entry.getValue()).attributes()));
+              .setAttributes(searchable ? attributes : numberAndType(attributes)));
     }
     return answer.build();
+  }
+
+  /** What readdir(3) tells: the rest is for those who may search the directory. */
+  private static Attributes numberAndType(Attributes attributes) {
+    return Attributes.newBuilder()
+        .setInode(attributes.getInode())
+        .setType(attributes.getType())
+        .build();
   }
 
   private Answer layout(Layout op) {
@@ -103,8 +151,8 @@ final class Queries {
     return extent.build();
   }
 
-  private Answer readLink(ReadLink op) {
-    Inode inode = namespace.tree.find(op.getLocation(), false);
+  private Answer readLink(ReadLink op, Access caller) {
+    Inode inode = namespace.tree.find(op.getLocation(), false, caller);
     if (!inode.isSymlink()) {
       throw new Refused(Errno.EINVAL, "not a symbolic link");
     }
@@ -117,16 +165,16 @@ final class Queries {
     }
   }
 
-  private Answer getXattr(GetXattr op) {
+  private Answer getXattr(GetXattr op, Access caller) {
     requirePosix();
-    Inode inode = namespace.tree.find(op.getInode(), op.getLocation(), !op.getNoFollow());
-    return Answer.newBuilder().setValue(namespace.xattrs.get(inode, op.getName())).build();
+    Inode inode = namespace.tree.find(op.getInode(), op.getLocation(), !op.getNoFollow(), caller);
+    return Answer.newBuilder().setValue(namespace.xattrs.get(inode, op.getName(), caller)).build();
   }
 
-  private Answer listXattrs(ListXattrs op) {
+  private Answer listXattrs(ListXattrs op, Access caller) {
     requirePosix();
-    Inode inode = namespace.tree.find(op.getInode(), op.getLocation(), !op.getNoFollow());
-    return Answer.newBuilder().addAllNames(namespace.xattrs.names(inode.id())).build();
+    Inode inode = namespace.tree.find(op.getInode(), op.getLocation(), !op.getNoFollow(), caller);
+    return Answer.newBuilder().addAllNames(namespace.xattrs.names(inode.id(), caller)).build();
   }
 
   private Answer statFs() {

@@ -82,13 +82,13 @@ final class Tree {
   }
 
   /** What a path leads to, for those that change nothing about its name. */
-  Inode find(Location location, boolean follow) {
-    return look(location, follow).require();
+  Inode find(Location location, boolean follow, Access caller) {
+    return look(location, follow, caller).require();
   }
 
   /** Where that is; refused if nothing is there. */
-  Place look(Location location, boolean follow) {
-    Place place = resolve(location, follow || asksForDirectory(location));
+  Place look(Location location, boolean follow, Access caller) {
+    Place place = resolve(location, follow || asksForDirectory(location), caller);
     if (place.slash() && !place.require().isDirectory()) {
       throw place.notADirectory();
     }
@@ -96,21 +96,25 @@ final class Tree {
   }
 
   /** What an id names, or else what a path leads to. */
-  Inode find(long id, Location location, boolean follow) {
-    return id != 0 ? open(id) : find(location, follow);
+  Inode find(long id, Location location, boolean follow, Access caller) {
+    return id != 0 ? open(id) : find(location, follow, caller);
   }
 
-  /** Follows a path. ENOENT only for what is missing before its last component. */
-  Place resolve(Location location, boolean followLast) {
-    return resolve(location, followLast, false);
+  /**
+   * Follows a path. ENOENT only for what is missing before its last component.
+   *
+   * @param caller who must be allowed to search every directory on the way
+   */
+  Place resolve(Location location, boolean followLast, Access caller) {
+    return resolve(location, followLast, false, caller);
   }
 
   /** Where a file is to be made: a link is not followed behind which a directory is asked for. */
-  Place resolveToMake(Location location, boolean followLast) {
-    return resolve(location, followLast, true);
+  Place resolveToMake(Location location, boolean followLast, Access caller) {
+    return resolve(location, followLast, true, caller);
   }
 
-  private Place resolve(Location location, boolean followLast, boolean toMake) {
+  private Place resolve(Location location, boolean followLast, boolean toMake, Access caller) {
     String path = location.getPath();
     checkPath(path);
     Inode at = directory(location.getBase() == 0 ? Inode.ROOT : location.getBase());
@@ -122,11 +126,14 @@ final class Tree {
     }
     boolean slash = asksForDirectory(location);
     int symlinks = 0;
+    String atName = location.getBase() == 0 ? "/" : "";
     Place place = new Place(at, "", Optional.of(at), false);
     while (!rest.isEmpty()) {
+      caller.require(at, Access.EXECUTE, atName);
       String name = rest.pollFirst();
       if (name.equals(".") || name.equals("..")) { // from a symbolic link only
         at = name.equals(".") ? at : directory(at.parent());
+        atName = name;
         place = new Place(at, "", Optional.of(at), false);
         continue;
       }
@@ -146,10 +153,12 @@ final class Tree {
         String target = inode.get().target();
         prepend(target, rest);
         slash |= posix && last && target.endsWith("/");
+        atName = target.startsWith("/") ? "/" : atName;
         at = target.startsWith("/") ? inode(Inode.ROOT) : at;
         place = new Place(at, "", Optional.of(at), false);
       } else if (!last) {
         at = place.require();
+        atName = name;
         if (!at.isDirectory()) {
           throw place.notADirectory();
         }
@@ -226,11 +235,11 @@ final class Tree {
   }
 
   /** Makes and names what is drafted. */
-  Inode create(Place place, Inode.Draft draft, long nowMs) {
+  Inode create(Place place, Inode.Draft draft, long nowMs, Access caller) {
     if (inodes.get(place.directory().id()) == null) {
       throw new Refused(Errno.ENOENT, "the directory is gone");
     }
-    Inode inode = createUnnamed(place.directory(), draft, nowMs);
+    Inode inode = createUnnamed(place.directory(), draft, nowMs, caller);
     link(place.key(), inode.id());
     touch(place.directory().id(), inode.isDirectory() ? 1 : 0, nowMs);
     directories += inode.isDirectory() ? 1 : 0;
@@ -238,9 +247,10 @@ final class Tree {
   }
 
   /** Makes what is drafted as if it were in a directory, without a name there. */
-  Inode createUnnamed(Inode directory, Inode.Draft draft, long nowMs) {
+  Inode createUnnamed(Inode directory, Inode.Draft draft, long nowMs, Access caller) {
+    Inode.Draft owned = caller.toMake(draft, directory);
     boolean inherits = posix && directory.handsOnItsGroup();
-    Inode.Draft draftHere = inherits ? draft.ofGroup(directory.gid()) : draft;
+    Inode.Draft draftHere = inherits ? owned.ofGroup(directory.gid()) : owned;
     Inode inode = Inode.create(nextInode++, draftHere, directory.id(), nowMs);
     inodes.put(inode.id(), inode);
     return inode;

@@ -22,28 +22,32 @@ final class WatchQuery {
   private final Changes changes;
   private final Inode root;
   private final boolean recursive;
+  private final Access caller;
 
   /** Names that were found; of what has moved since the event, those of now. */
   private final Map<Long, Optional<String>> names = new HashMap<>();
 
   private int scanned;
 
-  WatchQuery(Tree tree, Changes changes, Inode root, boolean recursive) {
+  WatchQuery(Tree tree, Changes changes, Inode root, boolean recursive, Access caller) {
     this.tree = tree;
     this.changes = changes;
     this.root = root;
     this.recursive = recursive;
+    this.caller = caller;
   }
 
   /**
-   * @throws Refused ENOTDIR, EAGAIN if nothing was applied yet, ESTALE if what happened since is
+   * @throws Refused ENOTDIR, EACCES to whoever could not list it, EAGAIN if nothing was applied yet, ESTALE if what happened since is
    *     not remembered any more
    */
-  static Answer answer(Tree tree, Changes changes, Watch op) {
-    Inode root = tree.resolve(op.getLocation(), true).require();
+  static Answer answer(Tree tree, Changes changes, Watch op, Access caller) {
+    Tree.Place place = tree.look(op.getLocation(), true, caller);
+    Inode root = place.require();
     if (!root.isDirectory()) {
       throw new Refused(Errno.ENOTDIR, "only directories are watched");
     }
+    caller.require(root, Access.READ, place.name());
     if (!changes.hasBegun()) {
       throw new Refused(Errno.EAGAIN, "no command was applied yet");
     }
@@ -57,7 +61,7 @@ final class WatchQuery {
           Errno.ESTALE, "changes since then are not remembered any more: look at everything anew");
     }
     int limit = op.getLimit() <= 0 ? CHANGES_MAX : Math.min(op.getLimit(), CHANGES_MAX);
-    return new WatchQuery(tree, changes, root, op.getRecursive()).after(after, limit);
+    return new WatchQuery(tree, changes, root, op.getRecursive(), caller).after(after, limit);
   }
 
   /** Ends between two commands: what one did is not torn, even if it is more than the limit. */
@@ -121,6 +125,9 @@ final class WatchQuery {
       Inode inode = tree.inodes.get(at);
       if (inode == null || !recursive || at == Inode.ROOT) {
         return Optional.empty();
+      }
+      if (!caller.may(inode, Access.READ | Access.EXECUTE)) {
+        return Optional.empty(); // what it could not list it is not told of
       }
       Optional<String> name = name(inode.parent(), at);
       path.insert(0, name.orElse("?")).insert(0, '/');

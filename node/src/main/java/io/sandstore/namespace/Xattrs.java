@@ -51,9 +51,9 @@ final class Xattrs {
   }
 
   /** The file as it is afterwards. */
-  Inode set(SetXattr op, long nowMs) {
-    Inode inode = tree.find(op.getInode(), op.getLocation(), !op.getNoFollow());
-    checkKind(inode, op.getName(), Errno.EPERM);
+  Inode set(SetXattr op, long nowMs, Access caller) {
+    Inode inode = tree.find(op.getInode(), op.getLocation(), !op.getNoFollow(), caller);
+    permit(inode, op.getName(), true, caller);
     Keys.Xattr key = new Keys.Xattr(inode.id(), op.getName());
     @Nullable ByteString old = values.get(key);
     if (old == null && (op.getReplace() || op.getRemove())) {
@@ -88,11 +88,14 @@ final class Xattrs {
     values.put(key, value);
   }
 
-  /** Which names a kind of file may have, as on Linux. */
-  private static void checkKind(Inode inode, String name, Errno unfit) {
+  /** Which names a kind of file may have, and who may use them, as on Linux. */
+  private static void permit(Inode inode, String name, boolean write, Access caller) {
     if (name.startsWith("user.") && !inode.isRegular() && !inode.isDirectory()) {
-      throw new Refused(unfit, "only files and directories have attributes of users");
+      throw new Refused(
+          write ? Errno.EPERM : Errno.ENODATA,
+          "only files and directories have attributes of users");
     }
+    caller.requireXattr(inode, name, write);
     boolean list = name.equals(ACCESS_LIST) || name.equals(DEFAULT_LIST);
     boolean prefixed =
         name.startsWith("user.") || name.startsWith("trusted.") || name.startsWith("security.");
@@ -108,9 +111,9 @@ final class Xattrs {
     return new Refused(Errno.ENODATA, "no attribute " + name);
   }
 
-  ByteString get(Inode inode, String name) {
+  ByteString get(Inode inode, String name, Access caller) {
     checkName(name);
-    checkKind(inode, name, Errno.ENODATA);
+    permit(inode, name, false, caller);
     @Nullable ByteString value = values.get(new Keys.Xattr(inode.id(), name));
     if (value == null) {
       throw missing(name);
@@ -118,9 +121,12 @@ final class Xattrs {
     return value;
   }
 
-  /** In the order of their bytes. */
-  List<String> names(long inode) {
-    return of(inode).keySet().stream().map(Keys.Xattr::name).toList();
+  /** In the order of their bytes, without those that this caller may not know of. */
+  List<String> names(long inode, Access caller) {
+    return of(inode).keySet().stream()
+        .map(Keys.Xattr::name)
+        .filter(name -> caller.isRoot() || !name.startsWith(Access.TRUSTED))
+        .toList();
   }
 
   void removeAll(long inode) {

@@ -25,6 +25,9 @@ final class Permissions {
         require(
             node || !CommandCheck.isOfNodes(request.getMutate().getCommand()),
             "only nodes have this done: " + request.getMutate().getCommand().getOpCase());
+        require(
+            !request.getMutate().getCommand().hasCredentials(),
+            "who asks is said beside a command, not in it");
       }
       case ASK -> require(node || !request.getAsk().getForwarded(), "only nodes pass requests on");
       case READ_BLOCK ->

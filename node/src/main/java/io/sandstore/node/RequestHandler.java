@@ -18,6 +18,7 @@ import io.sandstore.rpc.RpcServer;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Ask;
 import io.sandstore.wire.Command;
+import io.sandstore.wire.Credentials;
 import io.sandstore.wire.Done;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Fault;
@@ -155,7 +156,7 @@ final class RequestHandler implements RpcServer.Handler {
         if (!(caller instanceof Caller.Node) && request.getMutate().getCommand().hasOpenSession()) {
           sessions.take();
         }
-        Reply answer = carryOut(request, payload, deadline);
+        Reply answer = carryOut(caller, request, payload, deadline);
         outcome = outcome(answer.header());
         return answer;
       } catch (PosixException e) {
@@ -225,11 +226,11 @@ final class RequestHandler implements RpcServer.Handler {
     return fault.getErrno() == Errno.OK ? "ok" : fault.getErrno().name();
   }
 
-  private Reply carryOut(Header request, ByteBuffer payload, Deadline deadline)
+  private Reply carryOut(Caller caller, Header request, ByteBuffer payload, Deadline deadline)
       throws IOException, InterruptedException {
     return switch (request.getBodyCase()) {
-      case MUTATE -> routed(mutate(request.getMutate(), deadline));
-      case ASK -> routed(ask(request.getAsk(), deadline));
+      case MUTATE -> routed(mutate(caller, request.getMutate(), deadline));
+      case ASK -> routed(ask(caller, request.getAsk(), deadline));
       case WRITE_BLOCK ->
           Reply.of(
               Header.newBuilder()
@@ -303,7 +304,7 @@ final class RequestHandler implements RpcServer.Handler {
     return payload;
   }
 
-  private Header.Builder mutate(Mutate mutate, Deadline deadline)
+  private Header.Builder mutate(Caller caller, Mutate mutate, Deadline deadline)
       throws IOException, InterruptedException {
     Command command = mutate.getCommand();
     if (command.getSerializedSize() > COMMAND_BYTES_MAX) {
@@ -314,19 +315,36 @@ final class RequestHandler implements RpcServer.Handler {
     if (fault.isPresent()) {
       throw PosixException.of(fault.get());
     }
+    Mutate.Builder counted = mutate.toBuilder();
+    counts(caller, mutate.hasCredentials(), mutate.getCredentials())
+        .ifPresent(counted::setCredentials);
     Router router = serving().router();
     return mutate.getForwarded()
-        ? router.mutateHere(command, deadline)
-        : router.mutateRouted(command, deadline);
+        ? router.mutateHere(counted.build(), deadline)
+        : router.mutateRouted(counted.build(), deadline);
   }
 
-  private Header.Builder ask(Ask ask, Deadline deadline) throws IOException, InterruptedException {
+  private Header.Builder ask(Caller caller, Ask ask, Deadline deadline)
+      throws IOException, InterruptedException {
+    Ask.Builder counted = ask.toBuilder();
+    counts(caller, ask.hasCredentials(), ask.getCredentials()).ifPresent(counted::setCredentials);
     Router router = serving().router();
     Header.Builder answer =
         ask.getForwarded()
-            ? router.askHere(ask.getQuery(), deadline)
-            : router.askRouted(ask.getQuery(), deadline);
+            ? router.askHere(counted.build(), deadline)
+            : router.askRouted(counted.build(), deadline);
     return answer.getAnswer().hasStats() ? withDisk(answer) : answer;
+  }
+
+  /** As whom a request counts. A node has squashed already whom it passes on. */
+  private Optional<Credentials> counts(Caller caller, boolean named, Credentials credentials)
+      throws PosixException {
+    Optional<Fault> fault = CommandCheck.fault(credentials);
+    if (fault.isPresent()) {
+      throw PosixException.of(fault.get());
+    }
+    Optional<Credentials> said = named ? Optional.of(credentials) : Optional.empty();
+    return caller instanceof Caller.Node ? said : node.config().squash().applyTo(said);
   }
 
   /** Every node holds about the same, so that this one's disk stands for all. */

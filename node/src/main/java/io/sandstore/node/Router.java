@@ -3,6 +3,7 @@ package io.sandstore.node;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
+import io.sandstore.namespace.FeatureLevel;
 import io.sandstore.namespace.Namespace;
 import io.sandstore.replication.Cluster;
 import io.sandstore.replication.CommandLog;
@@ -94,30 +95,27 @@ final class Router implements Cluster {
   @Override
   public Outcome mutate(Command command, Deadline deadline)
       throws IOException, InterruptedException {
-    return mutateRouted(command, deadline).getOutcome();
+    return mutateRouted(Mutate.newBuilder().setCommand(command).build(), deadline).getOutcome();
   }
 
   /** The answer to a client, which is not built before all is in it. */
-  Header.Builder mutateRouted(Command command, Deadline deadline)
+  Header.Builder mutateRouted(Mutate mutate, Deadline deadline)
       throws IOException, InterruptedException {
     Supplier<Header.Builder> forward =
-        () ->
-            Header.newBuilder()
-                .setMutate(Mutate.newBuilder().setCommand(command).setForwarded(true));
-    return route(log::commands, deadline, () -> mutateHere(command, deadline), forward);
+        () -> Header.newBuilder().setMutate(mutate.toBuilder().setForwarded(true));
+    return route(log::commands, deadline, () -> mutateHere(mutate, deadline), forward);
   }
 
   @Override
   public Answer ask(Query query, Deadline deadline) throws IOException, InterruptedException {
-    return askRouted(query, deadline).getAnswer();
+    return askRouted(Ask.newBuilder().setQuery(query).build(), deadline).getAnswer();
   }
 
   /** The answer to a client, which is not built before all is in it. */
-  Header.Builder askRouted(Query query, Deadline deadline)
-      throws IOException, InterruptedException {
+  Header.Builder askRouted(Ask ask, Deadline deadline) throws IOException, InterruptedException {
     Supplier<Header.Builder> forward =
-        () -> Header.newBuilder().setAsk(Ask.newBuilder().setQuery(query).setForwarded(true));
-    return route(log::queries, deadline, () -> askHere(query, deadline), forward);
+        () -> Header.newBuilder().setAsk(ask.toBuilder().setForwarded(true));
+    return route(log::queries, deadline, () -> askHere(ask, deadline), forward);
   }
 
   /** The node that carries commands out; empty if it is this one or nobody knows. */
@@ -162,8 +160,9 @@ final class Router implements Cluster {
   }
 
   /** Proposes on this node, where commands must be proposed. */
-  Header.Builder mutateHere(Command command, Deadline deadline)
+  Header.Builder mutateHere(Mutate mutate, Deadline deadline)
       throws IOException, InterruptedException {
+    Command command = mutate.getCommand();
     Optional<Fault> tooEarly = namespace.tooEarly(command);
     if (tooEarly.isPresent()) {
       throw PosixException.of(tooEarly.get());
@@ -201,20 +200,35 @@ final class Router implements Cluster {
       }
       default -> {}
     }
-    return Header.newBuilder().setOutcome(log.propose(proposed, deadline));
+    return Header.newBuilder()
+        .setOutcome(log.propose(withCaller(proposed, mutate, deadline), deadline));
+  }
+
+  /** Below the level the log must not hold what members of an older release do not know. */
+  private Command withCaller(Command command, Mutate mutate, Deadline deadline)
+      throws IOException, InterruptedException {
+    if (!mutate.hasCredentials()) {
+      return command;
+    }
+    if (!namespace.level().includes(FeatureLevel.POSIX)) {
+      log.readBarrier(deadline); // it may have risen in a part of the log that is not applied yet
+    }
+    return namespace.level().includes(FeatureLevel.POSIX)
+        ? command.toBuilder().setCredentials(mutate.getCredentials()).build()
+        : command;
   }
 
   /** Answers from this node, where queries must be answered. */
-  Header.Builder askHere(Query query, Deadline deadline) throws IOException, InterruptedException {
-    if (query.hasWatch()) {
-      return Header.newBuilder().setAnswer(watch(query, deadline));
+  Header.Builder askHere(Ask ask, Deadline deadline) throws IOException, InterruptedException {
+    if (ask.getQuery().hasWatch()) {
+      return Header.newBuilder().setAnswer(watch(ask, deadline));
     }
     log.readBarrier(deadline);
-    return Header.newBuilder().setAnswer(namespace.ask(query));
+    return Header.newBuilder().setAnswer(namespace.ask(ask));
   }
 
   /** Answers when there is something to tell, or as if nothing had happened when the time is up. */
-  private Answer watch(Query query, Deadline deadline) throws IOException, InterruptedException {
+  private Answer watch(Ask ask, Deadline deadline) throws IOException, InterruptedException {
     if (!watches.tryAcquire()) {
       throw new PosixException(Errno.EAGAIN, "this node has " + WATCHES_MAX + " watchers already");
     }
@@ -224,20 +238,20 @@ final class Router implements Cluster {
         AllocateBlocks any = AllocateBlocks.newBuilder().setCount(1).build();
         log.propose(Command.newBuilder().setAllocateBlocks(any).build(), deadline);
       }
-      Duration wait = Duration.ofMillis(Integer.toUnsignedLong(query.getWatch().getWaitMs()));
+      Duration wait = Duration.ofMillis(Integer.toUnsignedLong(ask.getQuery().getWatch().getWaitMs()));
       Duration most = wait.compareTo(WATCH_MAX) < 0 ? wait : WATCH_MAX;
       Deadline limit = clock.deadline(deadline.leftAtMost(most));
-      Query asked = query;
+      Ask.Builder asked = ask.toBuilder();
+      Watch.Builder watch = asked.getQueryBuilder().getWatchBuilder();
       while (true) {
         CompletableFuture<Boolean> next = namespace.nextChange();
         log.readBarrier(deadline);
-        Answer answer = namespace.ask(asked);
-        boolean tells = answer.getChangesCount() > 0 || !asked.getWatch().hasAfter();
+        Answer answer = namespace.ask(asked.build());
+        boolean tells = answer.getChangesCount() > 0 || !watch.hasAfter();
         if (answer.hasFault() || tells || limit.passed()) {
           return answer;
         }
-        Watch.Builder rest = asked.getWatch().toBuilder().setAfter(answer.getPosition());
-        asked = asked.toBuilder().setWatch(rest).build();
+        watch.setAfter(answer.getPosition());
         try {
           clock.await(next, limit.left());
           clock.sleep(limit.leftAtMost(WATCH_PAUSE));

@@ -63,6 +63,7 @@ class NodeConfigTest {
             "SANDSTORE_ELECTION_MS", "777",
             "SANDSTORE_RESERVE_MB", "300",
             "SANDSTORE_BLOCK_GRACE_S", "120",
+            "SANDSTORE_SQUASH", "root",
             "SANDSTORE_CLIENT_ADDRESS", "outside:1,[::1]:2");
     for (NodeConfig.Key key : NodeConfig.keys("raft")) {
       if (key.name().equals("SANDSTORE_PROFILE")) {
@@ -113,6 +114,7 @@ class NodeConfigTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("unknown variable SANDSTORE_HARTBEAT_MS");
     assertThat(with("SANDSTORE_SEEDS", "x")).isEqualTo(NodeConfig.of(BASE));
+    assertThat(with("SANDSTORE_AS", "5:6")).isEqualTo(NodeConfig.of(BASE));
     assertThat(with("PATH", "x")).isEqualTo(NodeConfig.of(BASE));
   }
 

@@ -12,6 +12,8 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,6 +32,8 @@ final class Linux {
   static final int O_EXCL = 0200;
   static final int O_TRUNC = 01000;
   static final int O_NONBLOCK = 04000;
+  static final int O_APPEND = 02000;
+  static final int O_DIRECTORY = 0200000;
   static final int O_NOFOLLOW = 0400000;
   static final int O_TMPFILE = 020200000;
   static final int S_IFIFO = 0010000;
@@ -48,6 +52,10 @@ final class Linux {
   private static final int CAPABILITIES_VERSION_3 = 0x20080522;
   private static final int CAP_FSETID = 4;
   private static final int VALUE_MAX = 4096;
+  private static final int CLONE_FS = 0x200;
+  private static final long SETGROUPS = 116;
+  private static final long SETRESUID = 117;
+  private static final long SETRESGID = 119;
 
   private final Linker linker = Linker.nativeLinker();
   private final StructLayout stateLayout = Linker.Option.captureStateLayout();
@@ -98,16 +106,21 @@ final class Linux {
 
   @SuppressWarnings("restricted")
   private MethodHandle handle(String function, Object... arguments) {
+    String name = function;
+    MemoryLayout[] layouts =
+        Arrays.stream(arguments).map(Linux::layout).toArray(MemoryLayout[]::new);
     return handles.computeIfAbsent(
-        function,
-        name -> {
-          MemoryLayout[] layouts =
-              Arrays.stream(arguments).map(Linux::layout).toArray(MemoryLayout[]::new);
-          boolean wide = name.equals("pwrite") || name.equals("readlink") || name.endsWith("xattr");
+        function + Arrays.toString(layouts),
+        key -> {
+          boolean wide =
+              List.of("pwrite", "readlink", "syscall").contains(name) || name.endsWith("xattr");
           List<Linker.Option> options =
               new ArrayList<>(List.of(Linker.Option.captureCallState("errno")));
           if (name.equals("open")) {
             options.add(Linker.Option.firstVariadicArg(2));
+          }
+          if (name.equals("syscall")) {
+            options.add(Linker.Option.firstVariadicArg(1));
           }
           MemorySegment symbol = linker.defaultLookup().find(name).orElse(MemorySegment.NULL);
           assumeTrue(!symbol.equals(MemorySegment.NULL), "the C library has no " + name);
@@ -232,6 +245,39 @@ final class Linux {
     return length < 0
         ? "errno " + -length
         : new String(target, 0, (int) length, StandardCharsets.UTF_8);
+  }
+
+  /** As {@code access(2)}, by this thread's user. */
+  int access(String path, int mask) {
+    return (int) call("access", path, mask);
+  }
+
+  /** Both times: now, or 1970. */
+  int setTimes(String path, boolean now) {
+    return (int) (now ? call("utimes", path, 0L) : call("utimes", path, new byte[32]));
+  }
+
+  /**
+   * Makes this thread somebody else's for good, in a directory of its own and without a umask. For
+   * users and groups these are the system calls themselves: the C library would change all threads.
+   *
+   * @return 0, or the negative errno
+   */
+  int become(int uid, int gid, List<Integer> groups, Path directory) {
+    byte[] list = new byte[Math.max(1, groups.size()) * Integer.BYTES];
+    ByteBuffer.wrap(list)
+        .order(ByteOrder.nativeOrder())
+        .asIntBuffer()
+        .put(groups.stream().mapToInt(group -> group).toArray());
+    long[] results = {
+      call("unshare", CLONE_FS),
+      call("umask", 0),
+      call("chdir", directory.toString()),
+      call("syscall", SETGROUPS, (long) groups.size(), list, 0L),
+      call("syscall", SETRESGID, (long) gid, (long) gid, (long) gid),
+      call("syscall", SETRESUID, (long) uid, (long) uid, (long) uid)
+    };
+    return (int) Math.min(0, Arrays.stream(results).min().orElse(0));
   }
 
   /** Of this process; to ask the kernel for it means to change it. */

@@ -133,6 +133,12 @@ class PermissionsTest {
             "set_attributes",
             "write",
             "retain_orphans",
+            "link",
+            "make_node",
+            "set_xattr",
+            "exchange",
+            "allocate",
+            "create_unnamed",
             "open_session",
             "close_session");
     for (FieldDescriptor op :
@@ -143,6 +149,14 @@ class PermissionsTest {
           Header.newBuilder().setMutate(Mutate.newBuilder().setCommand(command)).build(),
           ofClients.contains(op.getName()) ? EVERYBODY : NODES);
     }
+  }
+
+  @Test
+  void whoAsksIsSaidInACommandByNobody() {
+    Command.Builder command = Command.newBuilder();
+    command.getCredentialsBuilder().setUid(5);
+    assertPermitted(
+        Header.newBuilder().setMutate(Mutate.newBuilder().setCommand(command)).build(), NOBODY);
   }
 
   @Test

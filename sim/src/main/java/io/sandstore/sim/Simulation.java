@@ -5,6 +5,7 @@ import io.sandstore.client.OpenFlag;
 import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.config.NodeConfig;
+import io.sandstore.config.Squash;
 import io.sandstore.namespace.FeatureLevel;
 import io.sandstore.node.Node;
 import io.sandstore.replication.Profile;
@@ -158,7 +159,8 @@ public final class Simulation {
         Duration.ofSeconds(5),
         Duration.ofSeconds(600),
         BLOCK_GRACE,
-        8);
+        8,
+        Squash.NONE);
   }
 
   /** Much happens in little time, and on little room, where the profile lets that be set. */

@@ -3,6 +3,7 @@ package io.sandstore.sim;
 import io.sandstore.client.AttributeChange;
 import io.sandstore.client.DirectoryPage;
 import io.sandstore.client.ExtendedAttributes;
+import io.sandstore.client.Identity;
 import io.sandstore.client.OpenFlag;
 import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
@@ -86,12 +87,18 @@ final class Workload {
     }
   }
 
+  /** Steps of a client between those in which somebody else tries to change what is its own. */
+  private static final int STRANGER_EVERY = 12;
+
+  private static final Identity STRANGER = Identity.of(1001, 100);
+
   private final Simulation simulation;
   private final SimProcess process;
   private final SandstoreClient client;
   private final List<SandstoreClient> readers;
   private final Random random;
   private final String dir;
+  private int steps;
   private boolean made;
   private boolean finishing;
   private boolean done;
@@ -236,6 +243,9 @@ final class Workload {
     // A cluster below the level refuses what came with it: now and then that is tried, too.
     boolean posix = simulation.level().includes(FeatureLevel.POSIX) || random.nextInt(10) == 0;
     String name = anyName();
+    if (++steps % STRANGER_EVERY == 0 && simulation.level().includes(FeatureLevel.POSIX)) {
+      intrude(name);
+    }
     switch (random.nextInt(posix ? 18 : 11)) {
       case 0, 1, 2 -> write(name);
       case 3 -> append(name);
@@ -252,6 +262,31 @@ final class Workload {
       case 16 -> zero(name);
       default -> writeUnnamed(name);
     }
+  }
+
+  /** Somebody else, who may look at what is here, tries to change it. */
+  private void intrude(String name) throws IOException {
+    SandstoreClient stranger = client.as(STRANGER);
+    boolean removes = steps % (2 * STRANGER_EVERY) == 0;
+    attempt(
+        () -> {
+          try {
+            if (removes) {
+              stranger.unlink(path(name));
+            } else {
+              stranger.open(path(name), EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT), 0).close();
+            }
+          } catch (PosixException e) {
+            if (e.errno() == Errno.EACCES) {
+              return;
+            }
+            throw e;
+          }
+          throw simulation.violation(
+              "Strangers: %s was let change %s".formatted(STRANGER, path(name)));
+        },
+        refusal -> {}, // nothing is there
+        () -> {});
   }
 
   private interface Action {

@@ -76,7 +76,7 @@ final class CalmCluster {
     return new SimProcess(world, name, network, new SimProcess.Clocks(), telemetry.apply(name));
   }
 
-  private NodeConfig config(String name) {
+  private NodeConfig config(String name, Map<String, String> more) {
     Map<String, String> environment = new LinkedHashMap<>();
     environment.put("SANDSTORE_NAME", name);
     environment.put("SANDSTORE_LISTEN", address(name));
@@ -87,6 +87,7 @@ final class CalmCluster {
         "SANDSTORE_MEMBERS",
         String.join(",", NAMES.stream().map(n -> n + "=" + address(n)).toList()));
     environment.putAll(settings);
+    environment.putAll(more);
     return NodeConfig.of(environment);
   }
 
@@ -104,7 +105,16 @@ final class CalmCluster {
   }
 
   void start(String name, Build build) {
-    NodeConfig config = config(name);
+    start(name, build, Map.of());
+  }
+
+  /** With variables that differ from those that the cluster began with. */
+  void start(String name, Map<String, String> more) {
+    start(name, Build.THIS, more);
+  }
+
+  private void start(String name, Build build, Map<String, String> more) {
+    NodeConfig config = config(name, more);
     SimProcess process = process(name);
     process.clocks.wallMillis = wallOffsets.getOrDefault(name, 0L);
     processes.put(name, process);

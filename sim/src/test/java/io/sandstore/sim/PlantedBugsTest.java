@@ -45,8 +45,8 @@ class PlantedBugsTest {
         edit(
             "node",
             "node/Router",
-            "return route(log::queries, deadline, () -> askHere(query, deadline), forward);",
-            "return Header.newBuilder().setAnswer(namespace.ask(query));")),
+            "return route(log::queries, deadline, () -> askHere(ask, deadline), forward);",
+            "return Header.newBuilder().setAnswer(namespace.ask(ask));")),
     NO_BLOCK_CHECKSUM(
         edit(
             "blocks",

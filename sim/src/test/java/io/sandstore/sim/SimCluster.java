@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.sandstore.client.ClientConfig;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.config.NodeConfig;
+import io.sandstore.config.Squash;
 import io.sandstore.host.Deadline;
 import io.sandstore.node.Inspection;
 import io.sandstore.node.Node;
@@ -89,7 +90,8 @@ final class SimCluster {
         Duration.ofSeconds(5),
         Duration.ofSeconds(600),
         Duration.ofSeconds(60),
-        8);
+        8,
+        Squash.NONE);
   }
 
   private void boot(String name) {
