@@ -130,6 +130,10 @@ final class FileCommands {
               case FILE -> '-';
               case DIRECTORY -> 'd';
               case SYMLINK -> 'l';
+              case FIFO -> 'p';
+              case SOCKET -> 's';
+              case CHARACTER_DEVICE -> 'c';
+              case BLOCK_DEVICE -> 'b';
             };
         System.out.printf(
             "%s %3d %5d %5d %12d %s %s%n",

@@ -25,7 +25,11 @@ public record FileStat(
   public enum Type {
     FILE,
     DIRECTORY,
-    SYMLINK
+    SYMLINK,
+    FIFO,
+    SOCKET,
+    CHARACTER_DEVICE,
+    BLOCK_DEVICE
   }
 
   static FileStat of(Attributes a) {
@@ -36,6 +40,10 @@ public record FileStat(
           case REGULAR, FILE_TYPE_UNKNOWN, UNRECOGNIZED -> Type.FILE;
           case DIRECTORY -> Type.DIRECTORY;
           case SYMLINK -> Type.SYMLINK;
+          case FIFO -> Type.FIFO;
+          case SOCKET -> Type.SOCKET;
+          case CHARACTER_DEVICE -> Type.CHARACTER_DEVICE;
+          case BLOCK_DEVICE -> Type.BLOCK_DEVICE;
         },
         a.getMode(),
         a.getUid(),

@@ -3,16 +3,19 @@ package io.sandstore.namespace;
 import io.sandstore.host.Frame;
 import io.sandstore.replication.Configurations;
 import io.sandstore.wire.AddHolder;
+import io.sandstore.wire.Allocate;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Extent;
 import io.sandstore.wire.Fault;
 import io.sandstore.wire.Location;
+import io.sandstore.wire.MakeNode;
 import io.sandstore.wire.Merge;
 import io.sandstore.wire.NewExtent;
 import io.sandstore.wire.RaiseLevel;
 import io.sandstore.wire.RetainOrphans;
 import io.sandstore.wire.SetAttributes;
+import io.sandstore.wire.SetXattr;
 import io.sandstore.wire.Write;
 import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
@@ -96,6 +99,12 @@ public final class CommandCheck {
           UNLINK,
           RMDIR,
           RENAME,
+          LINK,
+          MAKE_NODE,
+          SET_XATTR,
+          EXCHANGE,
+          ALLOCATE,
+          CREATE_UNNAMED,
           SET_ATTRIBUTES,
           WRITE,
           RETAIN_ORPHANS,
@@ -133,6 +142,18 @@ public final class CommandCheck {
         check(command.getRename().getFrom());
         check(command.getRename().getTo());
       }
+      case LINK -> {
+        check(command.getLink().getInode(), command.getLink().getFrom());
+        check(command.getLink().getTo());
+      }
+      case MAKE_NODE -> check(command.getMakeNode());
+      case SET_XATTR -> check(command.getSetXattr());
+      case EXCHANGE -> {
+        check(command.getExchange().getFirst());
+        check(command.getExchange().getSecond());
+      }
+      case ALLOCATE -> check(command.getAllocate());
+      case CREATE_UNNAMED -> check(command.getCreateUnnamed().getDirectory());
       case SET_ATTRIBUTES -> check(command.getSetAttributes());
       case WRITE -> check(command.getWrite());
       case RETAIN_ORPHANS -> check(command.getRetainOrphans());
@@ -157,6 +178,43 @@ public final class CommandCheck {
     Tree.checkPath(location.getPath());
   }
 
+  /** An open file, or else a path. */
+  private static void check(long inode, Location location) {
+    if (inode == 0) {
+      check(location);
+    } else {
+      checkId("inode", inode);
+    }
+  }
+
+  private static void check(MakeNode op) {
+    check(op.getLocation());
+    switch (op.getType()) {
+      case REGULAR, FIFO, SOCKET, CHARACTER_DEVICE, BLOCK_DEVICE -> {}
+      case DIRECTORY, SYMLINK, FILE_TYPE_UNKNOWN, UNRECOGNIZED ->
+          throw new Refused(Errno.EINVAL, "not a type of nodes: " + op.getTypeValue());
+    }
+  }
+
+  private static void check(SetXattr op) {
+    check(op.getInode(), op.getLocation());
+    Xattrs.checkName(op.getName());
+    if (op.getValue().size() > Xattrs.VALUE_BYTES_MAX) {
+      throw new Refused(Errno.E2BIG, "a value over " + Xattrs.VALUE_BYTES_MAX + " bytes");
+    }
+  }
+
+  private static void check(Allocate op) {
+    checkId("inode", op.getInode());
+    checkRange(op.getOffset(), op.getLength());
+    if (op.getLength() == 0) {
+      throw new Refused(Errno.EINVAL, "nothing to allocate");
+    }
+    if (op.getHow() == Allocate.How.UNRECOGNIZED) {
+      throw new Refused(Errno.EOPNOTSUPP, "not a way to allocate: " + op.getHowValue());
+    }
+  }
+
   private static void checkTarget(String target) {
     if (target.isEmpty() || target.indexOf('\0') >= 0) {
       throw new Refused(Errno.EINVAL, "a symbolic link needs a target");
@@ -167,11 +225,7 @@ public final class CommandCheck {
   }
 
   private static void check(SetAttributes op) {
-    if (op.getInode() == 0) {
-      check(op.getLocation());
-    } else {
-      checkId("inode", op.getInode());
-    }
+    check(op.getInode(), op.getLocation());
     if (op.hasSize()) {
       checkRange(op.getSize(), 0);
     }

@@ -25,7 +25,14 @@ public enum FeatureLevel {
   BASE("0.1"),
 
   /** The command {@code Merge}. */
-  MERGE("0.2");
+  MERGE("0.2"),
+
+  /**
+   * What a POSIX file system has beyond what the store began with: hard links, special files,
+   * extended attributes, exchange, holes, nanoseconds, paths and set-id bits as on Linux, names in
+   * the order of their bytes, and who asks.
+   */
+  POSIX("0.3");
 
   private final String since;
 
@@ -78,6 +85,7 @@ public enum FeatureLevel {
   /** With which level a command came. One that is new and not judged here does not compile. */
   static FeatureLevel of(Command command) {
     return switch (command.getOpCase()) {
+      case LINK, MAKE_NODE, SET_XATTR, EXCHANGE, ALLOCATE, CREATE_UNNAMED -> POSIX;
       case MERGE -> MERGE;
       case OPEN_SESSION,
           CLOSE_SESSION,

@@ -10,27 +10,19 @@ import io.sandstore.wire.Attributes;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
-import io.sandstore.wire.Create;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Fault;
 import io.sandstore.wire.FileType;
-import io.sandstore.wire.Location;
 import io.sandstore.wire.Member;
-import io.sandstore.wire.Merge;
-import io.sandstore.wire.NewExtent;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.Query;
 import io.sandstore.wire.RaiseLevel;
-import io.sandstore.wire.Rename;
-import io.sandstore.wire.SetAttributes;
-import io.sandstore.wire.Write;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Executor;
@@ -55,8 +47,6 @@ public final class Namespace implements StateMachine, Catalog {
   /** Most pieces that one command merges. */
   public static final int MERGE_PIECES_MAX = 1000;
 
-  private static final int REAP_EXTENTS = 4096;
-
   private final BlockSink sink;
   private final Optional<Executor> other;
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
@@ -65,8 +55,9 @@ public final class Namespace implements StateMachine, Catalog {
   final Tree tree = new Tree();
   final Sessions sessions = new Sessions();
   final FrozenMap<Long, Long> orphans = new FrozenMap<>(Weights::orphan);
+  private final Contents contents;
+  private final Names names;
   private final Queries queries = new Queries(this);
-  private boolean staged;
   ClusterTime time = ClusterTime.UNKNOWN;
   private final FeatureLevel known;
   volatile FeatureLevel level;
@@ -98,6 +89,8 @@ public final class Namespace implements StateMachine, Catalog {
     this.sink = sink;
     this.blocks = new Blocks(whereabouts);
     this.extents = new Extents(blocks);
+    this.contents = new Contents(this, sink);
+    this.names = new Names(this, contents);
     this.known = known;
     this.level = founded;
     this.other = other;
@@ -126,8 +119,7 @@ public final class Namespace implements StateMachine, Catalog {
     } finally {
       lock.writeLock().unlock();
     }
-    if (staged) {
-      staged = false;
+    if (contents.takeStaged()) {
       try {
         sink.writeStaged();
       } catch (IOException e) {
@@ -234,22 +226,24 @@ public final class Namespace implements StateMachine, Catalog {
       throw above(level, needed);
     }
     return switch (command.getOpCase()) {
-      case CREATE -> create(command.getCreate());
+      case CREATE -> names.create(command.getCreate());
       case MKDIR -> {
         var op = command.getMkdir();
-        yield make(
+        yield names.make(
             op.getLocation(), FileType.DIRECTORY, op.getMode(), op.getUid(), op.getGid(), "");
       }
       case SYMLINK -> {
         var op = command.getSymlink();
-        yield make(
+        yield names.make(
             op.getLocation(), FileType.SYMLINK, 0777, op.getUid(), op.getGid(), op.getTarget());
       }
-      case UNLINK -> unlink(command.getUnlink().getLocation());
-      case RMDIR -> rmdir(command.getRmdir().getLocation());
-      case RENAME -> rename(command.getRename());
-      case SET_ATTRIBUTES -> setAttributes(command.getSetAttributes());
-      case WRITE -> write(command.getWrite());
+      case UNLINK -> names.unlink(command.getUnlink().getLocation());
+      case RMDIR -> names.rmdir(command.getRmdir().getLocation());
+      case RENAME -> names.rename(command.getRename());
+      case LINK, MAKE_NODE, SET_XATTR, EXCHANGE, ALLOCATE, CREATE_UNNAMED ->
+          throw new Refused(Errno.EOPNOTSUPP, "not yet: " + command.getOpCase());
+      case SET_ATTRIBUTES -> contents.setAttributes(command.getSetAttributes());
+      case WRITE -> contents.write(command.getWrite());
       case RETAIN_ORPHANS -> {
         for (long inode : command.getRetainOrphans().getInodesList()) {
           if (orphans.get(inode) != null) {
@@ -278,234 +272,22 @@ public final class Namespace implements StateMachine, Catalog {
         sessions.expire(command.getExpireSessions().getUnusedSinceMs());
         yield Outcome.getDefaultInstance();
       }
-      case MERGE -> merge(command.getMerge());
-      case REAP_ORPHANS -> value(reap(command.getReapOrphans().getUnusedSinceMs()));
+      case MERGE -> contents.merge(command.getMerge());
+      case REAP_ORPHANS -> value(contents.reap(command.getReapOrphans().getUnusedSinceMs()));
       case RAISE_LEVEL -> raise(command.getRaiseLevel());
       case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a command of another release");
     };
   }
 
-  private static Outcome value(long value) {
+  static Outcome value(long value) {
     return Outcome.newBuilder().setValue(value).build();
   }
 
-  private static Outcome attributes(Inode inode) {
+  static Outcome attributes(Inode inode) {
     return Outcome.newBuilder().setAttributes(inode.attributes()).build();
   }
 
-  // --- Names ---
-
-  private Outcome create(Create op) {
-    Tree.Place place = tree.resolve(op.getLocation(), !op.getExclusive());
-    if (place.inode().isPresent()) {
-      Inode inode = place.inode().get();
-      if (op.getExclusive()) {
-        throw new Refused(Errno.EEXIST, place.name() + " exists");
-      }
-      if (inode.isDirectory()) {
-        throw new Refused(Errno.EISDIR, place.name() + " is a directory");
-      }
-      return attributes(op.getTruncate() ? resize(inode, 0) : inode);
-    }
-    if (op.getNoCreate()) {
-      throw new Refused(Errno.ENOENT, "no such file: " + place.name());
-    }
-    return attributes(
-        tree.create(
-            place, FileType.REGULAR, op.getMode(), op.getUid(), op.getGid(), "", time.dateMs()));
-  }
-
-  private Outcome make(
-      Location location, FileType type, int mode, int uid, int gid, String target) {
-    Tree.Place place = tree.resolve(location, false);
-    if (place.inode().isPresent()) {
-      throw new Refused(Errno.EEXIST, (place.isBase() ? "/" : place.name()) + " exists");
-    }
-    return attributes(tree.create(place, type, mode, uid, gid, target, time.dateMs()));
-  }
-
-  private Outcome unlink(Location location) {
-    Tree.Place place = tree.resolve(location, false);
-    Inode inode = place.require();
-    if (inode.isDirectory()) {
-      throw new Refused(Errno.EISDIR, place.name() + " is a directory");
-    }
-    tree.dentries.remove(place.key());
-    tree.touch(place.directory().id(), 0, time.dateMs());
-    drop(inode);
-    return Outcome.getDefaultInstance();
-  }
-
-  /** Takes a name from a file; without names it stays for those that have it open. */
-  private void drop(Inode inode) {
-    if (inode.links() > 1) {
-      tree.inodes.put(inode.id(), inode.withLinks(inode.links() - 1, time.dateMs()));
-    } else if (inode.isRegular()) {
-      tree.inodes.put(inode.id(), inode.withLinks(0, time.dateMs()));
-      orphans.put(inode.id(), time.ageMs());
-    } else {
-      tree.inodes.remove(inode.id());
-    }
-  }
-
-  private Outcome rmdir(Location location) {
-    Tree.Place place = tree.resolve(location, false);
-    if (place.isBase()) {
-      throw new Refused(Errno.EINVAL, "this directory cannot be removed");
-    }
-    Inode inode = place.require();
-    if (!inode.isDirectory()) {
-      throw new Refused(Errno.ENOTDIR, place.name() + " is not a directory");
-    }
-    removeDirectory(place, inode);
-    return Outcome.getDefaultInstance();
-  }
-
-  private void removeDirectory(Tree.Place place, Inode inode) {
-    if (!tree.isEmpty(inode)) {
-      throw new Refused(Errno.ENOTEMPTY, place.name() + " is not empty");
-    }
-    tree.dentries.remove(place.key());
-    tree.inodes.remove(inode.id());
-    tree.touch(place.directory().id(), -1, time.dateMs());
-    tree.directories--;
-  }
-
-  private Outcome rename(Rename op) {
-    Tree.Place from = tree.resolve(op.getFrom(), false);
-    Inode moved = from.require();
-    Tree.Place to = tree.resolve(op.getTo(), false);
-    if (from.isBase() || to.isBase()) {
-      throw new Refused(Errno.EINVAL, "this directory cannot be moved or replaced");
-    }
-    if (moved.isDirectory() && tree.isAbove(moved, to.directory())) {
-      throw new Refused(Errno.EINVAL, "a directory cannot be moved into itself");
-    }
-    if (to.inode().isPresent()) {
-      Inode replaced = to.inode().get();
-      if (op.getNoReplace()) {
-        throw new Refused(Errno.EEXIST, to.name() + " exists");
-      }
-      if (replaced.id() == moved.id()) {
-        return attributes(moved);
-      }
-      replace(moved, to, replaced);
-    }
-    tree.dentries.remove(from.key());
-    tree.link(to.key(), moved.id());
-    Inode result = moved.movedTo(to.directory().id(), time.dateMs());
-    tree.inodes.put(moved.id(), result);
-    int directory = moved.isDirectory() ? 1 : 0;
-    boolean elsewhere = from.directory().id() != to.directory().id();
-    tree.touch(from.directory().id(), elsewhere ? -directory : 0, time.dateMs());
-    tree.touch(to.directory().id(), elsewhere ? directory : 0, time.dateMs());
-    return attributes(result);
-  }
-
-  private void replace(Inode moved, Tree.Place to, Inode replaced) {
-    if (replaced.isDirectory() && !moved.isDirectory()) {
-      throw new Refused(Errno.EISDIR, to.name() + " is a directory");
-    }
-    if (!replaced.isDirectory() && moved.isDirectory()) {
-      throw new Refused(Errno.ENOTDIR, to.name() + " is not a directory");
-    }
-    if (replaced.isDirectory()) {
-      removeDirectory(to, replaced);
-    } else {
-      tree.dentries.remove(to.key());
-      drop(replaced);
-    }
-  }
-
-  // --- Files ---
-
-  private Outcome setAttributes(SetAttributes op) {
-    Inode inode =
-        op.getInode() != 0
-            ? tree.open(op.getInode())
-            : tree.resolve(op.getLocation(), !op.getNoFollow()).require();
-    if (op.hasSize()) {
-      inode = resize(inode, op.getSize());
-    }
-    Inode changed =
-        inode.withAttributes(
-            op.hasMode() ? op.getMode() : inode.mode(),
-            op.hasUid() ? op.getUid() : inode.uid(),
-            op.hasGid() ? op.getGid() : inode.gid(),
-            op.hasAtimeMs() ? op.getAtimeMs() : inode.atimeMs(),
-            op.hasMtimeMs() ? op.getMtimeMs() : inode.mtimeMs(),
-            time.dateMs());
-    tree.inodes.put(inode.id(), changed);
-    return attributes(changed);
-  }
-
-  private Inode resize(Inode inode, long size) {
-    if (inode.isDirectory()) {
-      throw new Refused(Errno.EISDIR, "a directory has no size to change");
-    }
-    if (!inode.isRegular()) {
-      throw new Refused(Errno.EINVAL, "not a regular file");
-    }
-    if (size < inode.size()) {
-      extents.cut(inode.id(), size, Long.MAX_VALUE);
-    }
-    Inode resized = inode.withContent(size, time.dateMs());
-    tree.inodes.put(inode.id(), resized);
-    return resized;
-  }
-
-  private Outcome write(Write op) {
-    Inode inode = tree.open(op.getInode());
-    if (!inode.isRegular()) {
-      throw new Refused(Errno.EINVAL, "not a regular file");
-    }
-    long base = op.getAppend() ? inode.size() : 0;
-    int inline = op.getInlineData().size();
-    for (NewExtent extent : op.getExtentsList()) {
-      CommandCheck.checkRange(base + extent.getOffset(), extent.getLength());
-      blocks.checkNew(extent.getBlock(), extent.getWhere());
-    }
-    CommandCheck.checkRange(base + op.getInlineOffset(), inline);
-
-    long size = inode.size();
-    for (NewExtent extent : op.getExtentsList()) {
-      long offset = base + extent.getOffset();
-      blocks.add(extent.getBlock(), extent.getLength(), extent.getWhere());
-      extents.insert(inode.id(), offset, new Keys.Run(extent.getLength(), extent.getBlock(), 0));
-      size = Math.max(size, offset + extent.getLength());
-    }
-    if (inline > 0) {
-      long block = blocks.allocate(1);
-      long offset = base + op.getInlineOffset();
-      blocks.add(block, inline, blocks.everywhere());
-      sink.stage(block, op.getInlineData().toByteArray());
-      staged = true;
-      extents.insert(inode.id(), offset, new Keys.Run(inline, block, 0));
-      size = Math.max(size, offset + inline);
-    }
-    Inode written = inode.withContent(size, time.dateMs());
-    tree.inodes.put(inode.id(), written);
-    return Outcome.newBuilder().setAttributes(written.attributes()).setValue(base).build();
-  }
-
-  /** Lays one block over many pieces, wherever the file still shows what they showed. */
-  private Outcome merge(Merge op) {
-    Inode inode = tree.open(op.getInode());
-    blocks.checkNew(op.getBlock(), op.getWhere());
-    List<Extents.Range> ranges = extents.unchanged(inode.id(), op.getPiecesList());
-    if (ranges.isEmpty()) {
-      throw new Refused(Errno.EAGAIN, "the file shows nothing of these pieces any more");
-    }
-    blocks.add(op.getBlock(), op.getLength(), op.getWhere());
-    for (Extents.Range range : ranges) {
-      int length = (int) (range.end() - range.start());
-      int within = (int) (range.start() - op.getOffset());
-      blocks.reference(op.getBlock());
-      extents.insert(inode.id(), range.start(), new Keys.Run(length, op.getBlock(), within));
-    }
-    blocks.release(op.getBlock()); // there was one reference too many, so that none was too few
-    return value(ranges.size());
-  }
+  // --- The cluster ---
 
   private Outcome raise(RaiseLevel op) {
     if (!namesTheMembers(op)) {
@@ -529,28 +311,6 @@ public final class Namespace implements StateMachine, Catalog {
             blocks.configuration().getMembersList().stream()
                 .map(Member::getId)
                 .collect(Collectors.toSet()));
-  }
-
-  /** Removes files without names that nobody has open, a bounded part at a time. */
-  private long reap(long unusedSinceMs) {
-    int budget = REAP_EXTENTS;
-    List<Long> due =
-        orphans.live.entrySet().stream()
-            .filter(entry -> entry.getValue() < unusedSinceMs)
-            .limit(REAP_EXTENTS)
-            .map(Map.Entry::getKey)
-            .toList();
-    long reaped = 0;
-    for (long inode : due) {
-      budget -= extents.removeSome(inode, budget) + 1;
-      if (budget <= 0) {
-        break;
-      }
-      orphans.remove(inode);
-      tree.inodes.remove(inode);
-      reaped++;
-    }
-    return reaped;
   }
 
   @Override

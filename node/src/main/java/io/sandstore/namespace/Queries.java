@@ -32,6 +32,8 @@ final class Queries {
         case LAYOUT -> layout(query.getLayout());
         case READ_LINK -> readLink(query.getReadLink());
         case STAT_FS -> statFs();
+        case GET_XATTR, LIST_XATTRS ->
+            throw new Refused(Errno.EOPNOTSUPP, "not yet: " + query.getOpCase());
         case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a query of another release");
       };
     } catch (Refused refused) {

@@ -154,7 +154,7 @@ final class Router implements Cluster {
     }
     Command proposed = command;
     switch (command.getOpCase()) {
-      case CREATE, MKDIR, SYMLINK, WRITE -> {
+      case CREATE, MKDIR, SYMLINK, WRITE, LINK, MAKE_NODE, SET_XATTR, CREATE_UNNAMED -> {
         String lacking = lacks.get();
         if (!lacking.isEmpty()) {
           throw new PosixException(Errno.ENOSPC, lacking);

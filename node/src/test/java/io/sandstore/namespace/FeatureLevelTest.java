@@ -142,12 +142,13 @@ class FeatureLevelTest {
   @Test
   void aLevelThatNoReleaseHereKnowsIsNotProposedAndEndsWhoMeetsIt() {
     Namespace namespace = namespace(FeatureLevel.MERGE, FeatureLevel.MERGE);
-    Command raise = raise(3, 7L, 8L);
+    int later = FeatureLevel.newest().number() + 1;
+    Command raise = raise(later, 7L, 8L);
     assertThat(namespace.tooEarly(raise)).isPresent();
     assertThatThrownBy(() -> apply(namespace, raise))
-        .hasMessageEndingWith("the cluster is at 3: it needs a later release");
+        .hasMessageEndingWith("the cluster is at " + later + ": it needs a later release");
     // All refuse this one, whatever they know: it is no reason to end.
-    assertThat(errno(namespace, raise(3, 7L))).isEqualTo(Errno.EAGAIN);
+    assertThat(errno(namespace, raise(later, 7L))).isEqualTo(Errno.EAGAIN);
   }
 
   @Test
