@@ -135,6 +135,7 @@ final class Contents {
         break;
       }
       namespace.orphans.remove(inode);
+      namespace.locks.removeFile(inode);
       namespace.tree.inodes.remove(inode);
       reaped++;
     }

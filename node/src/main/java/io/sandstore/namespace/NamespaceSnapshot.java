@@ -83,7 +83,8 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
             NamespaceFrame.BLOCKS, namespace.blocks.blocks, () -> new Packing.Blocks()::pack),
         records(namespace.sessions.sessions, NamespaceSnapshot::record),
         records(namespace.sessions.outcomes, NamespaceSnapshot::record),
-        records(namespace.orphans, NamespaceSnapshot::orphan));
+        records(namespace.orphans, NamespaceSnapshot::orphan),
+        records(namespace.locks.files, NamespaceSnapshot::locks));
   }
 
   /** A map, and how its entries are packed. */
@@ -228,6 +229,10 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
                 .setSequence(key.sequence())
                 .setOutcome(outcome))
         .build();
+  }
+
+  private static SnapshotRecord locks(Long inode, FileLocks locks) {
+    return SnapshotRecord.newBuilder().setLocks(LockCommands.record(inode, locks)).build();
   }
 
   private static SnapshotRecord orphan(Long inode, Long usedMs) {

@@ -34,6 +34,7 @@ final class Queries {
         case STAT_FS -> statFs();
         case GET_XATTR, LIST_XATTRS ->
             throw new Refused(Errno.EOPNOTSUPP, "not yet: " + query.getOpCase());
+        case GET_LOCK -> namespace.lockCommands.answer(query.getGetLock());
         case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a query of another release");
       };
     } catch (Refused refused) {

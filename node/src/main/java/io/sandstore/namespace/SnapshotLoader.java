@@ -85,6 +85,7 @@ final class SnapshotLoader {
     namespace.blocks.clear();
     namespace.sessions.clear();
     namespace.orphans.clear();
+    namespace.locks.clear();
     PushbackInputStream stream = new PushbackInputStream(new BufferedInputStream(in, 64 << 10));
     int first = stream.read();
     if (first > 0) {
@@ -332,6 +333,9 @@ final class SnapshotLoader {
       }
       case ORPHAN ->
           namespace.orphans.put(record.getOrphan().getInode(), record.getOrphan().getUsedMs());
+      case LOCKS ->
+          namespace.locks.load(
+              record.getLocks().getInode(), LockCommands.of(record.getLocks()));
       case RECORD_NOT_SET -> throw new IOException("a snapshot record of another release");
     }
   }
