@@ -87,6 +87,8 @@ public final class SandstoreClient implements Closeable {
   /** Chunks to be asked for ahead, of all files; half of a link's buffers stay for the rest. */
   private final Semaphore aheads;
 
+  private final LockKeeper lockKeeper = new LockKeeper(this);
+  private final AtomicLong tickets = new AtomicLong();
   private final AtomicBoolean tending = new AtomicBoolean();
   private final AtomicBoolean retaining = new AtomicBoolean();
   private volatile boolean closed;
@@ -185,12 +187,18 @@ public final class SandstoreClient implements Closeable {
   }
 
   FileStat setattr(SetAttributes.Builder op, AttributeChange change) throws IOException {
+    return setattr(op, change, Session.ANY);
+  }
+
+  FileStat setattr(SetAttributes.Builder op, AttributeChange change, long only)
+      throws IOException {
     change.mode().ifPresent(op::setMode);
     change.uid().ifPresent(op::setUid);
     change.gid().ifPresent(op::setGid);
     change.atimeMs().ifPresent(op::setAtimeMs);
     change.mtimeMs().ifPresent(op::setMtimeMs);
-    return FileStat.of(mutate(Command.newBuilder().setSetAttributes(op)).getAttributes());
+    return FileStat.of(
+        mutate(Command.newBuilder().setSetAttributes(op), only, deadline()).getAttributes());
   }
 
   public void truncate(String path, long size) throws IOException {
@@ -390,6 +398,32 @@ public final class SandstoreClient implements Closeable {
     return clusterClient;
   }
 
+  Session session() {
+    return session;
+  }
+
+  /** The id of this client's session. */
+  long openSession(Deadline deadline) throws IOException {
+    try {
+      return session.open(deadline);
+    } catch (InterruptedException e) {
+      throw interrupted(e);
+    }
+  }
+
+  LockKeeper lockKeeper() {
+    return lockKeeper;
+  }
+
+  /** Names one wait for a lock among those of this client. */
+  long nextTicket() {
+    return tickets.incrementAndGet();
+  }
+
+  boolean isClosed() {
+    return closed;
+  }
+
   Semaphore aheads() {
     return aheads;
   }
@@ -447,8 +481,15 @@ public final class SandstoreClient implements Closeable {
   }
 
   Outcome mutate(Command.Builder command) throws IOException {
+    return mutate(command, Session.ANY, deadline());
+  }
+
+  /**
+   * @param only the session under which it is done or not at all; {@link Session#ANY}: whichever
+   */
+  Outcome mutate(Command.Builder command, long only, Deadline deadline) throws IOException {
     try {
-      return session.apply(command, deadline());
+      return session.apply(command, only, deadline);
     } catch (InterruptedException e) {
       throw interrupted(e);
     }
@@ -456,15 +497,19 @@ public final class SandstoreClient implements Closeable {
 
   Answer ask(Query.Builder query) throws IOException {
     try {
-      Header.Builder request = Header.newBuilder().setAsk(Ask.newBuilder().setQuery(query));
-      Answer answer = clusterClient.call(request, deadline()).getAnswer();
-      if (answer.hasFault()) {
-        throw PosixException.of(answer.getFault());
-      }
-      return answer;
+      return askInterruptibly(query);
     } catch (InterruptedException e) {
       throw interrupted(e);
     }
+  }
+
+  Answer askInterruptibly(Query.Builder query) throws IOException, InterruptedException {
+    Header.Builder request = Header.newBuilder().setAsk(Ask.newBuilder().setQuery(query));
+    Answer answer = clusterClient.call(request, deadline()).getAnswer();
+    if (answer.hasFault()) {
+      throw PosixException.of(answer.getFault());
+    }
+    return answer;
   }
 
   static InterruptedIOException interrupted(InterruptedException e) {

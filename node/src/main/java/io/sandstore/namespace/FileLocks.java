@@ -78,6 +78,14 @@ record FileLocks(List<Held> held, List<Waiter> waiters) {
     return held.size() + waiters.size();
   }
 
+  /** Locks and waits of an owner. */
+  int countOf(Owner owner) {
+    long count =
+        held.stream().filter(one -> one.owner.equals(owner)).count()
+            + waiters.stream().filter(one -> one.wanted.owner.equals(owner)).count();
+    return (int) count;
+  }
+
   boolean isHeldAgainst(Held wanted) {
     return held.stream().anyMatch(wanted::conflicts);
   }

@@ -40,38 +40,42 @@ final class LockCommands {
             : new Held(
                 owner, false, op.getShared(), op.getStart(), end(op.getStart(), op.getLength()));
     Locks locks = namespace.locks;
-    return switch (op.getHow()) {
-      case TRY -> outcome(locks.attempt(op.getInode(), wanted));
-      case WAIT -> outcome(locks.request(op.getInode(), wanted, op.getTicket()));
-      case UNLOCK -> {
-        locks.unlock(op.getInode(), wanted);
-        yield outcome(LockState.LOCK_NONE);
-      }
-      case RELEASE -> {
-        locks.release(op.getInode(), owner);
-        yield outcome(LockState.LOCK_NONE);
-      }
-      case UNRECOGNIZED -> throw new Refused(Errno.EPROTO, "a command of another release");
+    LockState state =
+        switch (op.getHow()) {
+          case TRY -> state(locks.attempt(op.getInode(), wanted));
+          case WAIT -> state(locks.request(op.getInode(), wanted, op.getTicket()));
+          case UNLOCK -> {
+            locks.unlock(op.getInode(), wanted);
+            yield LockState.LOCK_NONE;
+          }
+          case RELEASE -> {
+            locks.release(op.getInode(), owner);
+            yield LockState.LOCK_NONE;
+          }
+          case UNRECOGNIZED -> throw new Refused(Errno.EPROTO, "a command of another release");
+        };
+    return outcome(state, locks.of(op.getInode()).countOf(owner));
+  }
+
+  private static LockState state(Locks.Result result) {
+    return switch (result) {
+      case GRANTED -> LockState.LOCK_GRANTED;
+      case QUEUED -> LockState.LOCK_QUEUED;
+      case REFUSED -> LockState.LOCK_REFUSED;
     };
   }
 
-  private static Outcome outcome(Locks.Result result) {
-    return outcome(
-        switch (result) {
-          case GRANTED -> LockState.LOCK_GRANTED;
-          case QUEUED -> LockState.LOCK_QUEUED;
-          case REFUSED -> LockState.LOCK_REFUSED;
-        });
-  }
-
-  private static Outcome outcome(LockState state) {
-    return Outcome.newBuilder().setLock(state).build();
+  private static Outcome outcome(LockState state, int left) {
+    return Outcome.newBuilder().setLock(state).setValue(left).build();
   }
 
   Outcome cancel(Command command) {
     CancelLock op = command.getCancelLock();
+    Owner owner = new Owner(command.getSession(), op.getOwner());
     boolean waited = namespace.locks.cancel(op.getInode(), command.getSession(), op.getTicket());
-    return outcome(waited ? LockState.LOCK_NONE : LockState.LOCK_GRANTED);
+    return outcome(
+        waited ? LockState.LOCK_NONE : LockState.LOCK_GRANTED,
+        namespace.locks.of(op.getInode()).countOf(owner));
   }
 
   Outcome expire(ExpireLocks op) {
