@@ -153,7 +153,11 @@ final class HandleLocks {
       if (e.errno() == Errno.ETIMEDOUT) {
         return false; // the wait goes on where it is; whether it still is there is asked again
       }
-      throw client.session().isCurrent(session) ? e : Session.lost();
+      if (e.errno() == Errno.SESSION_EXPIRED) {
+        client.session().forget(session);
+        throw Session.lost();
+      }
+      throw e;
     } finally {
       keeper.polls().release();
     }

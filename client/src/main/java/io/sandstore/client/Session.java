@@ -221,7 +221,8 @@ final class Session {
     }
   }
 
-  private void forget(long session) {
+  /** It is gone, as the cluster says. */
+  void forget(long session) {
     opening.lock();
     try {
       if (id == session) {

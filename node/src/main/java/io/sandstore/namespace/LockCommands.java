@@ -89,7 +89,7 @@ final class LockCommands {
       return holders(op);
     }
     if (namespace.sessions.sessions.get(op.getSession()) == null) {
-      throw new Refused(Errno.ESTALE, "the session is gone, and with it its locks");
+      throw new Refused(Errno.SESSION_EXPIRED, "session " + op.getSession() + " is not known");
     }
     boolean waits = namespace.locks.isWaiting(op.getInode(), op.getSession(), op.getTicket());
     return Answer.newBuilder()
