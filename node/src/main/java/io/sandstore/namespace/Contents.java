@@ -1,6 +1,7 @@
 package io.sandstore.namespace;
 
 import io.sandstore.replication.BlockSink;
+import io.sandstore.wire.Allocate;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Merge;
 import io.sandstore.wire.NewExtent;
@@ -14,6 +15,7 @@ import java.util.Map;
 final class Contents {
 
   private static final int REAP_EXTENTS = 4096;
+  private static final int NANOS_MAX = 999_999;
 
   private final Namespace namespace;
   private final BlockSink sink;
@@ -32,45 +34,102 @@ final class Contents {
   }
 
   Outcome setAttributes(SetAttributes op) {
-    Inode inode =
-        op.getInode() != 0
-            ? namespace.tree.open(op.getInode())
-            : namespace.tree.resolve(op.getLocation(), !op.getNoFollow()).require();
+    Inode inode = namespace.tree.find(op.getInode(), op.getLocation(), !op.getNoFollow());
+    if (namespace.isPosix()) {
+      checkAttributes(op, inode);
+    }
     if (op.hasSize()) {
       inode = resize(inode, op.getSize());
     }
-    Inode changed =
-        inode.withAttributes(
-            op.hasMode() ? op.getMode() : inode.mode(),
-            op.hasUid() ? op.getUid() : inode.uid(),
-            op.hasGid() ? op.getGid() : inode.gid(),
+    boolean owner = op.hasUid() || op.hasGid();
+    if (owner && namespace.isPosix()) {
+      inode = withoutPrivileges(inode);
+    }
+    int mode = op.hasMode() ? op.getMode() : inode.mode();
+    int uid = op.hasUid() ? op.getUid() : inode.uid();
+    int gid = op.hasGid() ? op.getGid() : inode.gid();
+    Inode changed = inode.withOwner(mode, uid, gid, namespace.time.dateMs());
+    changed =
+        changed.withTimes(
             op.hasAtimeMs() ? op.getAtimeMs() : inode.atimeMs(),
+            op.hasAtimeMs() ? nanos(op.getAtimeNs()) : inode.atimeNs(),
             op.hasMtimeMs() ? op.getMtimeMs() : inode.mtimeMs(),
-            namespace.time.dateMs());
+            op.hasMtimeMs() ? nanos(op.getMtimeNs()) : inode.mtimeNs());
     namespace.tree.inodes.put(inode.id(), changed);
     return Namespace.attributes(changed);
   }
 
-  Inode resize(Inode inode, long size) {
-    if (inode.isDirectory()) {
-      throw new Refused(Errno.EISDIR, "a directory has no size to change");
+  private static void checkAttributes(SetAttributes op, Inode inode) {
+    if (op.hasMode() && inode.isSymlink()) {
+      throw new Refused(Errno.EOPNOTSUPP, "a symbolic link has no mode to change");
     }
+    for (int nanos : new int[] {op.getAtimeNs(), op.getMtimeNs()}) {
+      if (nanos < 0 || nanos > NANOS_MAX) {
+        throw new Refused(Errno.EINVAL, "not a part of a millisecond: " + nanos);
+      }
+    }
+  }
+
+  private int nanos(int nanos) {
+    return namespace.isPosix() ? nanos : 0;
+  }
+
+  /**
+   * A file whose bytes or owner change loses what would let others act as its owner. Who asks is not
+   * looked at: that of somebody with privileges would keep it where bytes change.
+   */
+  private Inode withoutPrivileges(Inode inode) {
+    if (!inode.isDirectory()) {
+      namespace.xattrs.values.remove(new Keys.Xattr(inode.id(), Xattrs.CAPABILITY));
+    }
+    return inode.withMode(inode.modeWithoutSetId());
+  }
+
+  /** Keeps a file whose bytes changed. */
+  private Inode changed(Inode inode, long size) {
+    Inode changed = inode.withContent(size, namespace.time.dateMs());
+    changed = namespace.isPosix() ? withoutPrivileges(changed) : changed;
+    namespace.tree.inodes.put(inode.id(), changed);
+    return changed;
+  }
+
+  private static void requireRegular(Inode inode) {
     if (!inode.isRegular()) {
       throw new Refused(Errno.EINVAL, "not a regular file");
     }
+  }
+
+  private static void requireResizable(Inode inode) {
+    if (inode.isDirectory()) {
+      throw new Refused(Errno.EISDIR, "a directory has no size to change");
+    }
+    requireRegular(inode);
+  }
+
+  /** Nothing is reserved: a part that is to be there is a hole until it is written. */
+  Outcome allocate(Allocate op) {
+    Inode inode = namespace.tree.open(op.getInode());
+    requireResizable(inode);
+    long end = op.getOffset() + op.getLength();
+    boolean zeros = op.getHow() != Allocate.How.EXTEND;
+    if (zeros) {
+      namespace.extents.cut(inode.id(), op.getOffset(), end);
+    }
+    boolean grows = op.getHow() != Allocate.How.PUNCH && !op.getKeepSize();
+    return Namespace.attributes(changed(inode, grows ? Math.max(inode.size(), end) : inode.size()));
+  }
+
+  Inode resize(Inode inode, long size) {
+    requireResizable(inode);
     if (size < inode.size()) {
       namespace.extents.cut(inode.id(), size, Long.MAX_VALUE);
     }
-    Inode resized = inode.withContent(size, namespace.time.dateMs());
-    namespace.tree.inodes.put(inode.id(), resized);
-    return resized;
+    return changed(inode, size);
   }
 
   Outcome write(Write op) {
     Inode inode = namespace.tree.open(op.getInode());
-    if (!inode.isRegular()) {
-      throw new Refused(Errno.EINVAL, "not a regular file");
-    }
+    requireRegular(inode);
     long base = op.getAppend() ? inode.size() : 0;
     int inline = op.getInlineData().size();
     for (NewExtent extent : op.getExtentsList()) {
@@ -95,8 +154,7 @@ final class Contents {
       namespace.extents.insert(inode.id(), offset, new Keys.Run(inline, block, 0));
       size = Math.max(size, offset + inline);
     }
-    Inode written = inode.withContent(size, namespace.time.dateMs());
-    namespace.tree.inodes.put(inode.id(), written);
+    Inode written = changed(inode, size);
     return Outcome.newBuilder().setAttributes(written.attributes()).setValue(base).build();
   }
 
@@ -119,7 +177,7 @@ final class Contents {
     return Namespace.value(ranges.size());
   }
 
-  /** Removes files without names that nobody has open, a bounded part at a namespace.time. */
+  /** Removes files without names that nobody has open, a bounded part at a time. */
   long reap(long unusedSinceMs) {
     int budget = REAP_EXTENTS;
     List<Long> due =
@@ -135,8 +193,7 @@ final class Contents {
         break;
       }
       namespace.orphans.remove(inode);
-      namespace.locks.removeFile(inode);
-      namespace.tree.inodes.remove(inode);
+      namespace.remove(inode);
       reaped++;
     }
     return reaped;

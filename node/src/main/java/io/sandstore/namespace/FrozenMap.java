@@ -32,8 +32,9 @@ final class FrozenMap<K extends Comparable<K>, V> {
   /** A node of a tree with an {@link Optional} in it. */
   private static final int REMEMBERED_BYTES = 48;
 
-  final TreeMap<K, V> live = new TreeMap<>();
+  final TreeMap<K, V> live;
   private final Weight<K, V> weight;
+  private final Comparator<? super K> order;
   private long bytes;
   private boolean frozen;
   private @Nullable K readUpTo;
@@ -42,12 +43,28 @@ final class FrozenMap<K extends Comparable<K>, V> {
   private @Nullable K last;
 
   /** What was changed since, and is not read yet, as it was; empty: it was not there. */
-  private final TreeMap<K, Optional<V>> before = new TreeMap<>();
+  private final TreeMap<K, Optional<V>> before;
 
   private long beforeBytes;
 
   FrozenMap(Weight<K, V> weight) {
+    this(weight, Comparator.naturalOrder());
+  }
+
+  FrozenMap(Weight<K, V> weight, Comparator<? super K> order) {
     this.weight = weight;
+    this.order = order;
+    this.live = new TreeMap<>(order);
+    this.before = new TreeMap<>(order);
+  }
+
+  /** The same entries in another order, not frozen whatever this one is. */
+  FrozenMap<K, V> ordered(Comparator<? super K> newOrder) {
+    FrozenMap<K, V> other = new FrozenMap<>(weight, newOrder);
+    List<Map.Entry<K, V>> entries = new ArrayList<>(live.entrySet());
+    entries.sort(Map.Entry.comparingByKey(newOrder));
+    other.load(entries.size(), entries.iterator());
+    return other;
   }
 
   @Nullable V get(K key) {
@@ -81,7 +98,7 @@ final class FrozenMap<K extends Comparable<K>, V> {
    * @param sorted must have as many entries as {@code size} says; each is used before the next
    */
   void load(int size, Iterator<? extends Map.Entry<K, V>> sorted) {
-    live.putAll(new Sorted<>(size, new Weighing<>(this, sorted)));
+    live.putAll(new Sorted<>(order, size, new Weighing<>(this, sorted)));
   }
 
   /** About how much memory the entries take, and the memory of how they were. */
@@ -90,8 +107,8 @@ final class FrozenMap<K extends Comparable<K>, V> {
   }
 
   private void remember(K key) {
-    boolean wasThere = frozen && last != null && key.compareTo(last) <= 0;
-    if (wasThere && (readUpTo == null || key.compareTo(readUpTo) > 0)) {
+    boolean wasThere = frozen && last != null && order.compare(key, last) <= 0;
+    if (wasThere && (readUpTo == null || order.compare(key, readUpTo) > 0)) {
       before.computeIfAbsent(
           key,
           k -> {
@@ -147,14 +164,16 @@ final class FrozenMap<K extends Comparable<K>, V> {
     Map.@Nullable Entry<K, V> now = next(rest);
     for (int looked = 0; looked < atMost; looked++) {
       Map.@Nullable Entry<K, Optional<V>> old = before.firstEntry();
-      boolean nowEnded = now == null || (last != null && now.getKey().compareTo(last) > 0);
+      boolean nowEnded = now == null || (last != null && order.compare(now.getKey(), last) > 0);
       if (last == null || (nowEnded && old == null)) {
         thaw();
         return;
       }
-      int order =
-          nowEnded || now == null ? 1 : old == null ? -1 : now.getKey().compareTo(old.getKey());
-      if (order >= 0 && old != null) {
+      int which =
+          nowEnded || now == null
+              ? 1
+              : old == null ? -1 : order.compare(now.getKey(), old.getKey());
+      if (which >= 0 && old != null) {
         readUpTo = old.getKey();
         old.getValue().ifPresent(value -> slice.add(Map.entry(old.getKey(), value)));
         before.pollFirstEntry();
@@ -163,7 +182,7 @@ final class FrozenMap<K extends Comparable<K>, V> {
         readUpTo = now.getKey();
         slice.add(Map.entry(now.getKey(), now.getValue()));
       }
-      now = order <= 0 ? next(rest) : now;
+      now = which <= 0 ? next(rest) : now;
     }
   }
 
@@ -191,7 +210,7 @@ final class FrozenMap<K extends Comparable<K>, V> {
     @Override
     public Map.Entry<K, V> next() {
       Map.Entry<K, V> entry = sorted.next();
-      if (previous != null && previous.compareTo(entry.getKey()) >= 0) {
+      if (previous != null && map.order.compare(previous, entry.getKey()) >= 0) {
         throw new IllegalArgumentException("entries out of order");
       }
       previous = entry.getKey();
@@ -203,10 +222,12 @@ final class FrozenMap<K extends Comparable<K>, V> {
   /** What {@link TreeMap#putAll} builds a balanced tree of without comparing: a sorted map. */
   @SuppressWarnings("JdkObsolete") // what putAll looks for
   private static final class Sorted<K, V> extends AbstractMap<K, V> implements SortedMap<K, V> {
+    private final Comparator<? super K> order;
     private final int size;
     private final Iterator<Map.Entry<K, V>> entries;
 
-    Sorted(int size, Iterator<Map.Entry<K, V>> entries) {
+    Sorted(Comparator<? super K> order, int size, Iterator<Map.Entry<K, V>> entries) {
+      this.order = order;
       this.size = size;
       this.entries = entries;
     }
@@ -232,8 +253,8 @@ final class FrozenMap<K extends Comparable<K>, V> {
     }
 
     @Override
-    public @Nullable Comparator<? super K> comparator() {
-      return null; // the natural order
+    public Comparator<? super K> comparator() {
+      return order; // the very one of the tree, which it looks for
     }
 
     @Override

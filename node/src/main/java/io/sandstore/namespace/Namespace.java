@@ -12,7 +12,6 @@ import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Fault;
-import io.sandstore.wire.FileType;
 import io.sandstore.wire.Member;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.Query;
@@ -57,6 +56,7 @@ public final class Namespace implements StateMachine, Catalog {
   final Locks locks = new Locks();
   final Sessions sessions = new Sessions(locks::endSession);
   final FrozenMap<Long, Long> orphans = new FrozenMap<>(Weights::orphan);
+  final Xattrs xattrs = new Xattrs(tree);
   private final Contents contents;
   private final Names names;
   final LockCommands lockCommands = new LockCommands(this);
@@ -99,6 +99,19 @@ public final class Namespace implements StateMachine, Catalog {
     this.level = founded;
     this.other = other;
     tree.format();
+    tree.setPosix(isPosix());
+  }
+
+  /** What came with {@link FeatureLevel#POSIX} is in force. */
+  boolean isPosix() {
+    return level.includes(FeatureLevel.POSIX);
+  }
+
+  /** Everything that is kept of a file but its bytes. */
+  void remove(long inode) {
+    tree.inodes.remove(inode);
+    xattrs.removeAll(inode);
+    locks.removeFile(inode);
   }
 
   // --- Driven by the log ---
@@ -176,7 +189,7 @@ public final class Namespace implements StateMachine, Catalog {
     return Optional.empty();
   }
 
-  private static Refused above(FeatureLevel now, FeatureLevel needed) {
+  static Refused above(FeatureLevel now, FeatureLevel needed) {
     return new Refused(
         Errno.EPROTO,
         "the cluster is at feature level %d, this needs %d"
@@ -192,7 +205,8 @@ public final class Namespace implements StateMachine, Catalog {
             + sessions.sessions.bytes()
             + sessions.outcomes.bytes()
             + locks.files.bytes()
-            + orphans.bytes();
+            + orphans.bytes()
+            + xattrs.values.bytes();
   }
 
   /** About how much of the heap the state takes, whatever else is garbage there. */
@@ -235,21 +249,17 @@ public final class Namespace implements StateMachine, Catalog {
     }
     return switch (command.getOpCase()) {
       case CREATE -> names.create(command.getCreate());
-      case MKDIR -> {
-        var op = command.getMkdir();
-        yield names.make(
-            op.getLocation(), FileType.DIRECTORY, op.getMode(), op.getUid(), op.getGid(), "");
-      }
-      case SYMLINK -> {
-        var op = command.getSymlink();
-        yield names.make(
-            op.getLocation(), FileType.SYMLINK, 0777, op.getUid(), op.getGid(), op.getTarget());
-      }
+      case CREATE_UNNAMED -> names.createUnnamed(command.getCreateUnnamed());
+      case MKDIR -> names.mkdir(command.getMkdir());
+      case SYMLINK -> names.symlink(command.getSymlink());
+      case MAKE_NODE -> names.makeNode(command.getMakeNode());
+      case LINK -> names.link(command.getLink());
       case UNLINK -> names.unlink(command.getUnlink().getLocation());
       case RMDIR -> names.rmdir(command.getRmdir().getLocation());
       case RENAME -> names.rename(command.getRename());
-      case LINK, MAKE_NODE, SET_XATTR, EXCHANGE, ALLOCATE, CREATE_UNNAMED ->
-          throw new Refused(Errno.EOPNOTSUPP, "not yet: " + command.getOpCase());
+      case EXCHANGE -> names.exchange(command.getExchange());
+      case SET_XATTR -> attributes(xattrs.set(command.getSetXattr(), time.dateMs()));
+      case ALLOCATE -> contents.allocate(command.getAllocate());
       case LOCK_FILE -> lockCommands.lock(command);
       case CANCEL_LOCK -> lockCommands.cancel(command);
       case KEEP_SESSION -> Outcome.getDefaultInstance(); // that it came keeps it
@@ -307,6 +317,7 @@ public final class Namespace implements StateMachine, Catalog {
     }
     FeatureLevel raised = FeatureLevel.numbered(op.getLevel()).orElseThrow();
     level = level.includes(raised) ? level : raised;
+    tree.setPosix(isPosix());
     return value(level.number());
   }
 
@@ -544,6 +555,7 @@ public final class Namespace implements StateMachine, Catalog {
                     new IOException(
                         "the snapshot: "
                             + FeatureLevel.tooOld("this node", known.number(), number)));
+    tree.setPosix(isPosix());
   }
 
   private <T> T reading(Function<Namespace, T> read) {

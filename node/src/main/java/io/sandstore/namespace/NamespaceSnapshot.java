@@ -8,6 +8,7 @@ import io.sandstore.wire.OrphanRecord;
 import io.sandstore.wire.OutcomeRecord;
 import io.sandstore.wire.SessionRecord;
 import io.sandstore.wire.SnapshotRecord;
+import io.sandstore.wire.XattrRecord;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -24,16 +25,21 @@ import java.util.zip.CheckedOutputStream;
  * the lock and written without it.
  *
  * <pre>
- *   0 | version 3 | frames, the first with the header, then those of one map after the other
+ *   0 | version 3 or 4 | frames, the first with the header, then those of one map after the other
  * </pre>
  *
  * <p>A frame's kind says what its entries are: records of protobuf, each behind its length, or
  * those of one of the large maps as {@link Packing} lays them out. Versions 1 and 2 were a stream
  * of records and nothing else; to them this one begins with an empty record, which they refuse.
+ * Version 4 is what version 3 is, with what came with {@link FeatureLevel#POSIX}: parts of
+ * milliseconds and devices in inodes, names in another order, extended attributes.
  */
 final class NamespaceSnapshot implements StateMachine.Frozen {
 
-  static final int VERSION = 3;
+  /** Of a state at a feature level of which version 3 knows all: that release can read it. */
+  static final int VERSION_BEFORE_POSIX = 3;
+
+  static final int VERSION = 4;
   private static final int SLICE = 1024;
 
   private final ReentrantReadWriteLock lock;
@@ -68,11 +74,12 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
 
   /** Inodes are read before the names that share their keys. */
   private static List<Part<?, ?>> parts(Namespace namespace) {
+    boolean posix = namespace.isPosix();
     return List.of(
         new Part<>(
             NamespaceFrame.INODES,
             namespace.tree.inodes,
-            () -> new Packing.Inodes(new Packing.Index())::pack),
+            () -> new Packing.Inodes(new Packing.Index(), posix)::pack),
         new Part<>(
             NamespaceFrame.DENTRIES,
             namespace.tree.dentries,
@@ -84,6 +91,7 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
         records(namespace.sessions.sessions, NamespaceSnapshot::record),
         records(namespace.sessions.outcomes, NamespaceSnapshot::record),
         records(namespace.orphans, NamespaceSnapshot::orphan),
+        records(namespace.xattrs.values, NamespaceSnapshot::record),
         records(namespace.locks.files, NamespaceSnapshot::locks));
   }
 
@@ -169,7 +177,8 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
   }
 
   private static void writeHeader(OutputStream out, NamespaceHeader header) throws IOException {
-    out.write(new byte[] {0, VERSION});
+    boolean posix = header.getLevel() >= FeatureLevel.POSIX.number();
+    out.write(new byte[] {0, (byte) (posix ? VERSION : VERSION_BEFORE_POSIX)});
     Packed.Out frame = new Packed.Out();
     pack(frame, SnapshotRecord.newBuilder().setHeader(header).build());
     NamespaceFrame.write(out, NamespaceFrame.RECORDS, 1, frame);
@@ -233,6 +242,16 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
 
   private static SnapshotRecord locks(Long inode, FileLocks locks) {
     return SnapshotRecord.newBuilder().setLocks(LockCommands.record(inode, locks)).build();
+  }
+
+  private static SnapshotRecord record(Keys.Xattr key, ByteString value) {
+    return SnapshotRecord.newBuilder()
+        .setXattr(
+            XattrRecord.newBuilder()
+                .setInode(key.inode())
+                .setName(key.name())
+                .setValue(value))
+        .build();
   }
 
   private static SnapshotRecord orphan(Long inode, Long usedMs) {

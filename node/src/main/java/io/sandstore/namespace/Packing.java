@@ -27,12 +27,15 @@ interface Packing<K, V> {
     private long id;
     private long ctimeMs;
     private long parent;
+    private final boolean posix;
 
     /**
      * @param index is told the keys that are read
+     * @param posix with what version 4 has: parts of milliseconds, and devices
      */
-    Inodes(Index index) {
+    Inodes(Index index, boolean posix) {
       this.index = index;
+      this.posix = posix;
     }
 
     @Override
@@ -54,6 +57,11 @@ interface Packing<K, V> {
       byte[] target = inode.target().getBytes(StandardCharsets.UTF_8);
       out.unsigned(target.length);
       out.raw(target, 0, target.length);
+      if (posix) {
+        out.signed(inode.atimeNs());
+        out.signed(inode.mtimeNs());
+        out.unsigned(inode.device());
+      }
     }
 
     @Override
@@ -81,8 +89,12 @@ interface Packing<K, V> {
       parent += in.signed();
       int bytes = in.count();
       String target = bytes == 0 ? "" : new String(in.raw(bytes), StandardCharsets.UTF_8);
+      int atimeNs = posix ? (int) in.signed() : 0;
+      int mtimeNs = posix ? (int) in.signed() : 0;
+      long device = posix ? in.unsigned() : 0;
       return new Inode(
-          id, type, mode, uid, gid, size, links, atimeMs, mtimeMs, ctimeMs, parent, target);
+          id, type, mode, uid, gid, size, links, atimeMs, mtimeMs, ctimeMs, parent, target, atimeNs,
+          mtimeNs, device);
     }
   }
 

@@ -5,7 +5,9 @@ import io.sandstore.wire.DirectoryEntry;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Extent;
 import io.sandstore.wire.FileSystemStats;
+import io.sandstore.wire.GetXattr;
 import io.sandstore.wire.Layout;
+import io.sandstore.wire.ListXattrs;
 import io.sandstore.wire.Lookup;
 import io.sandstore.wire.Query;
 import io.sandstore.wire.ReadDirectory;
@@ -32,8 +34,8 @@ final class Queries {
         case LAYOUT -> layout(query.getLayout());
         case READ_LINK -> readLink(query.getReadLink());
         case STAT_FS -> statFs();
-        case GET_XATTR, LIST_XATTRS ->
-            throw new Refused(Errno.EOPNOTSUPP, "not yet: " + query.getOpCase());
+        case GET_XATTR -> getXattr(query.getGetXattr());
+        case LIST_XATTRS -> listXattrs(query.getListXattrs());
         case GET_LOCK -> namespace.lockCommands.answer(query.getGetLock());
         case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a query of another release");
       };
@@ -43,16 +45,13 @@ final class Queries {
   }
 
   private Answer lookup(Lookup op) {
-    Inode inode =
-        op.getInode() != 0
-            ? namespace.tree.open(op.getInode())
-            : namespace.tree.resolve(op.getLocation(), !op.getNoFollow()).require();
+    Inode inode = namespace.tree.find(op.getInode(), op.getLocation(), !op.getNoFollow());
     return Answer.newBuilder().setAttributes(inode.attributes()).build();
   }
 
   private Answer readDirectory(ReadDirectory op) {
     Tree tree = namespace.tree;
-    Inode directory = tree.resolve(op.getLocation(), true).require();
+    Inode directory = tree.find(op.getLocation(), true);
     if (!directory.isDirectory()) {
       throw new Refused(Errno.ENOTDIR, "not a directory");
     }
@@ -105,11 +104,29 @@ final class Queries {
   }
 
   private Answer readLink(ReadLink op) {
-    Inode inode = namespace.tree.resolve(op.getLocation(), false).require();
+    Inode inode = namespace.tree.find(op.getLocation(), false);
     if (!inode.isSymlink()) {
       throw new Refused(Errno.EINVAL, "not a symbolic link");
     }
     return Answer.newBuilder().setAttributes(inode.attributes()).setTarget(inode.target()).build();
+  }
+
+  private void requirePosix() {
+    if (!namespace.isPosix()) {
+      throw Namespace.above(namespace.level, FeatureLevel.POSIX);
+    }
+  }
+
+  private Answer getXattr(GetXattr op) {
+    requirePosix();
+    Inode inode = namespace.tree.find(op.getInode(), op.getLocation(), !op.getNoFollow());
+    return Answer.newBuilder().setValue(namespace.xattrs.get(inode, op.getName())).build();
+  }
+
+  private Answer listXattrs(ListXattrs op) {
+    requirePosix();
+    Inode inode = namespace.tree.find(op.getInode(), op.getLocation(), !op.getNoFollow());
+    return Answer.newBuilder().addAllNames(namespace.xattrs.names(inode.id())).build();
   }
 
   private Answer statFs() {

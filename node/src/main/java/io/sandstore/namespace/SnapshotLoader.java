@@ -8,6 +8,7 @@ import io.sandstore.wire.NamespaceHeader;
 import io.sandstore.wire.OutcomeRecord;
 import io.sandstore.wire.SessionRecord;
 import io.sandstore.wire.SnapshotRecord;
+import io.sandstore.wire.XattrRecord;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -38,6 +39,7 @@ final class SnapshotLoader {
   private final Packing.Index inodes = new Packing.Index();
 
   private final Map<Integer, Part<?, ?>> parts;
+  private int version;
   private NamespaceHeader header = NamespaceHeader.getDefaultInstance();
 
   /**
@@ -51,28 +53,28 @@ final class SnapshotLoader {
             NamespaceFrame.INODES,
             new Part<>(
                 NamespaceFrame.INODES,
-                namespace.tree.inodes,
-                () -> new Packing.Inodes(inodes),
+                () -> namespace.tree.inodes,
+                () -> new Packing.Inodes(inodes, version >= NamespaceSnapshot.VERSION),
                 NamespaceHeader::getInodes,
                 (id, inode) -> namespace.tree.directories += inode.isDirectory() ? 1 : 0),
             NamespaceFrame.DENTRIES,
             new Part<>(
                 NamespaceFrame.DENTRIES,
-                namespace.tree.dentries,
+                () -> namespace.tree.dentries, // which the level in the header gives its order
                 () -> new Packing.Dentries(inodes),
                 NamespaceHeader::getDentries,
                 (name, inode) -> {}),
             NamespaceFrame.EXTENTS,
             new Part<>(
                 NamespaceFrame.EXTENTS,
-                namespace.extents.runs,
+                () -> namespace.extents.runs,
                 Packing.Extents::new,
                 NamespaceHeader::getExtents,
                 (offset, run) -> {}),
             NamespaceFrame.BLOCKS,
             new Part<>(
                 NamespaceFrame.BLOCKS,
-                namespace.blocks.blocks,
+                () -> namespace.blocks.blocks,
                 Packing.Blocks::new,
                 NamespaceHeader::getBlocks,
                 namespace.blocks::judge));
@@ -85,6 +87,7 @@ final class SnapshotLoader {
     namespace.blocks.clear();
     namespace.sessions.clear();
     namespace.orphans.clear();
+    namespace.xattrs.values.clear();
     namespace.locks.clear();
     PushbackInputStream stream = new PushbackInputStream(new BufferedInputStream(in, 64 << 10));
     int first = stream.read();
@@ -105,8 +108,8 @@ final class SnapshotLoader {
   }
 
   private void loadFrames(InputStream in) throws IOException {
-    int version = in.read();
-    if (version != NamespaceSnapshot.VERSION) {
+    version = in.read();
+    if (version < NamespaceSnapshot.VERSION_BEFORE_POSIX || version > NamespaceSnapshot.VERSION) {
       throw new IOException(
           "the namespace's format is version %d; this release reads up to %d"
               .formatted(version, NamespaceSnapshot.VERSION));
@@ -151,7 +154,7 @@ final class SnapshotLoader {
           };
     }
     for (Part<?, ?> part : parts.values()) {
-      if (part.map.live.size() != part.size.applyAsInt(header)) {
+      if (part.map.get().live.size() != part.size.applyAsInt(header)) {
         throw Packed.damaged();
       }
     }
@@ -180,7 +183,7 @@ final class SnapshotLoader {
     Frame build(NamespaceHeader header, Ahead.Source<Frame> frames) throws IOException {
       Rows<K, V> rows = new Rows<>(this, frames);
       try {
-        part.map.load(part.size.applyAsInt(header), rows);
+        part.map.get().load(part.size.applyAsInt(header), rows);
       } catch (IllegalArgumentException | NoSuchElementException e) {
         throw new IOException("entries of a snapshot out of order, or too few", e);
       } catch (UncheckedIOException e) {
@@ -198,7 +201,7 @@ final class SnapshotLoader {
    */
   private record Part<K extends Comparable<K>, V>(
       int kind,
-      FrozenMap<K, V> map,
+      Supplier<FrozenMap<K, V>> map,
       Supplier<Packing<K, V>> packing,
       ToIntFunction<NamespaceHeader> size,
       BiConsumer<K, V> loaded) {
@@ -333,6 +336,10 @@ final class SnapshotLoader {
       }
       case ORPHAN ->
           namespace.orphans.put(record.getOrphan().getInode(), record.getOrphan().getUsedMs());
+      case XATTR -> {
+        XattrRecord r = record.getXattr();
+        namespace.xattrs.values.put(new Keys.Xattr(r.getInode(), r.getName()), r.getValue());
+      }
       case LOCKS ->
           namespace.locks.load(
               record.getLocks().getInode(), LockCommands.of(record.getLocks()));

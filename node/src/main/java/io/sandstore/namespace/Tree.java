@@ -5,6 +5,7 @@ import io.sandstore.wire.FileType;
 import io.sandstore.wire.Location;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
+import java.util.Comparator;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -17,15 +18,26 @@ final class Tree {
   private static final int SYMLINKS_MAX = 40;
 
   final FrozenMap<Long, Inode> inodes = new FrozenMap<>(Weights::inode);
-  final FrozenMap<Keys.Dentry, Long> dentries = new FrozenMap<>(Weights::dentry);
+  FrozenMap<Keys.Dentry, Long> dentries = new FrozenMap<>(Weights::dentry);
   long nextInode = Inode.ROOT + 1;
   long directories = 1;
 
-  /** Where a path leads: a place in a directory, and what is there. */
-  record Place(Inode directory, String name, Optional<Inode> inode) {
+  /** What came with {@link FeatureLevel#POSIX} is in force. */
+  private boolean posix;
+
+  /**
+   * Where a path leads: a place in a directory, and what is there.
+   *
+   * @param slash a slash at the end of the path asks for a directory
+   */
+  record Place(Inode directory, String name, Optional<Inode> inode, boolean slash) {
 
     Inode require() {
       return inode.orElseThrow(() -> new Refused(Errno.ENOENT, "no such file: " + name));
+    }
+
+    Refused notADirectory() {
+      return new Refused(Errno.ENOTDIR, name + " is not a directory");
     }
 
     /**
@@ -42,7 +54,21 @@ final class Tree {
 
   void format() {
     inodes.put(
-        Inode.ROOT, Inode.create(Inode.ROOT, FileType.DIRECTORY, 0755, 0, 0, Inode.ROOT, "", 0));
+        Inode.ROOT,
+        Inode.create(
+            Inode.ROOT, new Inode.Draft(FileType.DIRECTORY, 0755, 0, 0), Inode.ROOT, 0));
+  }
+
+  /**
+   * Whether paths are followed as Linux does, and names are in the order of their bytes. With the
+   * order the map of names is another one; a snapshot that is being written goes on with the former,
+   * which nobody changes any more.
+   */
+  void setPosix(boolean now) {
+    if (posix != now) {
+      posix = now;
+      dentries = dentries.ordered(now ? Keys.Dentry.BY_BYTES : Comparator.naturalOrder());
+    }
   }
 
   void clear() {
@@ -51,8 +77,41 @@ final class Tree {
     directories = 0;
   }
 
+  /** True if a path has a slash at its end, and that means something at this feature level. */
+  boolean asksForDirectory(Location location) {
+    return posix && location.getPath().endsWith("/");
+  }
+
+  /** What a path leads to, for those that change nothing about its name. */
+  Inode find(Location location, boolean follow) {
+    return look(location, follow).require();
+  }
+
+  /** Where that is; refused if nothing is there. */
+  Place look(Location location, boolean follow) {
+    Place place = resolve(location, follow || asksForDirectory(location));
+    if (place.slash() && !place.require().isDirectory()) {
+      throw place.notADirectory();
+    }
+    return place;
+  }
+
+  /** What an id names, or else what a path leads to. */
+  Inode find(long id, Location location, boolean follow) {
+    return id != 0 ? open(id) : find(location, follow);
+  }
+
   /** Follows a path. ENOENT only for what is missing before its last component. */
   Place resolve(Location location, boolean followLast) {
+    return resolve(location, followLast, false);
+  }
+
+  /** Where a file is to be made: a link is not followed behind which a directory is asked for. */
+  Place resolveToMake(Location location, boolean followLast) {
+    return resolve(location, followLast, true);
+  }
+
+  private Place resolve(Location location, boolean followLast, boolean toMake) {
     String path = location.getPath();
     checkPath(path);
     Inode at = directory(location.getBase() == 0 ? Inode.ROOT : location.getBase());
@@ -62,41 +121,47 @@ final class Tree {
         rest.addLast(component);
       }
     }
+    boolean slash = asksForDirectory(location);
     int symlinks = 0;
-    Place place = new Place(at, "", Optional.of(at));
+    Place place = new Place(at, "", Optional.of(at), false);
     while (!rest.isEmpty()) {
       String name = rest.pollFirst();
-      if (name.equals("..")) { // from a symbolic link only
-        at = directory(at.parent());
-        place = new Place(at, "", Optional.of(at));
+      if (name.equals(".") || name.equals("..")) { // from a symbolic link only
+        at = name.equals(".") ? at : directory(at.parent());
+        place = new Place(at, "", Optional.of(at), false);
         continue;
+      }
+      if (posix) {
+        checkLength(name); // that of a target was not looked at before
       }
       Long child = dentries.get(new Keys.Dentry(at.id(), name));
       Optional<Inode> inode = Optional.ofNullable(child).map(this::inode);
-      place = new Place(at, name, inode);
       boolean last = rest.isEmpty();
-      if (inode.isPresent() && inode.get().isSymlink() && (!last || followLast)) {
+      place = new Place(at, name, inode, last && slash);
+      if (inode.isPresent() && inode.get().isSymlink() && (!last || (followLast && !(slash && toMake)))) {
         if (++symlinks > SYMLINKS_MAX) {
           throw new Refused(Errno.ELOOP, "too many symbolic links at " + name);
         }
         String target = inode.get().target();
         prepend(target, rest);
+        slash |= posix && last && target.endsWith("/");
         at = target.startsWith("/") ? inode(Inode.ROOT) : at;
-        place = new Place(at, "", Optional.of(at));
+        place = new Place(at, "", Optional.of(at), false);
       } else if (!last) {
         at = place.require();
         if (!at.isDirectory()) {
-          throw new Refused(Errno.ENOTDIR, name + " is not a directory");
+          throw place.notADirectory();
         }
       }
     }
     return place;
   }
 
-  private static void prepend(String target, ArrayDeque<String> rest) {
+  private void prepend(String target, ArrayDeque<String> rest) {
     String[] components = target.split("/", -1);
     for (int i = components.length - 1; i >= 0; i--) {
-      if (!components[i].isEmpty() && !components[i].equals(".")) {
+      boolean nothing = components[i].isEmpty() || (!posix && components[i].equals("."));
+      if (!nothing) {
         rest.addFirst(components[i]);
       }
     }
@@ -120,6 +185,10 @@ final class Tree {
     if (name.indexOf('\0') >= 0) {
       throw new Refused(Errno.EINVAL, "NUL in a name");
     }
+    checkLength(name);
+  }
+
+  private static void checkLength(String name) {
     boolean maybeLong = name.length() > NAME_BYTES_MAX / 3;
     if (maybeLong && name.getBytes(StandardCharsets.UTF_8).length > NAME_BYTES_MAX) {
       throw new Refused(Errno.ENAMETOOLONG, "name over " + NAME_BYTES_MAX + " bytes");
@@ -155,16 +224,24 @@ final class Tree {
     return inode;
   }
 
-  Inode create(Place place, FileType type, int mode, int uid, int gid, String target, long nowMs) {
+  /** Makes and names what is drafted. */
+  Inode create(Place place, Inode.Draft draft, long nowMs) {
     if (inodes.get(place.directory().id()) == null) {
       throw new Refused(Errno.ENOENT, "the directory is gone");
     }
-    Inode inode =
-        Inode.create(nextInode++, type, mode, uid, gid, place.directory().id(), target, nowMs);
-    inodes.put(inode.id(), inode);
+    Inode inode = createUnnamed(place.directory(), draft, nowMs);
     link(place.key(), inode.id());
     touch(place.directory().id(), inode.isDirectory() ? 1 : 0, nowMs);
     directories += inode.isDirectory() ? 1 : 0;
+    return inode;
+  }
+
+  /** Makes what is drafted as if it were in a directory, without a name there. */
+  Inode createUnnamed(Inode directory, Inode.Draft draft, long nowMs) {
+    boolean inherits = posix && directory.handsOnItsGroup();
+    Inode.Draft draftHere = inherits ? draft.ofGroup(directory.gid()) : draft;
+    Inode inode = Inode.create(nextInode++, draftHere, directory.id(), nowMs);
+    inodes.put(inode.id(), inode);
     return inode;
   }
 

@@ -11,7 +11,7 @@ final class Weights {
 
   private static final int ENTRY = 32;
   private static final int LONG = 16;
-  private static final int INODE = 80;
+  private static final int INODE = 96;
   private static final int DENTRY = 24;
   private static final int STRING = 24;
 
@@ -24,6 +24,10 @@ final class Weights {
   /** The value is the inode's own key. */
   static long dentry(Keys.Dentry name, Long inode) {
     return ENTRY + DENTRY + string(name.name());
+  }
+
+  static long xattr(Keys.Xattr key, ByteString value) {
+    return ENTRY + DENTRY + string(key.name()) + 16 + array(value.size());
   }
 
   static long extent(Keys.Offset at, Keys.Run run) {

@@ -8,6 +8,7 @@ import com.google.protobuf.Message;
 import com.google.protobuf.UnknownFieldSet;
 import io.sandstore.block.HolderMask;
 import io.sandstore.wire.AddHolder;
+import io.sandstore.wire.Allocate;
 import io.sandstore.wire.AllocateBlocks;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Batch;
@@ -15,13 +16,18 @@ import io.sandstore.wire.CloseSession;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Create;
+import io.sandstore.wire.CreateUnnamed;
 import io.sandstore.wire.DirectoryEntry;
 import io.sandstore.wire.Errno;
+import io.sandstore.wire.Exchange;
 import io.sandstore.wire.ExpireSessions;
 import io.sandstore.wire.Extent;
 import io.sandstore.wire.Fault;
+import io.sandstore.wire.FileType;
 import io.sandstore.wire.Layout;
+import io.sandstore.wire.Link;
 import io.sandstore.wire.Location;
+import io.sandstore.wire.MakeNode;
 import io.sandstore.wire.Member;
 import io.sandstore.wire.Merge;
 import io.sandstore.wire.Mkdir;
@@ -37,6 +43,7 @@ import io.sandstore.wire.Rename;
 import io.sandstore.wire.RetainOrphans;
 import io.sandstore.wire.Rmdir;
 import io.sandstore.wire.SetAttributes;
+import io.sandstore.wire.SetXattr;
 import io.sandstore.wire.Symlink;
 import io.sandstore.wire.Unlink;
 import io.sandstore.wire.Write;
@@ -100,6 +107,41 @@ class CommandCheckTest {
                     .setInlineData(ByteString.copyFromUtf8("data")))
             .build(),
         Command.newBuilder()
+            .setLink(Link.newBuilder().setFrom(at("/f")).setTo(at("/d/link")).setFollow(true))
+            .build(),
+        Command.newBuilder()
+            .setLink(Link.newBuilder().setInode(FILE).setTo(at("/d/link")))
+            .build(),
+        Command.newBuilder()
+            .setMakeNode(
+                MakeNode.newBuilder()
+                    .setLocation(at("/d/null"))
+                    .setType(FileType.CHARACTER_DEVICE)
+                    .setMode(0666)
+                    .setDevice(259))
+            .build(),
+        Command.newBuilder()
+            .setSetXattr(
+                SetXattr.newBuilder()
+                    .setLocation(at("/f"))
+                    .setName("user.a")
+                    .setValue(ByteString.copyFromUtf8("value")))
+            .build(),
+        Command.newBuilder()
+            .setExchange(Exchange.newBuilder().setFirst(at("/f")).setSecond(at("/d")))
+            .build(),
+        Command.newBuilder()
+            .setAllocate(
+                Allocate.newBuilder()
+                    .setInode(FILE)
+                    .setOffset(3)
+                    .setLength(4)
+                    .setHow(Allocate.How.ZERO))
+            .build(),
+        Command.newBuilder()
+            .setCreateUnnamed(CreateUnnamed.newBuilder().setDirectory(at("/d")).setMode(0600))
+            .build(),
+        Command.newBuilder()
             .setRetainOrphans(RetainOrphans.newBuilder().addInodes(FILE).setLowestBlock(1))
             .build(),
         Command.newBuilder().setOpenSession(OpenSession.newBuilder().setNonce(1)).build(),
@@ -137,7 +179,13 @@ class CommandCheckTest {
 
   /** A file of some bytes in a block, a directory, and ids that may be named. */
   private static Namespace prepared() {
-    Namespace namespace = new Namespace(new NamespaceModelTest.Memory(), new HolderMask());
+    Namespace namespace =
+        new Namespace(
+            new NamespaceModelTest.Memory(),
+            new HolderMask(),
+            FeatureLevel.newest(),
+            FeatureLevel.newest(),
+            Optional.empty());
     namespace.configure(
         Configuration.newBuilder().addMembers(Member.newBuilder().setId(7).setName("n")).build());
     Batch batch =
@@ -409,6 +457,11 @@ class CommandCheckTest {
               "n".repeat(256),
               "/" + "\u00e4".repeat(128),
               "/x".repeat(2100));
+      case ENUM -> {
+        List<Object> all = new ArrayList<>(field.getEnumType().getValues());
+        all.add(field.getEnumType().findValueByNumberCreatingIfUnknown(999));
+        yield all;
+      }
       case BYTE_STRING ->
           List.of(
               ByteString.EMPTY,

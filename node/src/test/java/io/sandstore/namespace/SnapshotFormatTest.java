@@ -93,7 +93,10 @@ class SnapshotFormatTest {
                 1_700_000_005_000L,
                 1_700_000_005_000L,
                 1,
-                ""));
+                "",
+                0,
+                0,
+                0));
     assertThat(namespace.tree.inodes.get(4L).mtimeMs()).isEqualTo(-1);
     assertThat(namespace.tree.inodes.get(4L).uid()).isEqualTo(-1);
     assertThat(namespace.tree.inodes.get(6L).target()).isEqualTo("d/file-1");
@@ -155,8 +158,8 @@ class SnapshotFormatTest {
   @Test
   void aLaterVersionIsRefused() throws IOException {
     byte[] later = fixture(3);
-    later[1] = 4;
-    assertThatThrownBy(() -> read(later, false)).hasMessageContaining("version 4");
+    later[1] = 5;
+    assertThatThrownBy(() -> read(later, false)).hasMessageContaining("version 5");
   }
 
   private static Batch creates(int files) {
