@@ -247,6 +247,9 @@ public final class CommandCheck {
 
   private static void check(LockFile op) {
     checkId("inode", op.getInode());
+    if (op.getHow() == LockFile.How.UNRECOGNIZED) {
+      throw new Refused(Errno.EPROTO, "a way to lock of another release");
+    }
     if (LockCommands.isNoRange(op.getStart(), op.getLength())) {
       throw new Refused(Errno.EINVAL, "not a range of a file");
     }
