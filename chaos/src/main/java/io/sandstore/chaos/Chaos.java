@@ -52,6 +52,15 @@ public final class Chaos implements Callable<Integer> {
   long seed = System.nanoTime();
 
   @Option(
+      names = "--think",
+      paramLabel = "MS",
+      description =
+          "milliseconds that a client waits at least between an operation and the next one; more "
+              + "leaves more of the machine to faults and repair, so that more of them fit into an "
+              + "hour (default: ${DEFAULT-VALUE})")
+  long thinkMs;
+
+  @Option(
       names = "--out",
       description = "where history, verdict, timeline and logs go (default: ${DEFAULT-VALUE})")
   Path out = Path.of("target/chaos");
@@ -70,13 +79,17 @@ public final class Chaos implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
+    if (thinkMs < 0) {
+      System.err.println("chaos: --think: a pause is not negative");
+      return 2;
+    }
     Files.createDirectories(out);
     Random random = new Random(seed);
     try (Lab lab = new Lab(disks.toAbsolutePath());
         SandstoreClient operator = lab.client(Duration.ofSeconds(5))) {
       Runtime.getRuntime().addShutdownHook(new Thread(lab::close)); // Ctrl-C leaves nothing
       lab.awaitHealthy(operator, RECOVERY_LIMIT);
-      try (ClientLoad load = new ClientLoad(lab, seed)) {
+      try (ClientLoad load = new ClientLoad(lab, seed, Duration.ofMillis(thinkMs))) {
         beginNanos = load.beginNanos();
         load.start();
         System.out.printf("seed %d; %s%n", seed, lab.seeds());

@@ -8,6 +8,7 @@ import io.sandstore.client.SandstoreClient;
 import io.sandstore.rpc.PosixException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.Optional;
@@ -19,6 +20,7 @@ final class Client {
 
   private static final Set<OpenFlag> NEW =
       EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_EXCL);
+  private static final String ATTRIBUTE = "user.chaos";
   private static final int RECORD_BYTES = Integer.BYTES + Long.BYTES;
 
   private final int number;
@@ -64,9 +66,26 @@ final class Client {
                   store.rename(full, base + "/" + other);
                   yield Operation.OK;
                 }
+                case LINK -> {
+                  store.link(full, base + "/" + other);
+                  yield Operation.OK;
+                }
+                case EXCHANGE -> {
+                  store.exchange(full, base + "/" + other);
+                  yield Operation.OK;
+                }
+                case SET_ATTRIBUTE -> {
+                  byte[] text = Integer.toString(value).getBytes(StandardCharsets.US_ASCII);
+                  store.xattrs(full).set(ATTRIBUTE, text);
+                  yield Operation.OK;
+                }
+                case GET_ATTRIBUTE ->
+                    Operation.saw(
+                        new String(store.xattrs(full).get(ATTRIBUTE), StandardCharsets.US_ASCII));
                 case STAT -> Operation.saw(node(store.stat(full)));
                 case LIST -> Operation.saw(list(full));
                 case SET -> set(full, value, fileBytes);
+                case PUNCH -> punch(full, fileBytes);
                 case APPEND -> append(full, value);
                 case GET -> Operation.saw(fileBytes > 0 ? get(full, fileBytes) : records(full));
               });
@@ -81,13 +100,14 @@ final class Client {
   /** A refusal for want of space or an answer may follow an attempt that was carried out. */
   private static Optional<String> definite(PosixException e) {
     return switch (e.errno()) {
-      case ENOENT, EEXIST, ENOTDIR, EISDIR, EINVAL, ENOTEMPTY -> Optional.of(e.errno().name());
+      case ENOENT, EEXIST, ENOTDIR, EISDIR, EINVAL, ENOTEMPTY, EPERM, ENODATA ->
+          Optional.of(e.errno().name());
       default -> Optional.empty();
     };
   }
 
-  private static TreeModel.Node node(FileStat stat) {
-    return new TreeModel.Node(stat.isDirectory(), stat.mode());
+  private static String node(FileStat stat) {
+    return TreeModel.text(stat.isDirectory(), stat.mode(), stat.links());
   }
 
   private String list(String path) throws IOException {
@@ -115,11 +135,21 @@ final class Client {
     return Operation.OK;
   }
 
+  private String punch(String path, int bytes) throws IOException {
+    try (SandFile file = store.open(path, EnumSet.of(OpenFlag.O_WRONLY), 0)) {
+      file.punchHole(0, bytes);
+    }
+    return Operation.OK;
+  }
+
   /** A register's value; said in words if its bytes are not those of one write. */
   private String get(String path, int bytes) throws IOException {
     byte[] found = read(path);
     if (found.length != bytes) {
       return "WRONG: %d bytes instead of %d".formatted(found.length, bytes);
+    }
+    if (Arrays.equals(found, new byte[bytes])) {
+      return Integer.toString(RegisterModel.HOLE);
     }
     int value = ByteBuffer.wrap(found).getInt(0);
     int at = Arrays.mismatch(found, content(value, bytes));

@@ -43,6 +43,7 @@ final class ClientLoad implements AutoCloseable {
   private static final Duration PINNED_TIMEOUT = Duration.ofSeconds(1);
   private static final int PINNED_LOOKS = 6;
   private static final Duration THINK_MAX = Duration.ofMillis(4);
+  private static final Duration PAUSE_STEP = Duration.ofMillis(100);
   private static final List<String> TOP = List.of("a", "b", "c");
 
   /** Travels in the log; one block; some of a block's checksums more. */
@@ -56,6 +57,7 @@ final class ClientLoad implements AutoCloseable {
   private record File(Partition<?> partition, int bytes) {}
 
   private final long seed;
+  private final Duration think;
   private final long beginNanos = System.nanoTime();
   private final List<SandstoreClient> stores = new ArrayList<>();
   private final List<SandstoreClient> pinned = new ArrayList<>();
@@ -86,8 +88,13 @@ final class ClientLoad implements AutoCloseable {
   private volatile boolean running = true;
   private volatile boolean held;
 
-  ClientLoad(Lab lab, long seed) {
+  /**
+   * @param think pause of a client between an operation and the next one, beside a short one by
+   *     chance
+   */
+  ClientLoad(Lab lab, long seed, Duration think) {
     this.seed = seed;
+    this.think = think;
     for (Lab.LabNode machine : lab.machines) {
       pinned.add(
           new SandstoreClient(
@@ -201,7 +208,7 @@ final class ClientLoad implements AutoCloseable {
         (hands, random) -> {
           String path = random.nextBoolean() ? top(random) : top(random) + "/x";
           boolean nested = path.contains("/");
-          switch (random.nextInt(9)) {
+          switch (random.nextInt(14)) {
             case 0, 1 -> record(hands, partition, Operation.Kind.CREATE, path, "", modes, 0);
             case 2 -> record(hands, partition, Operation.Kind.MKDIR, top(random), "", modes, 0);
             case 3 -> record(hands, partition, Operation.Kind.UNLINK, path, "", null, 0);
@@ -212,6 +219,16 @@ final class ClientLoad implements AutoCloseable {
               record(hands, partition, Operation.Kind.RENAME, path, to, null, 0);
             }
             case 7 -> record(hands, partition, Operation.Kind.STAT, path, "", null, 0);
+            case 8, 9 -> {
+              String name = random.nextBoolean() ? top(random) : top(random) + "/x";
+              record(hands, partition, Operation.Kind.LINK, path, name, null, 0);
+            }
+            case 10 -> {
+              String other = nested ? top(random) + "/x" : top(random); // two deep, as above
+              record(hands, partition, Operation.Kind.EXCHANGE, path, other, null, 0);
+            }
+            case 11 -> record(hands, partition, Operation.Kind.SET_ATTRIBUTE, path, "", modes, 0);
+            case 12 -> record(hands, partition, Operation.Kind.GET_ATTRIBUTE, path, "", null, 0);
             default -> {
               String where = random.nextBoolean() ? "" : top(random);
               record(hands, partition, Operation.Kind.LIST, where, "", null, 0);
@@ -235,8 +252,13 @@ final class ClientLoad implements AutoCloseable {
         round,
         (hands, random) -> {
           File file = files.get(random.nextInt(10) < 6 ? 0 : 1 + random.nextInt(2));
-          boolean set = random.nextInt(5) < 3;
-          Operation.Kind kind = set ? Operation.Kind.SET : Operation.Kind.GET;
+          Operation.Kind kind =
+              switch (random.nextInt(10)) {
+                case 0, 1, 2, 3, 4 -> Operation.Kind.SET;
+                case 5 -> Operation.Kind.PUNCH;
+                default -> Operation.Kind.GET;
+              };
+          boolean set = kind == Operation.Kind.SET;
           record(hands, file.partition, kind, "", "", set ? values : null, file.bytes);
         });
     files.forEach(file -> retire(reader(group), file));
@@ -308,7 +330,7 @@ final class ClientLoad implements AutoCloseable {
                       boolean elsewhere = random.nextInt(PINNED_LOOKS) == 0;
                       SandstoreClient one = pinned.get(random.nextInt(pinned.size()));
                       turn.take(new Hands(own, elsewhere ? new Client(number, one) : own), random);
-                      LockSupport.parkNanos(random.nextLong(THINK_MAX.toNanos()));
+                      pause(think.toNanos() + random.nextLong(THINK_MAX.toNanos()));
                     }
                   }));
     }
@@ -318,6 +340,14 @@ final class ClientLoad implements AutoCloseable {
       } catch (InterruptedException e) {
         throw new IllegalStateException(e);
       }
+    }
+  }
+
+  /** Ends early when the run does. */
+  private void pause(long nanos) {
+    long end = System.nanoTime() + nanos;
+    for (long left = nanos; left > 0 && running; left = end - System.nanoTime()) {
+      LockSupport.parkNanos(Math.min(left, PAUSE_STEP.toNanos()));
     }
   }
 

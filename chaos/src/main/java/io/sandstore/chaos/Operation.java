@@ -7,7 +7,7 @@ import java.util.Optional;
  *
  * @param client who asked; has one operation at a time
  * @param path what it was about, relative to the partition's directory
- * @param other the second path of a rename; empty otherwise
+ * @param other the second path of a rename, a link or an exchange; empty otherwise
  * @param value mode of a new file or directory, or what was written; 0 otherwise
  * @param result {@code ok}, {@code ok:} and what was seen, or the name of a refusal; empty while
  *     the outcome is unknown
@@ -31,16 +31,21 @@ public record Operation(
     UNLINK,
     RMDIR,
     RENAME,
+    LINK,
+    EXCHANGE,
+    SET_ATTRIBUTE,
+    GET_ATTRIBUTE,
     STAT,
     LIST,
     SET,
+    PUNCH,
     APPEND,
     GET;
 
     /** False if it only looks. */
     public boolean changes() {
       return switch (this) {
-        case STAT, LIST, GET -> false;
+        case STAT, LIST, GET, GET_ATTRIBUTE -> false;
         default -> true;
       };
     }

@@ -7,17 +7,31 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * A small tree, as POSIX has it. Each file and directory is told apart by the mode it was made
- * with, which stays with it when it is renamed.
+ * A small tree, as POSIX has it, with Linux's choice where several refusals would do. Each file and
+ * directory is told apart by the mode it was made with, which stays with it when it is renamed, and
+ * under all its names.
  */
 final class TreeModel implements Model<Map<String, TreeModel.Node>> {
 
-  /** What has a name. */
-  record Node(boolean directory, int mode) {
-    @Override
-    public String toString() {
-      return (directory ? "d" : "f") + mode;
+  /**
+   * What has a name.
+   *
+   * @param attribute its extended one; 0 if it has none
+   */
+  record Node(boolean directory, int mode, int attribute) {
+    boolean is(Node other) {
+      return directory == other.directory && mode == other.mode;
     }
+  }
+
+  /** What is seen of a node; of a file, how many names it has. */
+  static String text(boolean directory, int mode, int links) {
+    return directory ? "d" + mode : "f" + mode + "*" + links;
+  }
+
+  private static String text(Map<String, Node> tree, Node node) {
+    int links = (int) tree.values().stream().filter(node::is).count();
+    return text(node.directory, node.mode, links);
   }
 
   private static final class Refusal extends Exception {
@@ -51,7 +65,7 @@ final class TreeModel implements Model<Map<String, TreeModel.Node>> {
     switch (op.kind()) {
       case CREATE, MKDIR -> {
         refuseIf(node.isPresent(), Errno.EEXIST);
-        tree.put(path, new Node(op.kind() == Operation.Kind.MKDIR, op.value()));
+        tree.put(path, new Node(op.kind() == Operation.Kind.MKDIR, op.value(), 0));
       }
       case UNLINK -> {
         refuseIf(require(node).directory, Errno.EISDIR);
@@ -62,9 +76,25 @@ final class TreeModel implements Model<Map<String, TreeModel.Node>> {
         refuseIf(!below(tree, path).isEmpty(), Errno.ENOTEMPTY);
         tree.remove(path);
       }
-      case RENAME -> rename(tree, path, require(node), op.other());
+      case RENAME -> rename(tree, path, node, op.other());
+      case LINK -> {
+        Node linked = require(node);
+        refuseIf(find(tree, op.other()).isPresent(), Errno.EEXIST);
+        refuseIf(linked.directory, Errno.EPERM);
+        tree.put(op.other(), linked);
+      }
+      case EXCHANGE -> exchange(tree, path, node, op.other());
+      case SET_ATTRIBUTE -> {
+        Node old = require(node);
+        Node changed = new Node(old.directory, old.mode, op.value());
+        tree.replaceAll((name, each) -> each.is(old) ? changed : each);
+      }
+      case GET_ATTRIBUTE -> {
+        refuseIf(require(node).attribute == 0, Errno.ENODATA);
+        return Operation.saw(node.get().attribute);
+      }
       case STAT -> {
-        return Operation.saw(require(node));
+        return Operation.saw(text(tree, require(node)));
       }
       case LIST -> {
         refuseIf(!path.isEmpty() && !require(node).directory, Errno.ENOTDIR);
@@ -72,33 +102,62 @@ final class TreeModel implements Model<Map<String, TreeModel.Node>> {
         for (Map.Entry<String, Node> entry : below(tree, path).entrySet()) {
           String name = entry.getKey().substring(path.isEmpty() ? 0 : path.length() + 1);
           if (!name.contains("/")) {
-            names.append(name).append('=').append(entry.getValue()).append(' ');
+            names.append(name).append('=').append(text(tree, entry.getValue())).append(' ');
           }
         }
         return Operation.saw(names);
       }
-      case SET, APPEND, GET -> throw new IllegalArgumentException("not for a tree: " + op);
+      case SET, PUNCH, APPEND, GET -> throw new IllegalArgumentException("not for a tree: " + op);
     }
     return Operation.OK;
   }
 
-  private static void rename(NavigableMap<String, Node> tree, String from, Node moved, String to)
+  private static void rename(
+      NavigableMap<String, Node> tree, String from, Optional<Node> node, String to)
       throws Refusal {
     Optional<Node> replaced = find(tree, to);
+    Node moved = require(node);
     refuseIf(moved.directory && to.startsWith(from + "/"), Errno.EINVAL);
-    if (from.equals(to)) {
-      return;
-    }
+    refuseIf(from.startsWith(to + "/"), Errno.ENOTEMPTY);
     if (replaced.isPresent()) {
+      if (replaced.get().is(moved)) {
+        return;
+      }
       refuseIf(replaced.get().directory && !moved.directory, Errno.EISDIR);
       refuseIf(!replaced.get().directory && moved.directory, Errno.ENOTDIR);
       refuseIf(!below(tree, to).isEmpty(), Errno.ENOTEMPTY);
     }
-    NavigableMap<String, Node> inside = new TreeMap<>(below(tree, from));
-    inside.keySet().forEach(tree::remove);
-    tree.remove(from);
-    tree.put(to, moved);
-    inside.forEach((path, node) -> tree.put(to + path.substring(from.length()), node));
+    NavigableMap<String, Node> whole = take(tree, from);
+    tree.remove(to);
+    put(tree, whole, from, to);
+  }
+
+  private static void exchange(
+      NavigableMap<String, Node> tree, String first, Optional<Node> node, String second)
+      throws Refusal {
+    Optional<Node> other = find(tree, second);
+    require(node);
+    require(other);
+    refuseIf(second.startsWith(first + "/") || first.startsWith(second + "/"), Errno.EINVAL);
+    if (!first.equals(second)) {
+      NavigableMap<String, Node> one = take(tree, first);
+      put(tree, take(tree, second), second, first);
+      put(tree, one, first, second);
+    }
+  }
+
+  /** Takes out what is at a path and below it. */
+  private static NavigableMap<String, Node> take(NavigableMap<String, Node> tree, String path)
+      throws Refusal {
+    NavigableMap<String, Node> whole = new TreeMap<>(below(tree, path));
+    whole.put(path, require(Optional.ofNullable(tree.get(path))));
+    whole.keySet().forEach(tree::remove);
+    return whole;
+  }
+
+  private static void put(
+      NavigableMap<String, Node> tree, Map<String, Node> whole, String from, String to) {
+    whole.forEach((path, node) -> tree.put(to + path.substring(from.length()), node));
   }
 
   /** What is at a path, if what should be above it is a directory. */

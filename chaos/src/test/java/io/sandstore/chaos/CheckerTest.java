@@ -2,11 +2,16 @@ package io.sandstore.chaos;
 
 import static io.sandstore.chaos.Operation.Kind.APPEND;
 import static io.sandstore.chaos.Operation.Kind.CREATE;
+import static io.sandstore.chaos.Operation.Kind.EXCHANGE;
 import static io.sandstore.chaos.Operation.Kind.GET;
+import static io.sandstore.chaos.Operation.Kind.GET_ATTRIBUTE;
+import static io.sandstore.chaos.Operation.Kind.LINK;
 import static io.sandstore.chaos.Operation.Kind.LIST;
 import static io.sandstore.chaos.Operation.Kind.MKDIR;
+import static io.sandstore.chaos.Operation.Kind.PUNCH;
 import static io.sandstore.chaos.Operation.Kind.RENAME;
 import static io.sandstore.chaos.Operation.Kind.SET;
+import static io.sandstore.chaos.Operation.Kind.SET_ATTRIBUTE;
 import static io.sandstore.chaos.Operation.Kind.STAT;
 import static io.sandstore.chaos.Operation.Kind.UNLINK;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -21,6 +26,44 @@ import org.junit.jupiter.api.Test;
 
 /** Histories whose verdict is known. */
 class CheckerTest {
+
+  @Test
+  void twoNamesOfOneFileShareWhatIsSetAndStayWhenOneIsRenamedToTheOther() {
+    Operation create = op(CREATE, "a", "", 5, "ok", 0, 10);
+    Operation link = op(LINK, "a", "b", 0, "ok", 20, 30);
+    Operation set = op(SET_ATTRIBUTE, "a", "", 7, "ok", 40, 50);
+    Operation rename = op(RENAME, "a", "b", 0, "ok", 60, 70);
+    assertThat(tree(create, link, set, rename, op(GET_ATTRIBUTE, "b", "", 0, "ok:7", 80, 90)))
+        .isEqualTo(Checker.Verdict.LINEARIZABLE);
+    assertThat(tree(create, link, set, op(GET_ATTRIBUTE, "b", "", 0, "ENODATA", 80, 90)))
+        .isEqualTo(Checker.Verdict.VIOLATION);
+    assertThat(tree(create, link, set, rename, op(STAT, "a", "", 0, "ok:f5*2", 80, 90)))
+        .isEqualTo(Checker.Verdict.LINEARIZABLE);
+    assertThat(tree(create, link, set, rename, op(STAT, "a", "", 0, "ok:f5*1", 80, 90)))
+        .isEqualTo(Checker.Verdict.VIOLATION);
+  }
+
+  @Test
+  void exchangedNamesTakeWhatIsBelowThemAlong() {
+    Operation made = op(MKDIR, "a", "", 1, "ok", 0, 10);
+    Operation inside = op(CREATE, "a/x", "", 2, "ok", 20, 30);
+    Operation file = op(CREATE, "b", "", 3, "ok", 40, 50);
+    Operation exchange = op(EXCHANGE, "a", "b", 0, "ok", 60, 70);
+    assertThat(tree(made, inside, file, exchange, op(STAT, "b/x", "", 0, "ok:f2*1", 80, 90)))
+        .isEqualTo(Checker.Verdict.LINEARIZABLE);
+    assertThat(tree(made, inside, file, exchange, op(STAT, "a", "", 0, "ok:d1", 80, 90)))
+        .isEqualTo(Checker.Verdict.VIOLATION);
+  }
+
+  @Test
+  void aPunchedFileIsZerosUntilItIsWrittenAgain() {
+    Operation set = op(SET, 1, "ok", 0, 10);
+    Operation punch = op(PUNCH, 0, "ok", 20, 30);
+    assertThat(register(set, punch, op(GET, 0, "ok:-1", 40, 50)))
+        .isEqualTo(Checker.Verdict.LINEARIZABLE);
+    assertThat(register(set, punch, op(GET, 0, "ok:1", 40, 50)))
+        .isEqualTo(Checker.Verdict.VIOLATION);
+  }
 
   private static Operation op(
       Operation.Kind kind, int value, String result, long called, long returned) {
@@ -128,9 +171,9 @@ class CheckerTest {
   void aRenamedFileKeepsItsIdentity() {
     Operation create = op(CREATE, "a", "", 5, "ok", 0, 10);
     Operation rename = op(RENAME, "a", "b", 0, "ok", 20, 30);
-    assertThat(tree(create, rename, op(STAT, "b", "", 0, "ok:f5", 40, 50)))
+    assertThat(tree(create, rename, op(STAT, "b", "", 0, "ok:f5*1", 40, 50)))
         .isEqualTo(Checker.Verdict.LINEARIZABLE);
-    assertThat(tree(create, rename, op(STAT, "a", "", 0, "ok:f5", 40, 50)))
+    assertThat(tree(create, rename, op(STAT, "a", "", 0, "ok:f5*1", 40, 50)))
         .isEqualTo(Checker.Verdict.VIOLATION);
     assertThat(tree(create, rename, op(STAT, "a", "", 0, "ENOENT", 40, 50)))
         .isEqualTo(Checker.Verdict.LINEARIZABLE);
@@ -144,7 +187,7 @@ class CheckerTest {
         .isEqualTo(Checker.Verdict.LINEARIZABLE);
     assertThat(tree(made, inside, op(UNLINK, "a/x", "", 0, "ENOENT", 40, 50)))
         .isEqualTo(Checker.Verdict.VIOLATION);
-    assertThat(tree(made, inside, op(LIST, "a", "", 0, "ok:x=f2 ", 40, 50)))
+    assertThat(tree(made, inside, op(LIST, "a", "", 0, "ok:x=f2*1 ", 40, 50)))
         .isEqualTo(Checker.Verdict.LINEARIZABLE);
   }
 

@@ -2,12 +2,16 @@ package io.sandstore.client;
 
 import io.sandstore.wire.Attributes;
 import io.sandstore.wire.FileType;
+import java.time.Instant;
 
 /**
- * What stat(2) tells. Times are milliseconds since 1970.
+ * What stat(2) tells. Times are milliseconds since 1970, and what they have beyond that in
+ * nanoseconds, 0 to 999,999; {@link #atime}, {@link #mtime} and {@link #ctime} are both together.
  *
  * @param size bytes of a file, length of a symbolic link's target
  * @param mode permission bits; kept, not enforced
+ * @param links names of a file; of a directory, directories in it and 2
+ * @param device number of a character or block device, else 0
  */
 public record FileStat(
     long inode,
@@ -19,7 +23,11 @@ public record FileStat(
     int links,
     long atimeMs,
     long mtimeMs,
-    long ctimeMs) {
+    long ctimeMs,
+    int atimeNs,
+    int mtimeNs,
+    int ctimeNs,
+    long device) {
 
   /** Kinds of files. */
   public enum Type {
@@ -29,7 +37,19 @@ public record FileStat(
     FIFO,
     SOCKET,
     CHARACTER_DEVICE,
-    BLOCK_DEVICE
+    BLOCK_DEVICE;
+
+    FileType wire() {
+      return switch (this) {
+        case FILE -> FileType.REGULAR;
+        case DIRECTORY -> FileType.DIRECTORY;
+        case SYMLINK -> FileType.SYMLINK;
+        case FIFO -> FileType.FIFO;
+        case SOCKET -> FileType.SOCKET;
+        case CHARACTER_DEVICE -> FileType.CHARACTER_DEVICE;
+        case BLOCK_DEVICE -> FileType.BLOCK_DEVICE;
+      };
+    }
   }
 
   static FileStat of(Attributes a) {
@@ -52,7 +72,11 @@ public record FileStat(
         a.getLinks(),
         a.getAtimeMs(),
         a.getMtimeMs(),
-        a.getCtimeMs());
+        a.getCtimeMs(),
+        a.getAtimeNs(),
+        a.getMtimeNs(),
+        a.getCtimeNs(),
+        a.getDevice());
   }
 
   public boolean isDirectory() {
@@ -65,5 +89,17 @@ public record FileStat(
 
   public boolean isSymlink() {
     return type == Type.SYMLINK;
+  }
+
+  public Instant atime() {
+    return Instant.ofEpochMilli(atimeMs).plusNanos(atimeNs);
+  }
+
+  public Instant mtime() {
+    return Instant.ofEpochMilli(mtimeMs).plusNanos(mtimeNs);
+  }
+
+  public Instant ctime() {
+    return Instant.ofEpochMilli(ctimeMs).plusNanos(ctimeNs);
   }
 }

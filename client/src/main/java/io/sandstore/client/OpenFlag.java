@@ -12,5 +12,16 @@ public enum OpenFlag {
   /** Drop what is in it. Needs to write. */
   O_TRUNC,
   /** Every write goes to the end as it is when the write becomes visible, atomically. */
-  O_APPEND
+  O_APPEND,
+  /**
+   * Fail with ELOOP if the last name is a symbolic link. Together with O_CREAT or O_TRUNC the
+   * cluster has to be at feature level 3; below it the link is followed.
+   */
+  O_NOFOLLOW,
+  /**
+   * Fail with ENOTDIR if it is no directory. What is opened can be looked at, changed in its
+   * attributes and closed, but not read; see {@link SandstoreClient#openDirectory} for a directory
+   * in which names are looked up.
+   */
+  O_DIRECTORY
 }

@@ -5,6 +5,7 @@ import io.sandstore.host.ChunkSums;
 import io.sandstore.host.Deadline;
 import io.sandstore.host.Frame;
 import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.Allocate;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Errno;
@@ -87,6 +88,7 @@ public final class SandFile implements Closeable {
   private final boolean readable;
   private final boolean writable;
   private final boolean append;
+  private final boolean directory;
   private final ReentrantLock lock = new ReentrantLock();
 
   /** Written under the lock; others look at it to find idle files. */
@@ -135,6 +137,7 @@ public final class SandFile implements Closeable {
     this.readable = readable;
     this.writable = writable;
     this.append = append;
+    this.directory = stat.isDirectory();
     this.locks = new HandleLocks(client, client.lockKeeper(), inode, serial + 1);
     this.ahead = new ReadAhead(client, this);
   }
@@ -529,6 +532,9 @@ public final class SandFile implements Closeable {
 
   private int get(ByteBuffer into, long offset) throws IOException {
     checkOpen(readable);
+    if (directory) {
+      throw new PosixException(Errno.EISDIR, "a directory is read by its names");
+    }
     if (offset < 0) {
       throw new PosixException(Errno.EINVAL, "negative offset");
     }
@@ -706,6 +712,113 @@ public final class SandFile implements Closeable {
     } finally {
       lock.unlock();
     }
+  }
+
+  /**
+   * Sees to it that the file has a range, as fallocate(2) does: if it is shorter and {@code
+   * keepSize} is not said, it grows by zeros. Reserves no room on the disks.
+   *
+   * @param length at least 1; the range ends at 2^60 at most
+   * @throws PosixException EINVAL for other numbers, EFBIG for a longer file, EBADF if it is not
+   *     open to write, EPROTO below feature level 3
+   */
+  public void allocate(long offset, long length, boolean keepSize) throws IOException {
+    allocate(offset, length, Allocate.How.EXTEND, keepSize);
+  }
+
+  /** Makes a range a hole, which reads as zeros; the size stays. See {@link #allocate}. */
+  public void punchHole(long offset, long length) throws IOException {
+    allocate(offset, length, Allocate.How.PUNCH, true);
+  }
+
+  /**
+   * Makes a range zeros; if the file is shorter and {@code keepSize} is not said, it grows. See
+   * {@link #allocate}.
+   */
+  public void zeroRange(long offset, long length, boolean keepSize) throws IOException {
+    allocate(offset, length, Allocate.How.ZERO, keepSize);
+  }
+
+  private void allocate(long offset, long length, Allocate.How how, boolean keepSize)
+      throws IOException {
+    lock.lock();
+    try {
+      checkOpen(writable);
+      flush();
+      Allocate.Builder op =
+          Allocate.newBuilder()
+              .setInode(inode)
+              .setOffset(offset)
+              .setLength(length)
+              .setHow(how)
+              .setKeepSize(keepSize);
+      client.mutate(Command.newBuilder().setAllocate(op));
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Where the first bytes at or after an offset lie that were written, as SEEK_DATA has it; the
+   * handle's position stays. Bytes in blocks are data, zeros or not.
+   *
+   * @throws PosixException ENXIO if there are none, or the offset is not in the file
+   */
+  public long seekData(long offset) throws IOException {
+    return seek(offset, true);
+  }
+
+  /**
+   * Where the first hole at or after an offset begins, as SEEK_HOLE has it; the end of the file is
+   * one. The handle's position stays. In a file that others change meanwhile, one of the holes that
+   * there were.
+   *
+   * @throws PosixException ENXIO if the offset is not in the file
+   */
+  public long seekHole(long offset) throws IOException {
+    return seek(offset, false);
+  }
+
+  private long seek(long offset, boolean toData) throws IOException {
+    lock.lock();
+    try {
+      checkOpen(true);
+      flushIfPending();
+      long at = offset;
+      while (true) {
+        Answer layout = at < 0 ? Answer.getDefaultInstance() : layout(at, Long.MAX_VALUE - at);
+        long size = layout.getAttributes().getSize();
+        if (at < 0 || at >= size) {
+          if (toData || at == offset) {
+            throw new PosixException(Errno.ENXIO, "nothing there from " + offset + " on");
+          }
+          return size;
+        }
+        for (Extent extent : layout.getExtentsList()) {
+          long end = extent.getOffset() + extent.getLength();
+          if (toData && end > at) {
+            return Math.max(at, extent.getOffset());
+          }
+          if (extent.getOffset() > at) {
+            return at;
+          }
+          at = Math.max(at, end);
+        }
+        if (!layout.getMore()) {
+          if (toData) {
+            throw new PosixException(Errno.ENXIO, "no data from " + offset + " on");
+          }
+          return Math.min(at, size);
+        }
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The file's attributes beside those of stat(2). */
+  public ExtendedAttributes xattrs() {
+    return ExtendedAttributes.of(client, inode);
   }
 
   public FileStat setattr(AttributeChange change) throws IOException {

@@ -12,11 +12,15 @@ import io.sandstore.wire.Ask;
 import io.sandstore.wire.ClusterStatus;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Create;
+import io.sandstore.wire.CreateUnnamed;
 import io.sandstore.wire.Errno;
+import io.sandstore.wire.Exchange;
 import io.sandstore.wire.FileSystemStats;
 import io.sandstore.wire.Header;
+import io.sandstore.wire.Link;
 import io.sandstore.wire.Location;
 import io.sandstore.wire.Lookup;
+import io.sandstore.wire.MakeNode;
 import io.sandstore.wire.Mkdir;
 import io.sandstore.wire.Mutate;
 import io.sandstore.wire.Outcome;
@@ -39,6 +43,7 @@ import java.io.InterruptedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListSet;
@@ -117,56 +122,131 @@ public final class SandstoreClient implements Closeable {
    * @throws PosixException EMFILE if this client has 65,536 files open
    */
   public SandFile open(String path, Set<OpenFlag> flags, int mode) throws IOException {
+    return open(location(path), flags, mode);
+  }
+
+  SandFile open(Location location, Set<OpenFlag> flags, int mode) throws IOException {
+    checkFlags(flags);
+    return opened(() -> statToOpen(location, flags, mode), flags, location.getPath());
+  }
+
+  /**
+   * Opens a file by its inode, whatever its name is now.
+   *
+   * @param flags without O_CREAT, O_EXCL and O_NOFOLLOW, which are about names
+   * @throws PosixException ESTALE if it is gone, ELOOP if it is a symbolic link, EMFILE as above
+   */
+  public SandFile open(long inode, Set<OpenFlag> flags) throws IOException {
+    checkFlags(flags);
+    if (flags.contains(OpenFlag.O_CREAT) || flags.contains(OpenFlag.O_NOFOLLOW)) {
+      throw new PosixException(Errno.EINVAL, "an inode is no name");
+    }
+    return opened(
+        () ->
+            flags.contains(OpenFlag.O_TRUNC)
+                ? setattr(
+                    SetAttributes.newBuilder().setInode(inode).setSize(0), AttributeChange.NONE)
+                : lookup(Lookup.newBuilder().setInode(inode)),
+        flags,
+        "inode " + inode);
+  }
+
+  /**
+   * Makes a file without a name in the file system of a directory and opens it to read and write,
+   * as O_TMPFILE does. {@link #link(SandFile, String)} gives it a name; without one it goes when it
+   * is closed.
+   *
+   * @param mode permission bits
+   * @throws PosixException ENOTDIR, EMFILE as of {@link #open}, EPROTO below feature level 3
+   */
+  public SandFile createUnnamed(String directory, int mode) throws IOException {
+    return createUnnamed(location(directory), mode);
+  }
+
+  SandFile createUnnamed(Location directory, int mode) throws IOException {
+    CreateUnnamed.Builder op = CreateUnnamed.newBuilder().setDirectory(directory).setMode(mode);
+    return opened(
+        () -> FileStat.of(mutate(Command.newBuilder().setCreateUnnamed(op)).getAttributes()),
+        EnumSet.of(OpenFlag.O_RDWR),
+        "");
+  }
+
+  private static void checkFlags(Set<OpenFlag> flags) throws PosixException {
+    long ways = flags.stream().filter(f -> f.compareTo(OpenFlag.O_RDWR) <= 0).count();
+    if (ways != 1 || (flags.contains(OpenFlag.O_RDONLY) && flags.contains(OpenFlag.O_TRUNC))) {
+      throw new PosixException(
+          Errno.EINVAL, "one of O_RDONLY, O_WRONLY, O_RDWR; O_TRUNC only to write");
+    }
+    if (flags.contains(OpenFlag.O_DIRECTORY) && flags.contains(OpenFlag.O_CREAT)) {
+      throw new PosixException(Errno.EINVAL, "O_CREAT makes no directory");
+    }
+  }
+
+  private FileStat statToOpen(Location location, Set<OpenFlag> flags, int mode)
+      throws IOException {
+    boolean create = flags.contains(OpenFlag.O_CREAT);
+    boolean noFollow = flags.contains(OpenFlag.O_NOFOLLOW);
+    if (create || flags.contains(OpenFlag.O_TRUNC)) {
+      Create.Builder op =
+          Create.newBuilder()
+              .setLocation(location)
+              .setMode(mode)
+              .setExclusive(create && flags.contains(OpenFlag.O_EXCL))
+              .setTruncate(flags.contains(OpenFlag.O_TRUNC))
+              .setNoCreate(!create)
+              .setNoFollow(noFollow);
+      return FileStat.of(mutate(Command.newBuilder().setCreate(op)).getAttributes());
+    }
+    return lookup(Lookup.newBuilder().setLocation(location).setNoFollow(noFollow));
+  }
+
+  private interface Found {
+    FileStat stat() throws IOException;
+  }
+
+  /** What was found or made, as an open file; one of at most so many. */
+  private SandFile opened(Found found, Set<OpenFlag> flags, String name) throws IOException {
     if (!openPermits.tryAcquire()) {
       throw new PosixException(Errno.EMFILE, "a client has at most " + OPEN_MAX + " files open");
     }
-    boolean opened = false;
+    boolean done = false;
     try {
-      SandFile file = openPermitted(path, flags, mode);
-      opened = true;
+      FileStat stat = found.stat();
+      checkOpenable(stat, flags, name);
+      SandFile file =
+          new SandFile(
+              this,
+              opened.getAndIncrement(),
+              stat,
+              !flags.contains(OpenFlag.O_WRONLY),
+              !flags.contains(OpenFlag.O_RDONLY),
+              flags.contains(OpenFlag.O_APPEND));
+      open.add(file);
+      tendOpenFiles();
+      done = true;
       return file;
     } finally {
-      if (!opened) {
+      if (!done) {
         openPermits.release();
       }
     }
   }
 
-  private SandFile openPermitted(String path, Set<OpenFlag> flags, int mode) throws IOException {
-    boolean write = flags.contains(OpenFlag.O_WRONLY) || flags.contains(OpenFlag.O_RDWR);
-    long ways = flags.stream().filter(f -> f.compareTo(OpenFlag.O_RDWR) <= 0).count();
-    if (ways != 1 || (!write && flags.contains(OpenFlag.O_TRUNC))) {
-      throw new PosixException(
-          Errno.EINVAL, "one of O_RDONLY, O_WRONLY, O_RDWR; O_TRUNC only to write");
+  private static void checkOpenable(FileStat stat, Set<OpenFlag> flags, String name)
+      throws PosixException {
+    boolean directory = flags.contains(OpenFlag.O_DIRECTORY);
+    if (stat.isSymlink() && !directory) {
+      throw new PosixException(Errno.ELOOP, name + " is a symbolic link");
     }
-    boolean create = flags.contains(OpenFlag.O_CREAT);
-    FileStat stat;
-    if (create || flags.contains(OpenFlag.O_TRUNC)) {
-      Create.Builder op =
-          Create.newBuilder()
-              .setLocation(location(path))
-              .setMode(mode)
-              .setExclusive(create && flags.contains(OpenFlag.O_EXCL))
-              .setTruncate(flags.contains(OpenFlag.O_TRUNC))
-              .setNoCreate(!create);
-      stat = FileStat.of(mutate(Command.newBuilder().setCreate(op)).getAttributes());
-    } else {
-      stat = stat(path);
+    if (directory && !stat.isDirectory()) {
+      throw new PosixException(Errno.ENOTDIR, name + " is not a directory");
     }
-    if (stat.isDirectory()) {
-      throw new PosixException(Errno.EISDIR, path + " is a directory");
+    if (stat.isDirectory() && !(directory && flags.contains(OpenFlag.O_RDONLY))) {
+      throw new PosixException(Errno.EISDIR, name + " is a directory");
     }
-    SandFile file =
-        new SandFile(
-            this,
-            opened.getAndIncrement(),
-            stat,
-            !flags.contains(OpenFlag.O_WRONLY),
-            write,
-            flags.contains(OpenFlag.O_APPEND));
-    open.add(file);
-    tendOpenFiles();
-    return file;
+    if (!stat.isDirectory() && !stat.isFile()) {
+      throw new PosixException(Errno.ENXIO, name + " is a " + stat.type() + ": it has no bytes");
+    }
   }
 
   public FileStat stat(String path) throws IOException {
@@ -186,6 +266,12 @@ public final class SandstoreClient implements Closeable {
     return setattr(SetAttributes.newBuilder().setLocation(location(path)), change);
   }
 
+  /** Like {@link #setattr}, but of a symbolic link itself. */
+  public FileStat lsetattr(String path, AttributeChange change) throws IOException {
+    return setattr(
+        SetAttributes.newBuilder().setLocation(location(path)).setNoFollow(true), change);
+  }
+
   FileStat setattr(SetAttributes.Builder op, AttributeChange change) throws IOException {
     return setattr(op, change, Session.ANY);
   }
@@ -197,6 +283,8 @@ public final class SandstoreClient implements Closeable {
     change.gid().ifPresent(op::setGid);
     change.atimeMs().ifPresent(op::setAtimeMs);
     change.mtimeMs().ifPresent(op::setMtimeMs);
+    change.atimeNs().ifPresent(op::setAtimeNs);
+    change.mtimeNs().ifPresent(op::setMtimeNs);
     return FileStat.of(
         mutate(Command.newBuilder().setSetAttributes(op), only, deadline()).getAttributes());
   }
@@ -206,8 +294,22 @@ public final class SandstoreClient implements Closeable {
         SetAttributes.newBuilder().setLocation(location(path)).setSize(size), AttributeChange.NONE);
   }
 
+  /** Attributes of what a path names beside those of stat(2); a link at its end is followed. */
+  public ExtendedAttributes xattrs(String path) {
+    return ExtendedAttributes.of(this, location(path), false);
+  }
+
+  /** Like {@link #xattrs}, but of a symbolic link itself. */
+  public ExtendedAttributes lxattrs(String path) {
+    return ExtendedAttributes.of(this, location(path), true);
+  }
+
   public void unlink(String path) throws IOException {
-    mutate(Command.newBuilder().setUnlink(Unlink.newBuilder().setLocation(location(path))));
+    unlink(location(path));
+  }
+
+  void unlink(Location location) throws IOException {
+    mutate(Command.newBuilder().setUnlink(Unlink.newBuilder().setLocation(location)));
   }
 
   /** Moves a file or directory, atomically; replaces a file or an empty directory at {@code to}. */
@@ -219,32 +321,150 @@ public final class SandstoreClient implements Closeable {
    * @param noReplace fail with EEXIST instead of replacing
    */
   public void rename(String from, String to, boolean noReplace) throws IOException {
+    rename(location(from), location(to), noReplace);
+  }
+
+  void rename(Location from, Location to, boolean noReplace) throws IOException {
     mutate(
         Command.newBuilder()
-            .setRename(
-                Rename.newBuilder()
-                    .setFrom(location(from))
-                    .setTo(location(to))
-                    .setNoReplace(noReplace)));
+            .setRename(Rename.newBuilder().setFrom(from).setTo(to).setNoReplace(noReplace)));
+  }
+
+  /**
+   * Two names change what they name, atomically; files, directories and links alike.
+   *
+   * @throws PosixException ENOENT if one is missing, EINVAL if one is above the other, EPROTO below
+   *     feature level 3
+   */
+  public void exchange(String first, String second) throws IOException {
+    exchange(location(first), location(second));
+  }
+
+  void exchange(Location first, Location second) throws IOException {
+    mutate(
+        Command.newBuilder()
+            .setExchange(Exchange.newBuilder().setFirst(first).setSecond(second)));
+  }
+
+  /**
+   * Gives a file one more name. A symbolic link at the end of {@code existing} is not followed: it
+   * gets one itself.
+   *
+   * @throws PosixException EEXIST if the name is there, EPERM for a directory, EMLINK for too many
+   *     names of a file, EPROTO below feature level 3
+   */
+  public void link(String existing, String name) throws IOException {
+    link(existing, name, false);
+  }
+
+  /**
+   * @param follow a symbolic link at the end of {@code existing} is followed
+   */
+  public void link(String existing, String name, boolean follow) throws IOException {
+    link(location(existing), location(name), follow);
+  }
+
+  void link(Location existing, Location name, boolean follow) throws IOException {
+    mutate(
+        Command.newBuilder()
+            .setLink(Link.newBuilder().setFrom(existing).setTo(name).setFollow(follow)));
+  }
+
+  /**
+   * Gives an open file a name, its first one if it was made by {@link #createUnnamed}; one that lost
+   * all its names gets one again. What was written to the handle before is durable and visible first.
+   *
+   * @throws PosixException EBADF of a closed file; see {@link #link(String, String)}
+   */
+  public void link(SandFile file, String name) throws IOException {
+    link(file, location(name));
+  }
+
+  void link(SandFile file, Location name) throws IOException {
+    file.fsync();
+    mutate(
+        Command.newBuilder().setLink(Link.newBuilder().setInode(file.inode()).setTo(name)));
   }
 
   public void symlink(String target, String path) throws IOException {
+    symlink(target, location(path));
+  }
+
+  void symlink(String target, Location location) throws IOException {
     mutate(
         Command.newBuilder()
-            .setSymlink(Symlink.newBuilder().setLocation(location(path)).setTarget(target)));
+            .setSymlink(Symlink.newBuilder().setLocation(location).setTarget(target)));
   }
 
   public String readlink(String path) throws IOException {
-    return ask(Query.newBuilder().setReadLink(ReadLink.newBuilder().setLocation(location(path))))
+    return readlink(location(path));
+  }
+
+  String readlink(Location location) throws IOException {
+    return ask(Query.newBuilder().setReadLink(ReadLink.newBuilder().setLocation(location)))
         .getTarget();
+  }
+
+  /**
+   * Makes a FIFO, a socket or a device, which the store keeps for whoever knows what to do with it:
+   * {@link #open} refuses it with ENXIO.
+   *
+   * @param mode permission bits
+   * @param device number of a device; 0 for others
+   * @throws PosixException EEXIST if the name is there, EINVAL for a type that others make, EPROTO
+   *     below feature level 3
+   */
+  public void makeNode(String path, FileStat.Type type, int mode, long device)
+      throws IOException {
+    makeNode(location(path), type, mode, device);
+  }
+
+  void makeNode(Location location, FileStat.Type type, int mode, long device)
+      throws IOException {
+    mutate(
+        Command.newBuilder()
+            .setMakeNode(
+                MakeNode.newBuilder()
+                    .setLocation(location)
+                    .setType(type.wire())
+                    .setMode(mode)
+                    .setDevice(device)));
   }
 
   // --- Directories ---
 
+  /**
+   * A directory by its inode, in which names are looked up however deep it lies.
+   *
+   * @throws PosixException ENOTDIR if it is none
+   */
+  public SandDirectory openDirectory(String path) throws IOException {
+    return openDirectory(location(path), false);
+  }
+
+  SandDirectory openDirectory(Location location, boolean noFollow) throws IOException {
+    FileStat stat = lookup(Lookup.newBuilder().setLocation(location).setNoFollow(noFollow));
+    if (stat.isSymlink()) {
+      throw new PosixException(Errno.ELOOP, location.getPath() + " is a symbolic link");
+    }
+    if (!stat.isDirectory()) {
+      throw new PosixException(Errno.ENOTDIR, location.getPath() + " is not a directory");
+    }
+    return directory(stat.inode());
+  }
+
+  /** A directory whose inode is known, from a page of its parent for instance; asks nobody. */
+  public SandDirectory directory(long inode) {
+    return new SandDirectory(this, inode);
+  }
+
   public void mkdir(String path, int mode) throws IOException {
+    mkdir(location(path), mode);
+  }
+
+  void mkdir(Location location, int mode) throws IOException {
     mutate(
-        Command.newBuilder()
-            .setMkdir(Mkdir.newBuilder().setLocation(location(path)).setMode(mode)));
+        Command.newBuilder().setMkdir(Mkdir.newBuilder().setLocation(location).setMode(mode)));
   }
 
   /** Makes a directory and those above it, as far as they are missing. */
@@ -271,22 +491,30 @@ public final class SandstoreClient implements Closeable {
   }
 
   public void rmdir(String path) throws IOException {
-    mutate(Command.newBuilder().setRmdir(Rmdir.newBuilder().setLocation(location(path))));
+    rmdir(location(path));
+  }
+
+  void rmdir(Location location) throws IOException {
+    mutate(Command.newBuilder().setRmdir(Rmdir.newBuilder().setLocation(location)));
   }
 
   /**
-   * A page of a directory.
+   * A page of a directory, in the order of the names' bytes.
    *
    * @param after the last name of the page before; empty for the first page
    * @param limit at most this many entries, 1000 at most
    */
   public DirectoryPage readdir(String path, String after, int limit) throws IOException {
+    return readdir(location(path), after, limit);
+  }
+
+  DirectoryPage readdir(Location location, String after, int limit) throws IOException {
     Answer answer =
         ask(
             Query.newBuilder()
                 .setReadDirectory(
                     ReadDirectory.newBuilder()
-                        .setLocation(location(path))
+                        .setLocation(location)
                         .setAfter(after)
                         .setLimit(limit)));
     return new DirectoryPage(
@@ -519,7 +747,7 @@ public final class SandstoreClient implements Closeable {
     return wrapped;
   }
 
-  private static Location location(String path) {
+  static Location location(String path) {
     return Location.newBuilder().setPath(path).build();
   }
 

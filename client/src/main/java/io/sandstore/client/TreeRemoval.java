@@ -27,7 +27,9 @@ public final class TreeRemoval {
   }
 
   /**
-   * Removes a directory with all that is in it; of the root only what is in it.
+   * Removes a directory with all that is in it, however deep that is; of the root only what is in
+   * it. Symbolic links are not followed. One page of names is kept for each directory on the way
+   * down.
    *
    * @throws IOException at the first thing that cannot be removed; what was removed before is gone
    */
@@ -35,39 +37,66 @@ public final class TreeRemoval {
     new TreeRemoval(client).remove(path);
   }
 
+  /** A directory that is being emptied, with those in it that were seen and are not yet gone. */
+  private record Level(String name, SandDirectory directory, ArrayDeque<Level> inside) {
+    Level(String name, SandDirectory directory) {
+      this(name, directory, new ArrayDeque<>());
+    }
+  }
+
   private void remove(String path) throws IOException {
-    DirectoryPage page;
-    do {
-      page = client.readdir(path, "", PAGE);
-      ArrayDeque<CompletableFuture<Void>> running = new ArrayDeque<>();
-      for (DirectoryPage.Entry entry : page.entries()) {
-        String inside = path.endsWith("/") ? path + entry.name() : path + "/" + entry.name();
-        if (entry.stat().isDirectory()) {
-          remove(inside);
-          continue;
+    ArrayDeque<Level> above = new ArrayDeque<>();
+    Level level = new Level(path, client.openDirectory(SandstoreClient.location(path), true));
+    while (true) {
+      if (level.inside.isEmpty()) {
+        boolean more = removeFiles(level);
+        if (level.inside.isEmpty() && !more) {
+          if (above.isEmpty()) {
+            break;
+          }
+          SandDirectory parent = above.getLast().directory;
+          parent.rmdir(level.name);
+          level = above.removeLast();
+          level.inside.removeFirst();
         }
-        if (running.size() == AT_ONCE) {
-          await(running.removeFirst());
-        }
-        running.addLast(beginUnlink(inside));
+      } else {
+        above.addLast(level);
+        level = level.inside.getFirst();
       }
-      for (CompletableFuture<Void> unlink : running) {
-        await(unlink);
-      }
-    } while (page.more());
+    }
     if (!path.equals("/")) {
       client.rmdir(path);
     }
   }
 
-  private CompletableFuture<Void> beginUnlink(String path) {
+  /** Removes a page of what is no directory, and notes what is; true if there is more. */
+  private boolean removeFiles(Level level) throws IOException {
+    DirectoryPage page = level.directory.readdir("", PAGE);
+    ArrayDeque<CompletableFuture<Void>> running = new ArrayDeque<>();
+    for (DirectoryPage.Entry entry : page.entries()) {
+      if (entry.stat().isDirectory()) {
+        level.inside.addLast(new Level(entry.name(), client.directory(entry.stat().inode())));
+        continue;
+      }
+      if (running.size() == AT_ONCE) {
+        await(running.removeFirst());
+      }
+      running.addLast(beginUnlink(level.directory, entry.name()));
+    }
+    for (CompletableFuture<Void> unlink : running) {
+      await(unlink);
+    }
+    return page.more();
+  }
+
+  private CompletableFuture<Void> beginUnlink(SandDirectory directory, String name) {
     CompletableFuture<Void> done = new CompletableFuture<>();
     host.threads()
         .start(
             "unlink",
             () -> {
               try {
-                client.unlink(path);
+                directory.unlink(name);
                 done.complete(null);
               } catch (IOException | RuntimeException e) {
                 done.completeExceptionally(e);

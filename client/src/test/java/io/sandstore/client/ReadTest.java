@@ -120,4 +120,16 @@ class ReadTest {
       assertThat(all.array()).isEqualTo(content);
     }
   }
+
+  @Test
+  void theNextHoleIsFoundBehindMorePiecesThanOneAnswerHas() throws Exception {
+    cluster.answerInPages(3);
+    try (SandFile file = client.open("/hot", EnumSet.of(OpenFlag.O_RDWR), 0)) {
+      assertThat(file.seekHole(0)).isEqualTo(content.length);
+      file.write(ByteBuffer.wrap(content), 2L * content.length);
+      assertThat(file.seekHole(0)).isEqualTo(content.length); // with what is pending
+      assertThat(file.seekData(content.length)).isEqualTo(2L * content.length);
+      assertThat(file.seekHole(2L * content.length + 1)).isEqualTo(3L * content.length);
+    }
+  }
 }

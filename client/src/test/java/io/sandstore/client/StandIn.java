@@ -68,6 +68,7 @@ final class StandIn implements Closeable {
   private final List<Write> writes = new ArrayList<>();
   private long nextBlock = 1;
   private volatile boolean onlyLengths;
+  private volatile int extentsPerAnswer = 1000;
   private volatile Before before = (node, request) -> {};
 
   StandIn(int nodes) throws IOException {
@@ -96,6 +97,10 @@ final class StandIn implements Closeable {
   /** Forgets the bytes of blocks: for tests that write much and read nothing. */
   void keepOnlyLengths() {
     onlyLengths = true;
+  }
+
+  void answerInPages(int extents) {
+    extentsPerAnswer = extents;
   }
 
   /** The Write commands so far, in order. */
@@ -208,7 +213,9 @@ final class StandIn implements Closeable {
           boolean touches =
               offset < asked.getOffset() + asked.getLength()
                   && offset + extent.getLength() > asked.getOffset();
-          if (touches) {
+          if (touches && answer.getExtentsCount() == extentsPerAnswer) {
+            answer.setMore(true);
+          } else if (touches) {
             answer.addExtents(
                 Extent.newBuilder()
                     .setOffset(offset)

@@ -188,6 +188,9 @@ final class Contents {
             .toList();
     long reaped = 0;
     for (long inode : due) {
+      if (namespace.isPosix()) {
+        namespace.remove(inode); // at once: nobody may get back what has lost a part already
+      }
       budget -= namespace.extents.removeSome(inode, budget) + 1;
       if (budget <= 0) {
         break;

@@ -107,6 +107,11 @@ public final class Namespace implements StateMachine, Catalog {
     return level.includes(FeatureLevel.POSIX);
   }
 
+  /** True of a file without a name that is not being reaped. */
+  private boolean isKeptOrphan(long inode) {
+    return orphans.get(inode) != null && (!isPosix() || tree.inodes.get(inode) != null);
+  }
+
   /** Everything that is kept of a file but its bytes. */
   void remove(long inode) {
     tree.inodes.remove(inode);
@@ -268,7 +273,7 @@ public final class Namespace implements StateMachine, Catalog {
       case WRITE -> contents.write(command.getWrite());
       case RETAIN_ORPHANS -> {
         for (long inode : command.getRetainOrphans().getInodesList()) {
-          if (orphans.get(inode) != null) {
+          if (isKeptOrphan(inode)) {
             orphans.put(inode, time.ageMs());
           }
         }
@@ -390,7 +395,7 @@ public final class Namespace implements StateMachine, Catalog {
 
   /** Which of these files have no name any more and would be removed unless retained. */
   public List<Long> orphansAmong(List<Long> inodes) {
-    return reading(n -> inodes.stream().filter(inode -> n.orphans.get(inode) != null).toList());
+    return reading(n -> inodes.stream().filter(n::isKeptOrphan).toList());
   }
 
   /** The cluster's age, by which it says when something was used: no wall clock moves it. */

@@ -6,18 +6,31 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.UnknownFieldSet;
 import io.sandstore.block.HolderMask;
+import io.sandstore.wire.Answer;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Create;
+import io.sandstore.wire.DirectoryEntry;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Extent;
+import io.sandstore.wire.Link;
+import io.sandstore.wire.ListXattrs;
 import io.sandstore.wire.Location;
+import io.sandstore.wire.Lookup;
 import io.sandstore.wire.Member;
 import io.sandstore.wire.Merge;
+import io.sandstore.wire.Mkdir;
 import io.sandstore.wire.Outcome;
+import io.sandstore.wire.Query;
 import io.sandstore.wire.RaiseLevel;
+import io.sandstore.wire.ReadDirectory;
+import io.sandstore.wire.SetAttributes;
+import io.sandstore.wire.Symlink;
 import io.sandstore.wire.Write;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -178,5 +191,195 @@ class FeatureLevelTest {
     assertThat(
             errno(namespace(FeatureLevel.MERGE, FeatureLevel.MERGE), Command.getDefaultInstance()))
         .isEqualTo(Errno.EPROTO);
+  }
+
+  // --- Below the level of POSIX everything is as the release before had it ---
+
+  private static Location at(String path) {
+    return Location.newBuilder().setPath(path).build();
+  }
+
+  private static Command create(String path) {
+    return Command.newBuilder().setCreate(Create.newBuilder().setLocation(at(path))).build();
+  }
+
+  private static Answer lookup(Namespace namespace, String path) {
+    return namespace.ask(
+        Query.newBuilder().setLookup(Lookup.newBuilder().setLocation(at(path))).build());
+  }
+
+  private static List<String> names(Namespace namespace, String after, int limit) {
+    ReadDirectory read =
+        ReadDirectory.newBuilder().setAfter(after).setLimit(limit).build();
+    return namespace
+        .ask(Query.newBuilder().setReadDirectory(read).build())
+        .getEntriesList()
+        .stream()
+        .map(DirectoryEntry::getName)
+        .toList();
+  }
+
+  private static byte[] snapshot(Namespace namespace) throws IOException {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try (var frozen = namespace.freeze()) {
+      frozen.writeTo(out);
+    }
+    return out.toByteArray();
+  }
+
+  /** At the level before, raised to this one by some tests. */
+  private static Namespace before() {
+    return namespace(FeatureLevel.POSIX, FeatureLevel.MERGE);
+  }
+
+  @Test
+  void belowPosixASlashAtTheEndMeansNothing() {
+    Namespace namespace = before();
+    assertThat(lookup(namespace, "/f/").hasFault()).isFalse();
+    assertThat(errno(namespace, create("/new/"))).isEqualTo(Errno.OK);
+    apply(namespace, raise(3, 7L, 8L));
+    assertThat(lookup(namespace, "/f/").getFault().getErrno()).isEqualTo(Errno.ENOTDIR);
+    assertThat(errno(namespace, create("/newer/"))).isEqualTo(Errno.EISDIR);
+  }
+
+  @Test
+  void belowPosixALinkMayNameWhatNoDirectoryCanHold() {
+    String longName = "n".repeat(256);
+    Command symlink =
+        Command.newBuilder()
+            .setSymlink(Symlink.newBuilder().setLocation(at("/link")).setTarget(longName))
+            .build();
+    Namespace namespace = before();
+    assertThat(errno(namespace, symlink)).isEqualTo(Errno.OK);
+    assertThat(errno(namespace, create("/link"))).isEqualTo(Errno.OK);
+    namespace = namespace(FeatureLevel.POSIX, FeatureLevel.POSIX);
+    assertThat(errno(namespace, symlink)).isEqualTo(Errno.OK);
+    assertThat(errno(namespace, create("/link"))).isEqualTo(Errno.ENAMETOOLONG);
+  }
+
+  @Test
+  void belowPosixSetIdBitsAreKeptAndNotHandedOn() {
+    for (FeatureLevel level : List.of(FeatureLevel.MERGE, FeatureLevel.POSIX)) {
+      boolean posix = level == FeatureLevel.POSIX;
+      Namespace namespace = namespace(FeatureLevel.POSIX, level);
+      Command setId =
+          Command.newBuilder()
+              .setSetAttributes(SetAttributes.newBuilder().setInode(2).setMode(06777))
+              .build();
+      Command owner =
+          Command.newBuilder()
+              .setSetAttributes(SetAttributes.newBuilder().setInode(2).setUid(5))
+              .build();
+      for (Command command : List.of(owner, WRITE)) {
+        apply(namespace, setId, command);
+        assertThat(namespace.attributesOf(2).getMode()).isEqualTo(posix ? 0777 : 06777);
+      }
+      Command directory =
+          Command.newBuilder()
+              .setMkdir(Mkdir.newBuilder().setLocation(at("/d")).setMode(06755))
+              .build();
+      apply(namespace, directory);
+      assertThat(lookup(namespace, "/d").getAttributes().getMode())
+          .isEqualTo(posix ? 0755 : 06755);
+      Command group =
+          Command.newBuilder()
+              .setSetAttributes(
+                  SetAttributes.newBuilder().setLocation(at("/d")).setMode(02755).setGid(9))
+              .build();
+      assertThat(apply(namespace, group, create("/d/f"))).noneMatch(Outcome::hasFault);
+      assertThat(lookup(namespace, "/d/f").getAttributes().getGid()).isEqualTo(posix ? 9 : 0);
+    }
+  }
+
+  @Test
+  void belowPosixTimesEndAtTheMillisecond() {
+    Command times =
+        Command.newBuilder()
+            .setSetAttributes(
+                SetAttributes.newBuilder().setInode(2).setMtimeMs(-7).setMtimeNs(999_999))
+            .build();
+    Namespace namespace = before();
+    apply(namespace, times);
+    assertThat(namespace.attributesOf(2).getMtimeNs()).isZero();
+    apply(namespace, raise(3, 7L, 8L), times);
+    assertThat(namespace.attributesOf(2).getMtimeMs()).isEqualTo(-7);
+    assertThat(namespace.attributesOf(2).getMtimeNs()).isEqualTo(999_999);
+    apply(namespace, WRITE);
+    assertThat(namespace.attributesOf(2).getMtimeNs()).isZero();
+  }
+
+  @Test
+  void belowPosixALinkIsFollowedWhateverTheFieldSays() {
+    Command symlink =
+        Command.newBuilder()
+            .setSymlink(Symlink.newBuilder().setLocation(at("/link")).setTarget("größe"))
+            .build();
+    Command open =
+        Command.newBuilder()
+            .setCreate(Create.newBuilder().setLocation(at("/link")).setNoFollow(true))
+            .build();
+    Namespace namespace = before();
+    assertThat(apply(namespace, symlink).getFirst().getAttributes().getSize()).isEqualTo(5);
+    assertThat(errno(namespace, open)).isEqualTo(Errno.OK);
+    namespace = namespace(FeatureLevel.POSIX, FeatureLevel.POSIX);
+    assertThat(apply(namespace, symlink).getFirst().getAttributes().getSize()).isEqualTo(7);
+    assertThat(errno(namespace, open)).isEqualTo(Errno.ELOOP);
+  }
+
+  @Test
+  void belowPosixItsCommandsAndQueriesAreRefused() {
+    Namespace namespace = before();
+    Command link =
+        Command.newBuilder()
+            .setLink(Link.newBuilder().setInode(2).setTo(at("/other")))
+            .build();
+    assertThat(namespace.tooEarly(link)).isPresent();
+    assertThat(errno(namespace, link)).isEqualTo(Errno.EPROTO);
+    ListXattrs list = ListXattrs.newBuilder().setInode(2).build();
+    assertThat(
+            namespace
+                .ask(Query.newBuilder().setListXattrs(list).build())
+                .getFault()
+                .getErrno())
+        .isEqualTo(Errno.EPROTO);
+    apply(namespace, raise(3, 7L, 8L));
+    assertThat(namespace.tooEarly(link)).isEmpty();
+    assertThat(errno(namespace, link)).isEqualTo(Errno.OK);
+    assertThat(namespace.attributesOf(2).getLinks()).isEqualTo(2);
+  }
+
+  private static final String LAST_OF_TWO_BYTES = "\uff5a";
+  private static final String BEYOND = "\ud835\udcb3"; // above U+FFFF, yet with surrogates below
+
+  /** The names of a directory are in the order of UTF-16 before, and in that of their bytes then. */
+  @Test
+  void atPosixTheOrderOfNamesBecomesThatOfTheirBytes() throws IOException {
+    Namespace namespace = before();
+    apply(namespace, create("/" + BEYOND), create("/" + LAST_OF_TWO_BYTES));
+    assertThat(names(namespace, "", 9)).containsExactly("f", BEYOND, LAST_OF_TWO_BYTES);
+    byte[] older = snapshot(namespace);
+    assertThat(older).startsWith(0, 3);
+    var frozen = namespace.freeze();
+    apply(namespace, raise(3, 7L, 8L));
+    assertThat(names(namespace, "", 9)).containsExactly("f", LAST_OF_TWO_BYTES, BEYOND);
+    assertThat(names(namespace, "f", 1)).containsExactly(LAST_OF_TWO_BYTES);
+    assertThat(names(namespace, LAST_OF_TWO_BYTES, 9)).containsExactly(BEYOND);
+    apply(namespace, create("/a"));
+    // What was being written when the level rose is the state of before.
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try (frozen) {
+      frozen.writeTo(out);
+    }
+    assertThat(out.toByteArray()).isEqualTo(older);
+
+    byte[] newer = snapshot(namespace);
+    assertThat(newer).startsWith(0, 4);
+    Namespace restored = before();
+    restored.restore(new ByteArrayInputStream(newer));
+    assertThat(restored.digest()).isEqualTo(namespace.digest());
+    assertThat(names(restored, "a", 9)).containsExactly("f", LAST_OF_TWO_BYTES, BEYOND);
+    restored.restore(new ByteArrayInputStream(older));
+    assertThat(names(restored, "", 9)).containsExactly("f", BEYOND, LAST_OF_TWO_BYTES);
+    assertThat(snapshot(restored)).isEqualTo(older);
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.fail;
 import com.google.protobuf.ByteString;
 import io.sandstore.block.HolderMask;
 import io.sandstore.replication.BlockSink;
+import io.sandstore.wire.Allocate;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.CloseSession;
@@ -12,8 +13,12 @@ import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Create;
 import io.sandstore.wire.Errno;
+import io.sandstore.wire.Exchange;
 import io.sandstore.wire.Extent;
+import io.sandstore.wire.GetXattr;
 import io.sandstore.wire.Layout;
+import io.sandstore.wire.Link;
+import io.sandstore.wire.ListXattrs;
 import io.sandstore.wire.Location;
 import io.sandstore.wire.Lookup;
 import io.sandstore.wire.Member;
@@ -27,6 +32,7 @@ import io.sandstore.wire.ReapOrphans;
 import io.sandstore.wire.Rename;
 import io.sandstore.wire.Rmdir;
 import io.sandstore.wire.SetAttributes;
+import io.sandstore.wire.SetXattr;
 import io.sandstore.wire.Unlink;
 import io.sandstore.wire.Write;
 import java.io.ByteArrayInputStream;
@@ -36,11 +42,14 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * Random sequences of operations on the namespace and on a plain tree in memory must agree in every
@@ -72,6 +81,16 @@ class NamespaceModelTest {
 
     record Ls(String path) implements Op {}
 
+    record Ln(String from, String to) implements Op {}
+
+    record Swap(String first, String second) implements Op {}
+
+    /** An empty value: it is removed. */
+    record Tag(String path, String name, String value) implements Op {}
+
+    record Alloc(String path, Allocate.How how, int offset, int length, boolean keepSize)
+        implements Op {}
+
     /** Nothing that anybody can see changes, whether the pieces are still the file's or not. */
     record Melt(String path, boolean stale) implements Op {}
 
@@ -93,9 +112,29 @@ class NamespaceModelTest {
     "/c/a"
   };
 
-  private static List<Op> generate(long seed) {
+  private static List<Op> generate(long seed, FeatureLevel level) {
     Random random = new Random(seed);
-    return IntStream.range(0, OPERATIONS).mapToObj(i -> generate(random)).toList();
+    boolean posix = level.includes(FeatureLevel.POSIX);
+    return IntStream.range(0, OPERATIONS)
+        .mapToObj(i -> posix && random.nextInt(3) == 0 ? generatePosix(random) : generate(random))
+        .toList();
+  }
+
+  private static Op generatePosix(Random r) {
+    String path = PATHS[r.nextInt(PATHS.length)];
+    return switch (r.nextInt(5)) {
+      case 0, 1 -> new Op.Ln(path, PATHS[r.nextInt(PATHS.length)]);
+      case 2 -> new Op.Swap(path, PATHS[r.nextInt(PATHS.length)]);
+      case 3 -> new Op.Tag(path, r.nextBoolean() ? "user.a" : "user.b", "v".repeat(r.nextInt(3)));
+      default ->
+          new Op.Alloc(
+              path,
+              List.of(Allocate.How.EXTEND, Allocate.How.PUNCH, Allocate.How.ZERO)
+                  .get(r.nextInt(3)),
+              r.nextInt(40),
+              1 + r.nextInt(40),
+              r.nextBoolean());
+    };
   }
 
   private static Op generate(Random r) {
@@ -116,21 +155,24 @@ class NamespaceModelTest {
     };
   }
 
-  @Test
-  void agreesWithAPlainTree() {
+  @ParameterizedTest
+  @EnumSource(
+      value = FeatureLevel.class,
+      names = {"BEFORE_LEVELS", "POSIX"})
+  void agreesWithAPlainTree(FeatureLevel level) {
     for (long seed = 1; seed <= SEEDS; seed++) {
-      List<Op> ops = generate(seed);
-      String problem = run(ops);
+      List<Op> ops = generate(seed, level);
+      String problem = run(ops, level);
       if (!problem.isEmpty()) {
-        List<Op> small = shrink(ops);
-        fail("seed %d: %s%nshortest sequence: %s", seed, run(small), small);
+        List<Op> small = shrink(ops, fewer -> run(fewer, level));
+        fail("seed %d: %s%nshortest sequence: %s", seed, run(small, level), small);
       }
     }
   }
 
   @Test
   void shrinkingFindsAShortSequence() {
-    List<Op> ops = new ArrayList<>(generate(1));
+    List<Op> ops = new ArrayList<>(generate(1, FeatureLevel.newest()));
     ops.addFirst(new Op.New("/z", true, false));
     ops.add(new Op.New("/z", true, false));
     List<Op> small =
@@ -143,10 +185,6 @@ class NamespaceModelTest {
     if (small.size() != 2) {
       fail("not shrunk: " + small);
     }
-  }
-
-  private static List<Op> shrink(List<Op> ops) {
-    return shrink(ops, NamespaceModelTest::run);
   }
 
   /** Leaves out runs of operations, ever shorter ones, as long as the problem stays. */
@@ -168,9 +206,9 @@ class NamespaceModelTest {
 
   // --- The comparison ---
 
-  private static String run(List<Op> ops) {
-    Subject subject = new Subject();
-    Model model = new Model();
+  private static String run(List<Op> ops, FeatureLevel level) {
+    Subject subject = new Subject(level);
+    Model model = new Model(level.includes(FeatureLevel.POSIX));
     for (Op op : ops) {
       String wanted = model.apply(op);
       String got = subject.apply(op);
@@ -210,14 +248,16 @@ class NamespaceModelTest {
   /** The namespace, driven as the log drives it: every command twice, as a retry would. */
   private static final class Subject {
     private final Memory memory = new Memory();
-    private Namespace namespace = new Namespace(memory, new HolderMask());
+    private Namespace namespace;
     private long session;
     private long nonce;
     private long sequence;
     private long index;
     private long clockOffMs;
 
-    Subject() {
+    Subject(FeatureLevel level) {
+      namespace =
+          new Namespace(memory, new HolderMask(), FeatureLevel.newest(), level, Optional.empty());
       namespace.configure(
           Configuration.newBuilder().addMembers(Member.newBuilder().setId(7).setName("n")).build());
       open();
@@ -248,7 +288,10 @@ class NamespaceModelTest {
       ReapOrphans all = ReapOrphans.newBuilder().setUnusedSinceMs(namespace.ageMs() + 5).build();
       apply(Command.newBuilder().setReapOrphans(all));
       Set<Long> referenced = Set.copyOf(namespace.blocksAfter(0, Integer.MAX_VALUE));
-      return memory.blocks.keySet().equals(referenced) ? "OK" : "garbage";
+      boolean attributesOfNothing =
+          namespace.xattrs.values.live.keySet().stream()
+              .anyMatch(key -> namespace.tree.inodes.get(key.inode()) == null);
+      return memory.blocks.keySet().equals(referenced) && !attributesOfNothing ? "OK" : "garbage";
     }
 
     private Outcome apply(Command.Builder command) {
@@ -318,6 +361,30 @@ class NamespaceModelTest {
                         .setSetAttributes(
                             SetAttributes.newBuilder().setLocation(at(o.path)).setSize(o.size))));
         case Op.Ls o -> ls(o.path);
+        case Op.Ln o ->
+            code(
+                apply(
+                    Command.newBuilder()
+                        .setLink(Link.newBuilder().setFrom(at(o.from)).setTo(at(o.to)))));
+        case Op.Swap o ->
+            code(
+                apply(
+                    Command.newBuilder()
+                        .setExchange(
+                            Exchange.newBuilder()
+                                .setFirst(at(o.first))
+                                .setSecond(at(o.second)))));
+        case Op.Tag o ->
+            code(
+                apply(
+                    Command.newBuilder()
+                        .setSetXattr(
+                            SetXattr.newBuilder()
+                                .setLocation(at(o.path))
+                                .setName(o.name)
+                                .setValue(ByteString.copyFromUtf8(o.value))
+                                .setRemove(o.value.isEmpty()))));
+        case Op.Alloc o -> allocate(o);
         case Op.Reopen o -> reopen();
         case Op.Jump o -> jump(o.ms);
         case Op.Reap o -> reap();
@@ -410,6 +477,25 @@ class NamespaceModelTest {
                           .setInlineData(ByteString.copyFromUtf8(o.data)))));
     }
 
+    private String allocate(Op.Alloc o) {
+      Answer found =
+          namespace.ask(
+              Query.newBuilder().setLookup(Lookup.newBuilder().setLocation(at(o.path))).build());
+      if (found.hasFault()) {
+        return found.getFault().getErrno().name();
+      }
+      return code(
+          apply(
+              Command.newBuilder()
+                  .setAllocate(
+                      Allocate.newBuilder()
+                          .setInode(found.getAttributes().getInode())
+                          .setHow(o.how)
+                          .setOffset(o.offset)
+                          .setLength(o.length)
+                          .setKeepSize(o.keepSize))));
+    }
+
     private static String code(Outcome outcome) {
       return outcome.hasFault() ? outcome.getFault().getErrno().name() : "OK";
     }
@@ -482,6 +568,7 @@ class NamespaceModelTest {
                     text.append(child)
                         .append("/ links ")
                         .append(entry.getAttributes().getLinks())
+                        .append(xattrs(entry.getAttributes().getInode()))
                         .append('\n');
                     dump(child, text);
                   }
@@ -489,9 +576,28 @@ class NamespaceModelTest {
                       text.append(child)
                           .append(' ')
                           .append(content(entry.getAttributes().getInode()))
+                          .append(" links ")
+                          .append(entry.getAttributes().getLinks())
+                          .append(xattrs(entry.getAttributes().getInode()))
                           .append('\n');
                 }
               });
+    }
+
+    private Map<String, String> xattrs(long inode) {
+      TreeMap<String, String> found = new TreeMap<>();
+      ListXattrs list = ListXattrs.newBuilder().setInode(inode).build();
+      for (String name :
+          namespace.ask(Query.newBuilder().setListXattrs(list).build()).getNamesList()) {
+        GetXattr get = GetXattr.newBuilder().setInode(inode).setName(name).build();
+        found.put(
+            name,
+            namespace
+                .ask(Query.newBuilder().setGetXattr(get).build())
+                .getValue()
+                .toStringUtf8());
+      }
+      return found;
     }
 
     private String content(long inode) {
@@ -519,7 +625,9 @@ class NamespaceModelTest {
   private static final class Model {
     private static final class Node {
       final TreeMap<String, Node> children;
+      final TreeMap<String, String> xattrs = new TreeMap<>();
       byte[] content = {};
+      int links = 1;
 
       Node(boolean directory) {
         children = directory ? new TreeMap<>() : null;
@@ -540,6 +648,11 @@ class NamespaceModelTest {
     }
 
     private final Node root = new Node(true);
+    private final boolean posix;
+
+    Model(boolean posix) {
+      this.posix = posix;
+    }
 
     String apply(Op op) {
       try {
@@ -552,6 +665,10 @@ class NamespaceModelTest {
           case Op.Put o -> write(o);
           case Op.Cut o -> cut(o);
           case Op.Ls o -> list(o.path);
+          case Op.Ln o -> link(o);
+          case Op.Swap o -> swap(o);
+          case Op.Tag o -> tag(o);
+          case Op.Alloc o -> allocate(o);
           case Op.Reopen o -> "OK";
           case Op.Jump o -> "OK";
           case Op.Reap o -> "OK";
@@ -627,6 +744,7 @@ class NamespaceModelTest {
       if (require(path).isDirectory()) {
         throw new Error(Errno.EISDIR);
       }
+      require(path).links--;
       parent(names(path)).children.remove(names(path).getLast());
       return "OK";
     }
@@ -649,16 +767,28 @@ class NamespaceModelTest {
     private String move(Op.Mv o) {
       List<String> from = names(o.from);
       List<String> to = names(o.to);
-      Node moved = require(o.from);
+      if (posix) {
+        parent(from);
+      } else {
+        require(o.from);
+      }
       Node target = parent(to);
       if (from.isEmpty() || to.isEmpty()) {
         throw new Error(Errno.EINVAL);
+      }
+      Node moved = require(o.from);
+      Node replaced = target.children.get(to.getLast());
+      if (posix && replaced != null && o.noReplace) {
+        throw new Error(Errno.EEXIST);
       }
       boolean inside = to.size() > from.size() && to.subList(0, from.size()).equals(from);
       if (moved.isDirectory() && inside) {
         throw new Error(Errno.EINVAL);
       }
-      Node replaced = target.children.get(to.getLast());
+      boolean around = from.size() > to.size() && from.subList(0, to.size()).equals(to);
+      if (posix && around) {
+        throw new Error(Errno.ENOTEMPTY);
+      }
       if (replaced != null) {
         if (o.noReplace) {
           throw new Error(Errno.EEXIST);
@@ -675,9 +805,73 @@ class NamespaceModelTest {
         if (replaced.isDirectory() && !replaced.children.isEmpty()) {
           throw new Error(Errno.ENOTEMPTY);
         }
+        replaced.links--;
       }
       parent(from).children.remove(from.getLast());
       target.children.put(to.getLast(), moved);
+      return "OK";
+    }
+
+    private String link(Op.Ln o) {
+      List<String> to = names(o.to);
+      Node linked = require(o.from);
+      Node directory = parent(to);
+      if (to.isEmpty() || directory.children.containsKey(to.getLast())) {
+        throw new Error(Errno.EEXIST);
+      }
+      if (linked.isDirectory()) {
+        throw new Error(Errno.EPERM);
+      }
+      linked.links++;
+      directory.children.put(to.getLast(), linked);
+      return "OK";
+    }
+
+    private static boolean isAbove(List<String> path, List<String> other) {
+      return path.size() < other.size() && other.subList(0, path.size()).equals(path);
+    }
+
+    private String swap(Op.Swap o) {
+      List<String> first = names(o.first);
+      List<String> second = names(o.second);
+      Node one = parent(first);
+      Node other = parent(second);
+      if (first.isEmpty() || second.isEmpty()) {
+        throw new Error(Errno.EINVAL);
+      }
+      Node moved = require(o.first);
+      Node back = require(o.second);
+      if (isAbove(first, second) || isAbove(second, first)) {
+        throw new Error(Errno.EINVAL);
+      }
+      one.children.put(first.getLast(), back);
+      other.children.put(second.getLast(), moved);
+      return "OK";
+    }
+
+    private String tag(Op.Tag o) {
+      Node found = require(o.path);
+      if (!o.value.isEmpty()) {
+        found.xattrs.put(o.name, o.value);
+      } else if (found.xattrs.remove(o.name) == null) {
+        throw new Error(Errno.ENODATA);
+      }
+      return "OK";
+    }
+
+    private String allocate(Op.Alloc o) {
+      Node found = require(o.path);
+      if (found.isDirectory()) {
+        throw new Error(Errno.EISDIR);
+      }
+      int end = o.offset + o.length;
+      if (o.how != Allocate.How.PUNCH && !o.keepSize) {
+        found.content = Arrays.copyOf(found.content, Math.max(found.content.length, end));
+      }
+      if (o.how != Allocate.How.EXTEND) {
+        int size = found.content.length;
+        Arrays.fill(found.content, Math.min(size, o.offset), Math.min(size, end), (byte) 0);
+      }
       return "OK";
     }
 
@@ -723,10 +917,16 @@ class NamespaceModelTest {
             String at = path + "/" + name;
             if (child.isDirectory()) {
               long links = 2 + child.children.values().stream().filter(Node::isDirectory).count();
-              text.append(at).append("/ links ").append(links).append('\n');
+              text.append(at).append("/ links ").append(links).append(child.xattrs).append('\n');
               dump(at, child, text);
             } else {
-              text.append(at).append(' ').append(Arrays.toString(child.content)).append('\n');
+              text.append(at)
+                  .append(' ')
+                  .append(Arrays.toString(child.content))
+                  .append(" links ")
+                  .append(child.links)
+                  .append(child.xattrs)
+                  .append('\n');
             }
           });
     }

@@ -131,6 +131,37 @@ class SnapshotFormatTest {
     assertThat(namespace.digest()).isNotEqualTo(read(fixture(3), false).digest());
   }
 
+  /** Written at the level of POSIX: version 3 of that release knows nothing of what is in it. */
+  @Test
+  void whatCameWithPosixIsReadAndWritten() throws IOException {
+    for (boolean two : new boolean[] {false, true}) {
+      Namespace namespace = read(fixture(4), two);
+      assertThat(namespace.level()).isEqualTo(FeatureLevel.POSIX);
+      assertThat(namespace.tree.dentries.live.keySet())
+          .containsExactly(
+              new Keys.Dentry(1, "d"),
+              new Keys.Dentry(1, "null"),
+              new Keys.Dentry(1, "pipe"),
+              new Keys.Dentry(1, "\uff5a"),
+              new Keys.Dentry(1, "\ud835\udcb3"),
+              new Keys.Dentry(2, "same"));
+      assertThat(namespace.tree.dentries.get(new Keys.Dentry(2, "same"))).isEqualTo(3);
+      Inode file = namespace.tree.inodes.get(3L);
+      assertThat(file.links()).isEqualTo(2);
+      assertThat(file.atimeMs()).isEqualTo(-5);
+      assertThat(file.atimeNs()).isEqualTo(1);
+      assertThat(file.mtimeNs()).isEqualTo(999_999);
+      assertThat(namespace.tree.inodes.get(5L).type())
+          .isEqualTo(io.sandstore.wire.FileType.CHARACTER_DEVICE);
+      assertThat(namespace.tree.inodes.get(5L).device()).isEqualTo(259);
+      assertThat(namespace.xattrs.values.live.keySet())
+          .containsExactly(new Keys.Xattr(2, "trusted.t"), new Keys.Xattr(3, "user.größe"));
+      assertThat(namespace.xattrs.get(file, "user.größe").toStringUtf8()).isEqualTo("value");
+      assertThat(namespace.orphans.live.keySet()).containsExactly(7L);
+      assertThat(written(namespace)).isEqualTo(fixture(4));
+    }
+  }
+
   @Test
   void aSnapshotOfBeforeLevelsHasNone() throws IOException {
     Namespace namespace = read(fixture("namespace-v3-level"), false);

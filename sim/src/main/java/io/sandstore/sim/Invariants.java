@@ -6,7 +6,9 @@ import io.sandstore.namespace.Namespace;
 import io.sandstore.node.Inspection;
 import io.sandstore.wire.Answer;
 import io.sandstore.wire.Extent;
+import io.sandstore.wire.GetXattr;
 import io.sandstore.wire.Layout;
+import io.sandstore.wire.ListXattrs;
 import io.sandstore.wire.Location;
 import io.sandstore.wire.Lookup;
 import io.sandstore.wire.Query;
@@ -19,6 +21,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
@@ -224,7 +228,26 @@ final class Invariants {
         return;
       }
     }
-    workload.mustBePossible(name, content.array());
+    workload.mustBePossible(
+        name,
+        new Workload.Found(
+            content.array(),
+            file.getAttributes().getLinks(),
+            Optional.of(attributes(leader.namespace(), inode))));
+  }
+
+  private static SortedMap<String, String> attributes(Namespace namespace, long inode) {
+    SortedMap<String, String> attributes = new TreeMap<>();
+    Query list =
+        Query.newBuilder().setListXattrs(ListXattrs.newBuilder().setInode(inode)).build();
+    for (String name : namespace.ask(list).getNamesList()) {
+      Query get =
+          Query.newBuilder()
+              .setGetXattr(GetXattr.newBuilder().setInode(inode).setName(name))
+              .build();
+      attributes.put(name, namespace.ask(get).getValue().toStringUtf8());
+    }
+    return attributes;
   }
 
   /** True if some member has the extent's bytes whole. */

@@ -1,60 +1,88 @@
 package io.sandstore.sim;
 
+import io.sandstore.client.AttributeChange;
 import io.sandstore.client.DirectoryPage;
+import io.sandstore.client.ExtendedAttributes;
 import io.sandstore.client.OpenFlag;
 import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
+import io.sandstore.namespace.FeatureLevel;
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Predicate;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One client that works in a directory of its own and knows what must be in it: what was
- * acknowledged is there, what was refused is not, and what got no answer is one of the two. The
- * next look says which, once a later change of this client is acknowledged: until then, what got no
- * answer may still be on its way.
+ * acknowledged is there, what was refused is not, and what got no answer is one of the two. All that
+ * the directory may be is kept, each possibility as a whole, so that links, exchanged names and
+ * attributes are judged together. The next look says which, once a later change of this client is
+ * acknowledged: until then, what got no answer may still be on its way.
  */
 final class Workload {
 
   private static final int NAMES = 6;
 
-  /** What a name may hold; null stands for nothing. More than one only after a missing answer. */
-  private final TreeMap<String, Set<@Nullable Content>> model = new TreeMap<>();
+  /** With more than as many possibilities, this client only looks. */
+  private static final int POSSIBLE_MAX = 60;
+
+  private static final int SIZE_MAX = 1 << 20;
+
+  /** How much one change adds to a file at most. */
+  private static final int GROWTH_MAX = 256 << 10;
+
+  private static final int BLOCK_BYTES = 64 << 10;
+
+  /** What the directory may be. More than one only after a missing answer. */
+  private Set<Folder> possible = new LinkedHashSet<>(Set.of(Folder.EMPTY));
+
+  /** True while a change without an answer may still be carried out. */
+  private boolean unsettled;
 
   /** Names whose content is being changed. */
   private Set<String> changing = Set.of();
 
-  /** Names that a change without an answer may still reach. */
-  private final Set<String> unsettled = new TreeSet<>();
-
   /** Names of which something was heard since somebody looked. */
   private final Set<String> heardOf = new TreeSet<>();
 
-  @SuppressWarnings("ArrayRecordComponent") // compared by what is in it
-  private record Content(byte[] bytes) {
-    @Override
-    public boolean equals(@Nullable Object o) {
-      return o instanceof Content c && Arrays.equals(bytes, c.bytes);
-    }
+  /**
+   * What somebody saw of a name.
+   *
+   * @param links names that the file has
+   * @param attributes extended ones; absent if they were not looked at
+   */
+  record Found(byte[] bytes, int links, Optional<SortedMap<String, String>> attributes) {
 
-    @Override
-    public int hashCode() {
-      return Arrays.hashCode(bytes);
+    private boolean isOf(Folder folder, String name) {
+      return folder
+              .at(name)
+              .filter(content -> Arrays.equals(content.bytes(), bytes))
+              .filter(content -> attributes.map(content.attributes()::equals).orElse(true))
+              .isPresent()
+          && folder.namesOf(name).size() == links;
     }
 
     @Override
     public String toString() {
-      return bytes.length + " bytes #" + Integer.toHexString(hashCode());
+      return "%d bytes #%x with %d names %s"
+          .formatted(bytes.length, Arrays.hashCode(bytes), links, attributes);
     }
   }
 
@@ -88,13 +116,14 @@ final class Workload {
     this.readers = readers;
     this.random = random;
     this.dir = "/dir-" + number;
-    for (int i = 0; i < NAMES; i++) {
-      model.put("f" + i, possible((Content) null));
-    }
   }
 
-  private static Set<@Nullable Content> possible(@Nullable Content... contents) {
-    return new LinkedHashSet<>(Arrays.asList(contents));
+  private static List<String> names() {
+    return IntStream.range(0, NAMES).mapToObj(i -> "f" + i).toList();
+  }
+
+  private String anyName() {
+    return "f" + random.nextInt(NAMES);
   }
 
   String path(String name) {
@@ -103,7 +132,7 @@ final class Workload {
 
   /** Names whose content is known, but for those that are being changed. */
   Set<String> namesToCheck(boolean all) {
-    Set<String> names = new TreeSet<>(all ? model.keySet() : heardOf);
+    Set<String> names = new TreeSet<>(all ? names() : heardOf);
     names.removeAll(changing);
     heardOf.removeAll(names);
     return names;
@@ -114,13 +143,23 @@ final class Workload {
    *
    * @throws Simulation.Violation if it contradicts what this client was told
    */
-  void mustBePossible(String name, byte @Nullable [] found) {
-    @Nullable Content content = found == null ? null : new Content(found);
-    if (!of(name).contains(content)) {
+  void mustBePossible(String name, @Nullable Found found) {
+    if (possible.stream().noneMatch(shows(name, found))) {
       throw simulation.violation(
           "AcknowledgedReadable: %s holds %s, but should hold one of %s"
-              .formatted(path(name), content, of(name)));
+              .formatted(path(name), found, mayBe(name)));
     }
+  }
+
+  private static Predicate<Folder> shows(String name, @Nullable Found found) {
+    return folder -> found == null ? folder.at(name).isEmpty() : found.isOf(folder, name);
+  }
+
+  /** For people. */
+  private Set<String> mayBe(String name) {
+    Set<String> all = new TreeSet<>();
+    possible.forEach(folder -> all.add(folder.at(name) + " of " + folder.namesOf(name)));
+    return all;
   }
 
   int acknowledged() {
@@ -186,21 +225,32 @@ final class Workload {
             }
             made = true;
           },
-          () -> {},
           () -> {});
       return;
     }
-    String name = "f" + random.nextInt(NAMES);
-    switch (random.nextInt(11)) {
+    if (possible.size() > POSSIBLE_MAX) {
+      settle();
+      read(anyName());
+      return;
+    }
+    // A cluster below the level refuses what came with it: now and then that is tried, too.
+    boolean posix = simulation.level().includes(FeatureLevel.POSIX) || random.nextInt(10) == 0;
+    String name = anyName();
+    switch (random.nextInt(posix ? 18 : 11)) {
       case 0, 1, 2 -> write(name);
       case 3 -> append(name);
       case 4 -> patch(name);
       case 5 -> unlink(name);
-      case 6 -> rename(name, "f" + random.nextInt(NAMES));
+      case 6 -> rename(name, anyName());
       case 7 -> truncate(name);
       case 8 -> list();
       case 9 -> appendOften(name);
-      default -> read(name);
+      case 10 -> read(name);
+      case 11, 12 -> link(name, anyName());
+      case 13 -> exchange(name, anyName());
+      case 14, 15 -> setAttribute(name);
+      case 16 -> zero(name);
+      default -> writeUnnamed(name);
     }
   }
 
@@ -208,45 +258,130 @@ final class Workload {
     void run() throws IOException;
   }
 
-  /** Runs an action that changes names; its effect on the model depends on what came back. */
-  private void change(Set<String> names, Action action, Runnable ifDone, Runnable ifUnknown)
+  /** What a change makes of a directory. */
+  private interface Effect {
+    Folder on(Folder before) throws Folder.Refused;
+  }
+
+  private interface Answered {
+    void with(Optional<Errno> refusal);
+  }
+
+  /**
+   * Runs an action that changes names.
+   *
+   * @param whole its effect if it is acknowledged
+   * @param halfway what it may have done if it is not
+   */
+  private void change(List<String> names, Action action, Effect whole, List<Effect> halfway)
       throws IOException {
-    changing = names;
+    Set<String> touched = new TreeSet<>(names);
+    possible.forEach(folder -> names.forEach(name -> touched.addAll(folder.namesOf(name))));
+    changing = touched;
     try {
       attempt(
           action,
-          () -> {
-            ifDone.run();
-            unsettled.clear();
+          refusal -> {
+            Set<Folder> after = refusal.isEmpty() ? after(whole) : refused(whole, refusal.get());
+            if (after.isEmpty()) {
+              throw simulation.violation(
+                  "a change of %s in %s was answered with %s, but it is one of %s"
+                      .formatted(names, dir, refusal.map(Errno::name).orElse("yes"), possible));
+            }
+            // What is refused may be so by one that does not know yet what went before.
+            if (refusal.isEmpty() || !unsettled) {
+              possible = after;
+            }
+            unsettled &= refusal.isPresent();
           },
           () -> {
-            ifUnknown.run();
-            unsettled.addAll(names);
+            Set<Folder> all = new LinkedHashSet<>(possible);
+            all.addAll(after(whole));
+            halfway.forEach(effect -> all.addAll(after(effect)));
+            possible = all;
+            unsettled = true;
           });
     } finally {
       changing = Set.of();
-      heardOf.addAll(names);
+      heardOf.addAll(touched);
     }
   }
 
-  private void attempt(Action action, Runnable ifDone, Runnable ifUnknown) throws IOException {
+  private Set<Folder> after(Effect effect) {
+    Set<Folder> after = new LinkedHashSet<>();
+    for (Folder before : possible) {
+      try {
+        after.add(effect.on(before));
+      } catch (Folder.Refused e) {
+        // Not if it was this.
+      }
+    }
+    return after;
+  }
+
+  private Set<Folder> refused(Effect effect, Errno errno) {
+    Set<Folder> before = new LinkedHashSet<>();
+    for (Folder folder : possible) {
+      try {
+        effect.on(folder);
+      } catch (Folder.Refused e) {
+        if (e.errno == errno) {
+          before.add(folder);
+        }
+      }
+    }
+    return before;
+  }
+
+  private void attempt(Action action, Answered ifAnswered, Runnable ifUnknown)
+      throws IOException {
+    Optional<Errno> refusal;
     try {
       action.run();
-      acknowledged++;
-      ifDone.run();
+      refusal = Optional.empty();
     } catch (PosixException e) {
       switch (e.errno()) {
-        case ETIMEDOUT, EAGAIN, EIO, ENOSPC, ESTALE, SESSION_EXPIRED -> {
+        // EPROTO: the cluster is below the level, as far as who says so knows.
+        case ETIMEDOUT, EAGAIN, EIO, ENOSPC, ESTALE, SESSION_EXPIRED, EPROTO -> {
           unknown++;
           ifUnknown.run();
+          return;
         }
+        case ENOENT, EEXIST, ENODATA -> refusal = Optional.of(e.errno());
         default -> throw e;
       }
     }
+    acknowledged++;
+    ifAnswered.with(refusal);
   }
 
-  private Set<@Nullable Content> of(String name) {
-    return model.getOrDefault(name, Set.of());
+  private void attempt(Action action, Runnable ifDone) throws IOException {
+    attempt(
+        action,
+        refusal -> {
+          if (refusal.isPresent()) {
+            throw simulation.violation("%s: refused with %s".formatted(dir, refusal.get()));
+          }
+          ifDone.run();
+        },
+        () -> {});
+  }
+
+  /** An acknowledged change that changes nothing: what was on its way before is not any more. */
+  private void settle() throws IOException {
+    if (unsettled) {
+      attempt(
+          () -> client.setattr(dir, AttributeChange.NONE.withMode(0755)), () -> unsettled = false);
+    }
+  }
+
+  /**
+   * True if a change of several steps can be judged: between two of them, nothing of this client may
+   * arrive that had no answer.
+   */
+  private boolean isSettled() throws IOException {
+    settle();
+    return !unsettled;
   }
 
   private byte[] content() {
@@ -255,206 +390,334 @@ final class Workload {
           case 0 -> random.nextInt(100);
           case 1 -> random.nextInt(4 << 10);
           case 2 -> random.nextInt(100 << 10);
-          default -> 64 << 10;
+          default -> BLOCK_BYTES;
         };
+    return bytes(size);
+  }
+
+  private byte[] bytes(int size) {
     byte[] bytes = new byte[size];
     random.nextBytes(bytes);
     return bytes;
+  }
+
+  /** How long a file is, if it is there: all that may be there, the longest. */
+  private int size(String name) {
+    return possible.stream()
+        .flatMap(folder -> folder.at(name).stream())
+        .mapToInt(Folder.Content::size)
+        .max()
+        .orElse(0);
   }
 
   private void write(String name) throws IOException {
     byte[] bytes = content();
     Set<OpenFlag> flags = EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_TRUNC);
     // O_TRUNC and the data are two commands, and blocks of one flush may become visible in steps.
-    Set<@Nullable Content> halfway = new LinkedHashSet<>(of(name));
-    halfway.add(new Content(new byte[0]));
-    halfway.add(new Content(bytes));
-    if (bytes.length > 64 << 10) {
-      halfway.add(new Content(Arrays.copyOf(bytes, 64 << 10)));
+    List<Effect> halfway = new ArrayList<>();
+    halfway.add(folder -> folder.put(name, new byte[0]));
+    if (bytes.length > BLOCK_BYTES) {
+      byte[] first = Arrays.copyOf(bytes, BLOCK_BYTES);
+      halfway.add(folder -> folder.put(name, first));
     }
     change(
-        Set.of(name),
+        List.of(name),
         () -> {
           try (SandFile file = client.open(path(name), flags, 0644)) {
             file.write(ByteBuffer.wrap(bytes));
           }
         },
-        () -> model.put(name, possible(new Content(bytes))),
-        () -> model.put(name, halfway));
+        folder -> folder.put(name, bytes),
+        halfway);
+  }
+
+  private static Effect append(String name, byte[] more) {
+    return folder -> folder.change(name, content -> content.written(more, content.size()));
   }
 
   private void append(String name) throws IOException {
-    Content known = certain(name);
-    if (known == null || known.bytes.length > 1 << 20) {
+    if (size(name) > SIZE_MAX || !isSettled()) {
       return;
     }
-    byte[] more = new byte[1 + random.nextInt(3000)];
-    random.nextBytes(more);
-    byte[] all = Arrays.copyOf(known.bytes, known.bytes.length + more.length);
-    System.arraycopy(more, 0, all, known.bytes.length, more.length);
+    byte[] more = bytes(1 + random.nextInt(3000));
     change(
-        Set.of(name),
+        List.of(name),
         () -> {
           try (SandFile file =
               client.open(path(name), EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_APPEND), 0)) {
             file.write(ByteBuffer.wrap(more));
           }
         },
-        () -> model.put(name, possible(new Content(all))),
-        () -> model.put(name, possible(known, new Content(all))));
+        append(name, more),
+        List.of());
   }
 
   /** Appends in small pieces, each flushed, which the cluster merges later. */
   private void appendOften(String name) throws IOException {
-    Content known = certain(name);
-    if (known == null || known.bytes.length > 1 << 20) {
+    if (size(name) > SIZE_MAX || !isSettled()) {
       return;
     }
     int length = 1 + random.nextInt(300);
-    byte[] more = new byte[8 * length];
-    random.nextBytes(more);
-    byte[] all = Arrays.copyOf(known.bytes, known.bytes.length + more.length);
-    System.arraycopy(more, 0, all, known.bytes.length, more.length);
-    Set<@Nullable Content> halfway = new LinkedHashSet<>();
-    for (int end = known.bytes.length; end <= all.length; end += length) {
-      halfway.add(new Content(Arrays.copyOf(all, end)));
+    byte[] more = bytes(8 * length);
+    List<Effect> halfway = new ArrayList<>();
+    for (int end = length; end < more.length; end += length) {
+      halfway.add(append(name, Arrays.copyOf(more, end)));
     }
     change(
-        Set.of(name),
+        List.of(name),
         () -> {
           try (SandFile file =
               client.open(path(name), EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_APPEND), 0)) {
-            for (int at = known.bytes.length; at < all.length; at += length) {
-              file.write(ByteBuffer.wrap(all, at, length));
+            for (int at = 0; at < more.length; at += length) {
+              file.write(ByteBuffer.wrap(more, at, length));
               file.fsync();
             }
           }
         },
-        () -> model.put(name, possible(new Content(all))),
-        () -> model.put(name, halfway));
+        append(name, more),
+        halfway);
   }
 
   private void patch(String name) throws IOException {
-    Content known = certain(name);
-    if (known == null || known.bytes.length == 0) {
+    if (!isSettled()) {
       return;
     }
-    int at = random.nextInt(known.bytes.length);
-    byte[] patch = new byte[1 + random.nextInt(5000)];
-    random.nextBytes(patch);
-    byte[] all = Arrays.copyOf(known.bytes, Math.max(known.bytes.length, at + patch.length));
-    System.arraycopy(patch, 0, all, at, patch.length);
+    int at = random.nextInt(size(name) + 1);
+    byte[] patch = bytes(1 + random.nextInt(5000));
     change(
-        Set.of(name),
+        List.of(name),
         () -> {
           try (SandFile file = client.open(path(name), EnumSet.of(OpenFlag.O_WRONLY), 0)) {
             file.write(ByteBuffer.wrap(patch), at);
           }
         },
-        () -> model.put(name, possible(new Content(all))),
-        () -> model.put(name, possible(known, new Content(all))));
+        folder -> folder.change(name, content -> content.written(patch, at)),
+        List.of());
+  }
+
+  /** Makes a range a hole, or zeros, or only sees to it that the file has it. */
+  private void zero(String name) throws IOException {
+    if (size(name) > SIZE_MAX || !isSettled()) {
+      return;
+    }
+    int at = random.nextInt(size(name) + 1);
+    int length = 1 + random.nextInt(random.nextBoolean() ? 5000 : 2 * BLOCK_BYTES);
+    int how = random.nextInt(4);
+    boolean keepSize = random.nextBoolean();
+    change(
+        List.of(name),
+        () -> {
+          try (SandFile file = client.open(path(name), EnumSet.of(OpenFlag.O_WRONLY), 0)) {
+            switch (how) {
+              case 0, 1 -> file.punchHole(at, length);
+              case 2 -> file.zeroRange(at, length, keepSize);
+              default -> file.allocate(at, length, keepSize);
+            }
+          }
+        },
+        folder ->
+            folder.change(
+                name,
+                content ->
+                    switch (how) {
+                      case 0, 1 -> content.zeroed(at, length, true);
+                      case 2 -> content.zeroed(at, length, keepSize);
+                      default ->
+                          keepSize || content.size() > at + length
+                              ? content
+                              : content.cut(at + length);
+                    }),
+        List.of());
   }
 
   private void truncate(String name) throws IOException {
-    Content known = certain(name);
-    if (known == null) {
-      return;
-    }
-    int size = random.nextInt(known.bytes.length + 1000);
-    Content cut = new Content(Arrays.copyOf(known.bytes, size));
+    int size = random.nextInt(size(name) + 1000);
     change(
-        Set.of(name),
+        List.of(name),
         () -> client.truncate(path(name), size),
-        () -> model.put(name, possible(cut)),
-        () -> model.put(name, possible(known, cut)));
-  }
-
-  /** The content, if there can be no doubt about it and there is any. */
-  private @Nullable Content certain(String name) {
-    Set<@Nullable Content> contents = of(name);
-    return contents.size() == 1 ? contents.iterator().next() : null;
+        folder -> folder.change(name, content -> content.cut(size)),
+        List.of());
   }
 
   private void unlink(String name) throws IOException {
-    if (certain(name) == null) {
-      return;
-    }
-    Content known = certain(name);
     change(
-        Set.of(name),
+        List.of(name),
         () -> client.unlink(path(name)),
-        () -> model.put(name, possible((Content) null)),
-        () -> model.put(name, possible(known, null)));
+        folder -> folder.unlink(name),
+        List.of());
   }
 
   private void rename(String from, String to) throws IOException {
-    Content known = certain(from);
-    if (known == null || from.equals(to) || of(to).size() > 1) {
-      return;
-    }
-    Content replaced = certain(to);
     change(
-        Set.of(from, to),
+        List.of(from, to),
         () -> client.rename(path(from), path(to)),
+        folder -> folder.rename(from, to),
+        List.of());
+  }
+
+  private void link(String existing, String name) throws IOException {
+    change(
+        List.of(existing, name),
+        () -> client.link(path(existing), path(name)),
+        folder -> folder.link(existing, name),
+        List.of());
+  }
+
+  private void exchange(String first, String second) throws IOException {
+    change(
+        List.of(first, second),
+        () -> client.exchange(path(first), path(second)),
+        folder -> folder.exchange(first, second),
+        List.of());
+  }
+
+  private void setAttribute(String name) throws IOException {
+    String attribute = "user." + random.nextInt(3);
+    String value = Integer.toHexString(random.nextInt());
+    int how = random.nextInt(4);
+    ExtendedAttributes attributes = client.xattrs(path(name));
+    byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
+    change(
+        List.of(name),
         () -> {
-          model.put(to, possible(known));
-          model.put(from, possible((Content) null));
+          switch (how) {
+            case 0 -> attributes.set(attribute, bytes);
+            case 1 -> attributes.create(attribute, bytes);
+            case 2 -> attributes.replace(attribute, bytes);
+            default -> attributes.remove(attribute);
+          }
         },
+        folder ->
+            folder.setAttribute(name, attribute, how == 3 ? null : value, how == 1, how == 2),
+        List.of());
+  }
+
+  /** What is written to a file without a name comes to be there at once. */
+  private void writeUnnamed(String name) throws IOException {
+    byte[] bytes = content();
+    change(
+        List.of(name),
         () -> {
-          model.put(to, possible(replaced, known));
-          model.put(from, possible(known, null));
-        });
+          try (SandFile file = client.createUnnamed(dir, 0644)) {
+            file.write(ByteBuffer.wrap(bytes));
+            client.link(file, path(name));
+          }
+        },
+        folder -> folder.add(name, Folder.Content.EMPTY.withBytes(bytes)),
+        List.of());
+  }
+
+  // --- Looking ---
+
+  /** Leaves what was seen, once nothing is on its way any more that could change it. */
+  private void saw(Predicate<Folder> seen, String what) {
+    Set<Folder> left = new LinkedHashSet<>(possible);
+    left.removeIf(seen.negate());
+    if (left.isEmpty()) {
+      throw simulation.violation(
+          "%s: %s was seen, but it should be one of %s".formatted(dir, what, possible));
+    }
+    if (!unsettled) {
+      possible = left;
+    }
   }
 
   private void list() throws IOException {
-    Set<String> names = new TreeSet<>();
+    List<DirectoryPage.Entry> entries = new ArrayList<>();
     attempt(
-        () -> client.readdir(dir).stream().map(DirectoryPage.Entry::name).forEach(names::add),
-        () ->
-            model.forEach(
-                (name, contents) -> {
-                  boolean there = names.contains(name);
-                  if (contents.stream().noneMatch(c -> (c != null) == there)) {
-                    throw simulation.violation(
-                        "%s/%s is %s, but should be %s"
-                            .formatted(dir, name, there ? "there" : "missing", contents));
-                  }
-                }),
-        () -> {});
+        () -> {
+          entries.clear();
+          entries.addAll(client.readdir(dir));
+        },
+        () -> saw(folder -> isListed(folder, entries), entries.toString()));
+  }
+
+  private static boolean isListed(Folder folder, List<DirectoryPage.Entry> entries) {
+    SortedMap<String, Long> inodes = new TreeMap<>();
+    entries.forEach(entry -> inodes.put(entry.name(), entry.stat().inode()));
+    if (!inodes.keySet().equals(folder.numbers().keySet())) {
+      return false;
+    }
+    // One inode for each file, and one file for each inode.
+    Map<Integer, Long> byNumber = new HashMap<>();
+    folder.numbers().forEach((name, number) -> byNumber.put(number, inodes.get(name)));
+    if (new TreeSet<>(inodes.values()).size() != byNumber.size()) {
+      return false;
+    }
+    return entries.stream()
+        .allMatch(
+            entry ->
+                entry.stat().inode() == byNumber.get(folder.numbers().get(entry.name()))
+                    && entry.stat().size() == folder.at(entry.name()).orElseThrow().size()
+                    && entry.stat().links() == folder.namesOf(entry.name()).size());
   }
 
   private void read(String name) throws IOException {
-    @Nullable Content[] got = new Content[1];
-    attempt(
-        () -> got[0] = readAll(name),
-        () -> {
-          Content found = got[0];
-          if (!of(name).contains(found)) {
-            throw simulation.violation(
-                "%s was read as %s, but should hold one of %s"
-                    .formatted(path(name), found, of(name)));
-          }
-          if (!unsettled.contains(name)) {
-            model.put(name, possible(found)); // and from now on there is no doubt
-          }
-        },
-        () -> {});
-  }
-
-  private @Nullable Content readAll(String name) throws IOException {
     SandstoreClient reader =
         finishing || random.nextBoolean() ? client : readers.get(random.nextInt(readers.size()));
-    try (SandFile file = reader.open(path(name), EnumSet.of(OpenFlag.O_RDONLY), 0)) {
-      ByteBuffer all = ByteBuffer.allocate(Math.toIntExact(file.stat().size()));
-      while (all.hasRemaining() && file.read(all) > 0) {
-        // Until all is there.
-      }
-      return new Content(all.array());
+    if (unsettled) {
+      // Between two questions something may arrive: each answer is judged by itself.
+      byte @Nullable [][] got = new byte[1][];
+      attempt(
+          () -> got[0] = bytes(reader, name).orElse(null),
+          () ->
+              saw(
+                  folder ->
+                      Arrays.equals(
+                          folder.at(name).map(Folder.Content::bytes).orElse(null), got[0]),
+                  name + ": " + (got[0] == null ? "nothing" : got[0].length + " bytes")));
+      return;
+    }
+    @Nullable Found[] got = new Found[1];
+    attempt(
+        () -> got[0] = find(reader, name), () -> saw(shows(name, got[0]), name + ": " + got[0]));
+  }
+
+  private Optional<SandFile> open(SandstoreClient reader, String name) throws IOException {
+    try {
+      return Optional.of(reader.open(path(name), EnumSet.of(OpenFlag.O_RDONLY), 0));
     } catch (PosixException e) {
       if (e.errno() == Errno.ENOENT) {
-        return null;
+        return Optional.empty();
       }
       throw e;
+    }
+  }
+
+  private Optional<byte[]> bytes(SandstoreClient reader, String name) throws IOException {
+    Optional<SandFile> open = open(reader, name);
+    if (open.isEmpty()) {
+      return Optional.empty();
+    }
+    try (SandFile file = open.get()) {
+      return Optional.of(bytes(file));
+    }
+  }
+
+  /** One read shows one moment, if there is room for all. */
+  private byte[] bytes(SandFile file) throws IOException {
+    ByteBuffer all = ByteBuffer.allocate(Math.toIntExact(file.stat().size()) + GROWTH_MAX);
+    while (file.read(all) > 0) {
+      // Until all is there.
+    }
+    return Arrays.copyOf(all.array(), all.position());
+  }
+
+  private @Nullable Found find(SandstoreClient reader, String name) throws IOException {
+    Optional<SandFile> open = open(reader, name);
+    if (open.isEmpty()) {
+      return null;
+    }
+    try (SandFile file = open.get()) {
+      int links = file.stat().links();
+      SortedMap<String, String> attributes = new TreeMap<>();
+      if (simulation.level().includes(FeatureLevel.POSIX)) {
+        for (String attribute : file.xattrs().list()) {
+          attributes.put(
+              attribute, new String(file.xattrs().get(attribute), StandardCharsets.UTF_8));
+        }
+      }
+      return new Found(bytes(file), links, Optional.of(attributes));
     }
   }
 
@@ -463,7 +726,10 @@ final class Workload {
     if (!made) {
       return;
     }
-    for (String name : model.keySet()) {
+    while (unsettled) {
+      settle();
+    }
+    for (String name : names()) {
       int before = acknowledged;
       while (acknowledged == before) {
         read(name);
