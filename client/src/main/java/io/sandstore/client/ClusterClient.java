@@ -57,6 +57,11 @@ final class ClusterClient implements Closeable {
     this.preferred = routes.peers().getFirst();
   }
 
+  /** Whose nodes these are; empty before the first of them has answered. */
+  String clusterId() {
+    return clusterId;
+  }
+
   private Hello hello() {
     return Hello.newBuilder().setClusterId(clusterId).build();
   }

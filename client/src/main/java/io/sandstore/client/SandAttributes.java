@@ -1,26 +1,21 @@
 package io.sandstore.client;
 
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.GroupPrincipal;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.UserPrincipal;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.EnumSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** A file's attributes as java.nio.file wants them. */
 record SandAttributes(FileStat stat) implements PosixFileAttributes {
-
-  /** A user or group by number. */
-  record Owner(int number) implements GroupPrincipal {
-    @Override
-    public String getName() {
-      return Integer.toString(number);
-    }
-  }
 
   static int mode(Set<PosixFilePermission> permissions) {
     int mode = 0;
@@ -32,12 +27,12 @@ record SandAttributes(FileStat stat) implements PosixFileAttributes {
 
   @Override
   public UserPrincipal owner() {
-    return new Owner(stat.uid());
+    return new Principals.User(stat.uid());
   }
 
   @Override
   public GroupPrincipal group() {
-    return new Owner(stat.gid());
+    return new Principals.Group(stat.gid());
   }
 
   @Override
@@ -53,18 +48,18 @@ record SandAttributes(FileStat stat) implements PosixFileAttributes {
 
   @Override
   public FileTime lastModifiedTime() {
-    return FileTime.fromMillis(stat.mtimeMs());
+    return FileTime.from(stat.mtime());
   }
 
   @Override
   public FileTime lastAccessTime() {
-    return FileTime.fromMillis(stat.atimeMs());
+    return FileTime.from(stat.atime());
   }
 
   /** Not kept; the time of the last change comes closest. */
   @Override
   public FileTime creationTime() {
-    return FileTime.fromMillis(stat.ctimeMs());
+    return FileTime.from(stat.ctime());
   }
 
   @Override
@@ -84,7 +79,7 @@ record SandAttributes(FileStat stat) implements PosixFileAttributes {
 
   @Override
   public boolean isOther() {
-    return false;
+    return !stat.isFile() && !stat.isDirectory() && !stat.isSymlink();
   }
 
   @Override
@@ -97,60 +92,103 @@ record SandAttributes(FileStat stat) implements PosixFileAttributes {
     return stat.inode();
   }
 
-  /** Reads and changes the attributes of one path. */
-  record View(SandPath path, boolean follow) implements PosixFileAttributeView {
+  /** Permissions and the kind of file, as st_mode has them. */
+  int unixMode() {
+    int kind =
+        switch (stat.type()) {
+          case FILE -> 0100000;
+          case DIRECTORY -> 0040000;
+          case SYMLINK -> 0120000;
+          case FIFO -> 0010000;
+          case SOCKET -> 0140000;
+          case CHARACTER_DEVICE -> 0020000;
+          case BLOCK_DEVICE -> 0060000;
+        };
+    return kind | stat.mode();
+  }
+
+  FileTime changed() {
+    return FileTime.from(stat.ctime());
+  }
+
+  /**
+   * Reads and changes the attributes of one path, or of what it leads to.
+   *
+   * @param name of the view that was asked for
+   * @param called what exceptions say
+   */
+  record View(String name, SandPath called, Place.Finder at, boolean follow)
+      implements PosixFileAttributeView {
 
     @Override
-    public String name() {
-      return "posix";
-    }
-
-    @Override
-    public PosixFileAttributes readAttributes() throws IOException {
-      return SandFileSystemProvider.attributes(path, follow);
+    public SandAttributes readAttributes() throws IOException {
+      return SandFileSystemProvider.translated(
+          called, () -> new SandAttributes(at.find().stat(follow)));
     }
 
     private void change(AttributeChange change) throws IOException {
-      SandFileSystemProvider.translated(
-          path, () -> path.sand().client().setattr(path.inCluster(), change));
+      SandFileSystemProvider.translated(called, () -> at.find().setattr(change, follow));
     }
 
+    ExtendedAttributes xattrs() throws IOException {
+      return at.find().xattrs(follow);
+    }
+
+    /** Times that are null stay; that of creation cannot be set. */
     @Override
     public void setTimes(
         @Nullable FileTime modified, @Nullable FileTime accessed, @Nullable FileTime created)
         throws IOException {
       AttributeChange change = AttributeChange.NONE;
       if (modified != null) {
-        change = change.withMtime(modified.toMillis());
+        change = change.withMtime(bounded(modified));
       }
       if (accessed != null) {
-        change = change.withAtime(accessed.toMillis());
+        change = change.withAtime(bounded(accessed));
       }
-      change(change);
+      if (modified != null || accessed != null) {
+        change(change);
+      }
+    }
+
+    /** Times further away than milliseconds can count are the last that can be counted. */
+    private static Instant bounded(FileTime time) {
+      Instant instant = time.toInstant();
+      Instant counted = Instant.ofEpochMilli(time.toMillis());
+      return Duration.between(counted, instant).abs().toMillis() > 0 ? counted : instant;
     }
 
     @Override
     public void setPermissions(Set<PosixFilePermission> permissions) throws IOException {
-      change(AttributeChange.NONE.withMode(mode(permissions)));
+      setMode(mode(permissions));
+    }
+
+    /**
+     * @param mode permission bits; what says the kind of file is left out
+     */
+    void setMode(int mode) throws IOException {
+      if (!follow && readAttributes().isSymbolicLink()) {
+        throw new FileSystemException(called.toString(), null, "a link has no permissions");
+      }
+      change(AttributeChange.NONE.withMode(mode & 07777));
     }
 
     @Override
     public void setOwner(UserPrincipal owner) throws IOException {
-      change(AttributeChange.NONE.withOwner(number(owner), number(readAttributes().group())));
+      if (owner instanceof GroupPrincipal) {
+        throw new IOException("'owner' parameter can't be a group");
+      }
+      change(AttributeChange.NONE.withUid(Principals.number(owner)));
     }
 
     @Override
     public void setGroup(GroupPrincipal group) throws IOException {
-      change(AttributeChange.NONE.withOwner(number(readAttributes().owner()), number(group)));
+      change(AttributeChange.NONE.withGid(Principals.number(group)));
     }
 
     @Override
     public UserPrincipal getOwner() throws IOException {
       return readAttributes().owner();
-    }
-
-    private static int number(UserPrincipal owner) {
-      return Integer.parseInt(owner.getName());
     }
   }
 }

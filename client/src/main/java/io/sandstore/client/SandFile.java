@@ -123,6 +123,7 @@ public final class SandFile implements Closeable {
 
   private final HandleLocks locks;
   private volatile boolean closed;
+  private boolean finishing;
 
   SandFile(
       SandstoreClient client,
@@ -140,6 +141,18 @@ public final class SandFile implements Closeable {
     this.directory = stat.isDirectory();
     this.locks = new HandleLocks(client, client.lockKeeper(), inode, serial + 1);
     this.ahead = new ReadAhead(client, this);
+  }
+
+  /**
+   * From now on an interrupt does not end what a write or flush waits for, after which data that was
+   * taken before would be lost: it is found afterwards. To be called before the file is used.
+   */
+  void finishDespiteInterrupts() {
+    finishing = true;
+  }
+
+  private <T> T finished(Uninterrupted.Action<T> wait) throws IOException {
+    return finishing ? Uninterrupted.run(client.host(), wait) : wait.run();
   }
 
   /** Counts the files that a client opened. */
@@ -216,7 +229,7 @@ public final class SandFile implements Closeable {
     }
     long needed = (current == null ? 0L : current.capacity()) + wanted;
     ByteBuffer next = client.buffers().small(needed).orElse(null);
-    next = next == null ? blockBuffer() : next;
+    next = next == null ? finished(this::blockBuffer) : next;
     if (current != null) {
       next.put(current.flip());
       client.buffers().release(current);
@@ -343,7 +356,8 @@ public final class SandFile implements Closeable {
     int whole = 0;
     for (int i = 0; i < oldest.size(); i++) {
       try {
-        await(oldest.get(i).reply);
+        CompletableFuture<WriteBlockReply> reply = oldest.get(i).reply;
+        finished(() -> await(reply));
       } catch (IOException e) {
         fail(e);
         throw e;
@@ -385,7 +399,10 @@ public final class SandFile implements Closeable {
   private void commit(Write.Builder write, long bytes) throws IOException {
     try {
       Outcome outcome =
-          client.mutate(Command.newBuilder().setWrite(write), locks.session(), client.deadline());
+          finished(
+              () ->
+                  client.mutate(
+                      Command.newBuilder().setWrite(write), locks.session(), client.deadline()));
       if (append && takenForPosition > appended) {
         position = outcome.getValue() + Math.min(bytes, takenForPosition - appended);
       }

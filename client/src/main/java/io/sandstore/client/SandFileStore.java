@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.nio.file.FileStore;
 import java.nio.file.attribute.BasicFileAttributeView;
 import java.nio.file.attribute.FileAttributeView;
+import java.nio.file.attribute.FileOwnerAttributeView;
 import java.nio.file.attribute.FileStoreAttributeView;
 import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.UserDefinedFileAttributeView;
 import org.jspecify.annotations.Nullable;
 
 /** Space in a cluster. */
@@ -49,7 +51,10 @@ final class SandFileStore extends FileStore {
 
   @Override
   public boolean supportsFileAttributeView(Class<? extends FileAttributeView> type) {
-    return type == BasicFileAttributeView.class || type == PosixFileAttributeView.class;
+    return type == BasicFileAttributeView.class
+        || type == PosixFileAttributeView.class
+        || type == FileOwnerAttributeView.class
+        || type == UserDefinedFileAttributeView.class;
   }
 
   @Override

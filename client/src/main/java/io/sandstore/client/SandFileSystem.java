@@ -1,6 +1,8 @@
 package io.sandstore.client;
 
+import java.io.Closeable;
 import java.io.IOException;
+import java.nio.file.ClosedFileSystemException;
 import java.nio.file.FileStore;
 import java.nio.file.FileSystem;
 import java.nio.file.FileSystems;
@@ -11,6 +13,7 @@ import java.nio.file.attribute.UserPrincipalLookupService;
 import java.nio.file.spi.FileSystemProvider;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** A cluster as a file system of java.nio.file, with a client of its own. */
 final class SandFileSystem extends FileSystem {
@@ -18,6 +21,7 @@ final class SandFileSystem extends FileSystem {
   private final SandFileSystemProvider provider;
   private final String authority;
   private final SandstoreClient client;
+  private final Set<Closeable> closeWithThis = ConcurrentHashMap.newKeySet();
   private volatile boolean open = true;
 
   SandFileSystem(SandFileSystemProvider provider, String authority, SandstoreClient client) {
@@ -30,8 +34,31 @@ final class SandFileSystem extends FileSystem {
     return authority;
   }
 
+  /**
+   * @throws ClosedFileSystemException if this file system was closed
+   */
   SandstoreClient client() {
+    if (!open) {
+      throw new ClosedFileSystemException();
+    }
     return client;
+  }
+
+  /** True if both are of one cluster, as far as its nodes have said so, whatever their addresses. */
+  boolean sameCluster(SandFileSystem other) {
+    String id = client.clusterClient().clusterId();
+    return this == other
+        || (!id.isEmpty() && id.equals(other.client.clusterClient().clusterId()));
+  }
+
+  /** What ends with this file system, unless it is closed before. */
+  <T extends Closeable> T opened(T inUse) {
+    closeWithThis.add(inUse);
+    return inUse;
+  }
+
+  void closed(Closeable was) {
+    closeWithThis.remove(was);
   }
 
   @Override
@@ -41,9 +68,25 @@ final class SandFileSystem extends FileSystem {
 
   @Override
   public void close() throws IOException {
-    open = false;
+    synchronized (closeWithThis) {
+      if (!open) {
+        return;
+      }
+      open = false;
+    }
     provider.forget(this);
+    IOException failure = null;
+    for (Closeable inUse : List.copyOf(closeWithThis)) {
+      try {
+        inUse.close();
+      } catch (IOException e) {
+        failure = e;
+      }
+    }
     client.close();
+    if (failure != null) {
+      throw failure;
+    }
   }
 
   @Override
@@ -73,7 +116,7 @@ final class SandFileSystem extends FileSystem {
 
   @Override
   public Set<String> supportedFileAttributeViews() {
-    return Set.of("basic", "posix");
+    return NamedAttributes.VIEWS;
   }
 
   @Override
@@ -87,16 +130,18 @@ final class SandFileSystem extends FileSystem {
     return new SandPath(this, path.toString());
   }
 
-  /** Globs and regular expressions mean here what they mean on the default file system. */
+  /**
+   * Globs and regular expressions mean here what they mean on the default file system, whose
+   * matchers look at a path's text alone.
+   */
   @Override
   public PathMatcher getPathMatcher(String syntaxAndPattern) {
-    PathMatcher matcher = FileSystems.getDefault().getPathMatcher(syntaxAndPattern);
-    return path -> matcher.matches(Path.of(path.toString()));
+    return FileSystems.getDefault().getPathMatcher(syntaxAndPattern);
   }
 
   @Override
   public UserPrincipalLookupService getUserPrincipalLookupService() {
-    throw new UnsupportedOperationException("owners are numbers here");
+    return new Principals.Lookup();
   }
 
   @Override

@@ -1,16 +1,17 @@
 package io.sandstore.client;
 
-import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
-import static java.nio.file.StandardCopyOption.COPY_ATTRIBUTES;
-import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
-
 import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
+import java.io.FilterOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.net.URI;
+import java.nio.channels.AsynchronousFileChannel;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
 import java.nio.channels.SeekableByteChannel;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.AccessMode;
-import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.CopyOption;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.DirectoryStream;
@@ -21,7 +22,6 @@ import java.nio.file.FileSystemAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystemLoopException;
 import java.nio.file.FileSystemNotFoundException;
-import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
@@ -29,30 +29,26 @@ import java.nio.file.NotLinkException;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.ProviderMismatchException;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributeView;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.FileAttributeView;
 import java.nio.file.attribute.FileOwnerAttributeView;
-import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.UserDefinedFileAttributeView;
 import java.nio.file.spi.FileSystemProvider;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.HashSet;
-import java.util.Iterator;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.NoSuchElementException;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -63,7 +59,6 @@ import org.jspecify.annotations.Nullable;
 public final class SandFileSystemProvider extends FileSystemProvider {
 
   static final String SCHEME = "sand";
-  private static final int PAGE = 1000;
 
   private final Map<String, SandFileSystem> open = new ConcurrentHashMap<>();
 
@@ -79,17 +74,21 @@ public final class SandFileSystemProvider extends FileSystemProvider {
     if (!SCHEME.equals(uri.getScheme()) || authority == null) {
       throw new IllegalArgumentException("not sand://host:port/path: " + uri);
     }
+    if (uri.getRawQuery() != null || uri.getRawFragment() != null) {
+      throw new IllegalArgumentException("neither a query nor a fragment: " + uri);
+    }
     return authority;
   }
 
   @Override
   public FileSystem newFileSystem(URI uri, Map<String, ?> env) {
     String authority = authority(uri);
-    SandFileSystem created = create(authority);
-    if (open.putIfAbsent(authority, created) != null) {
+    SandFileSystem[] created = new SandFileSystem[1];
+    open.computeIfAbsent(authority, address -> created[0] = create(address));
+    if (created[0] == null) {
       throw new FileSystemAlreadyExistsException(authority);
     }
-    return created;
+    return created[0];
   }
 
   private SandFileSystem create(String authority) {
@@ -127,24 +126,34 @@ public final class SandFileSystemProvider extends FileSystemProvider {
     try {
       return action.run();
     } catch (PosixException e) {
-      FileSystemException translated = translate(path.toString(), e);
-      translated.initCause(e);
-      throw translated;
+      throw translate(path.toString(), e);
     }
   }
 
   private static FileSystemException translate(String path, PosixException e) {
-    return switch (e.errno()) {
-      case ENOENT -> new NoSuchFileException(path);
-      case EEXIST -> new FileAlreadyExistsException(path);
-      case ENOTEMPTY -> new DirectoryNotEmptyException(path);
-      case ENOTDIR -> new NotDirectoryException(path);
-      case ELOOP -> new FileSystemLoopException(path);
-      default -> new FileSystemException(path, null, e.errno() + ": " + e.getMessage());
-    };
+    return translate(path, null, e);
   }
 
-  private static SandPath cast(Path path) {
+  /**
+   * @param other the target of a copy or move; null if there is none
+   */
+  static FileSystemException translate(String path, @Nullable String other, PosixException e) {
+    String existing = other == null ? path : other;
+    FileSystemException translated =
+        switch (e.errno()) {
+          case ENOENT -> new NoSuchFileException(path, other, null);
+          case EEXIST -> new FileAlreadyExistsException(existing);
+          case ENOTEMPTY -> new DirectoryNotEmptyException(existing);
+          case ENOTDIR -> new NotDirectoryException(path);
+          case ELOOP -> new FileSystemLoopException(path);
+          case EACCES -> new AccessDeniedException(path, other, null);
+          default -> new FileSystemException(path, other, e.errno() + ": " + e.getMessage());
+        };
+    translated.initCause(e);
+    return translated;
+  }
+
+  static SandPath cast(Path path) {
     if (path instanceof SandPath sand) {
       return sand;
     }
@@ -152,7 +161,7 @@ public final class SandFileSystemProvider extends FileSystemProvider {
   }
 
   private static SandstoreClient client(SandPath path) {
-    return path.sand().client();
+    return path.client();
   }
 
   // --- Files ---
@@ -161,13 +170,38 @@ public final class SandFileSystemProvider extends FileSystemProvider {
   public SeekableByteChannel newByteChannel(
       Path path, Set<? extends OpenOption> options, FileAttribute<?>... attributes)
       throws IOException {
+    return newFileChannel(path, options, attributes);
+  }
+
+  @Override
+  public FileChannel newFileChannel(
+      Path path, Set<? extends OpenOption> options, FileAttribute<?>... attributes)
+      throws IOException {
+    return open(path, options, attributes);
+  }
+
+  private static SandFileChannel open(
+      Path path, Set<? extends OpenOption> options, FileAttribute<?>... attributes)
+      throws IOException {
     SandPath sand = cast(path);
+    return open(sand, sand::place, options, attributes);
+  }
+
+  static SandFileChannel open(
+      SandPath sand,
+      Place.Finder at,
+      Set<? extends OpenOption> options,
+      FileAttribute<?>... attributes)
+      throws IOException {
     checkOptions(options);
+    int mode = mode(attributes, 0644);
     boolean append = options.contains(StandardOpenOption.APPEND);
     boolean write = append || options.contains(StandardOpenOption.WRITE);
     boolean read = options.contains(StandardOpenOption.READ) || !write;
-    Set<OpenFlag> flags = new HashSet<>();
-    flags.add(write ? (read ? OpenFlag.O_RDWR : OpenFlag.O_WRONLY) : OpenFlag.O_RDONLY);
+    Set<OpenFlag> flags = EnumSet.of(OpenFlag.O_RDONLY);
+    if (write) {
+      flags = EnumSet.of(read ? OpenFlag.O_RDWR : OpenFlag.O_WRONLY);
+    }
     if (append) {
       flags.add(OpenFlag.O_APPEND);
     }
@@ -181,12 +215,81 @@ public final class SandFileSystemProvider extends FileSystemProvider {
     }
     boolean sync =
         options.contains(StandardOpenOption.SYNC) || options.contains(StandardOpenOption.DSYNC);
-    SandFile file =
-        translated(sand, () -> client(sand).open(sand.inCluster(), flags, mode(attributes, 0644)));
-    if (options.contains(StandardOpenOption.DELETE_ON_CLOSE)) {
-      client(sand).unlink(sand.inCluster()); // stays readable and writable here until closed
+    if (options.contains(LinkOption.NOFOLLOW_LINKS)) {
+      flags.add(OpenFlag.O_NOFOLLOW);
     }
-    return new SandChannel(file, sync);
+    Set<OpenFlag> all = flags;
+    Place place = translated(sand, at::find);
+    SandFile file = translated(sand, () -> place.directory().open(place.path(), all, mode));
+    SandFileChannel channel =
+        new SandFileChannel(sand.sand(), file, read, write, append, sync);
+    if (options.contains(StandardOpenOption.DELETE_ON_CLOSE)) {
+      try {
+        // Stays readable and writable here until it is closed.
+        translated(sand, () -> unlink(place));
+      } catch (IOException e) {
+        channel.close();
+        throw e;
+      }
+    }
+    return channel;
+  }
+
+  private static boolean unlink(Place place) throws IOException {
+    place.directory().unlink(place.path());
+    return true;
+  }
+
+  @Override
+  public AsynchronousFileChannel newAsynchronousFileChannel(
+      Path path,
+      Set<? extends OpenOption> options,
+      @Nullable ExecutorService executor,
+      FileAttribute<?>... attributes)
+      throws IOException {
+    if (options.contains(StandardOpenOption.APPEND)) {
+      throw new UnsupportedOperationException("APPEND not allowed");
+    }
+    SandFileChannel channel = open(path, options, attributes);
+    return new SandAsynchronousChannel(
+        channel, executor == null ? Thread::startVirtualThread : executor);
+  }
+
+  /**
+   * A stream whose {@code flush} makes everything written so far durable and visible to others, as
+   * {@link SandFile#fsync} does: a round trip that ends when a majority of disks have forced it, a
+   * millisecond or some, and a piece of the file of its own. Writers that flush line by line are
+   * slow; {@code close} flushes.
+   */
+  @Override
+  public OutputStream newOutputStream(Path path, OpenOption... options) throws IOException {
+    Set<OpenOption> all = new HashSet<>(List.of(options));
+    if (all.contains(StandardOpenOption.READ)) {
+      throw new IllegalArgumentException("READ not allowed");
+    }
+    if (all.isEmpty()) {
+      all.add(StandardOpenOption.CREATE);
+      all.add(StandardOpenOption.TRUNCATE_EXISTING);
+    }
+    all.add(StandardOpenOption.WRITE);
+    FileChannel channel = open(path, all);
+    OutputStream stream = Channels.newOutputStream(channel);
+    return new FilterOutputStream(stream) {
+      @Override
+      public void write(byte[] bytes, int from, int count) throws IOException {
+        stream.write(bytes, from, count); // at once, not byte by byte
+      }
+
+      @Override
+      public void flush() throws IOException {
+        channel.force(true);
+      }
+
+      @Override
+      public void close() throws IOException {
+        stream.close(); // which makes it durable
+      }
+    };
   }
 
   /** What the default file system refuses, in its words. */
@@ -209,20 +312,25 @@ public final class SandFileSystemProvider extends FileSystemProvider {
 
   @SuppressWarnings("unchecked")
   private static int mode(FileAttribute<?>[] attributes, int standard) {
-    return Arrays.stream(attributes)
-        .filter(attribute -> attribute.name().equals("posix:permissions"))
-        .map(attribute -> SandAttributes.mode((Set<PosixFilePermission>) attribute.value()))
-        .findFirst()
-        .orElse(standard);
+    int mode = standard;
+    for (FileAttribute<?> attribute : attributes) {
+      if (!attribute.name().equals("posix:permissions")) {
+        throw new UnsupportedOperationException(
+            "'" + attribute.name() + "' not supported as initial attribute");
+      }
+      mode = SandAttributes.mode((Set<PosixFilePermission>) attribute.value());
+    }
+    return mode;
   }
 
   @Override
   public void createDirectory(Path path, FileAttribute<?>... attributes) throws IOException {
     SandPath sand = cast(path);
+    int mode = mode(attributes, 0755);
     translated(
         sand,
         () -> {
-          client(sand).mkdir(sand.inCluster(), mode(attributes, 0755));
+          client(sand).mkdir(sand.inCluster(), mode);
           return true;
         });
   }
@@ -231,19 +339,44 @@ public final class SandFileSystemProvider extends FileSystemProvider {
   public void createSymbolicLink(Path link, Path target, FileAttribute<?>... attributes)
       throws IOException {
     SandPath sand = cast(link);
+    String text = cast(target).toString();
+    if (attributes.length > 0) {
+      throw new UnsupportedOperationException(
+          "Initial file attributes not supported when creating symbolic link");
+    }
     translated(
         sand,
         () -> {
-          client(sand).symlink(target.toString(), sand.inCluster());
+          client(sand).symlink(text, sand.inCluster());
           return true;
         });
+  }
+
+  /** One more name of a file; of a link, which is not followed, likewise. */
+  @Override
+  public void createLink(Path link, Path existing) throws IOException {
+    SandPath name = cast(link);
+    SandPath sand = cast(existing);
+    if (!sand.sand().sameCluster(name.sand())) {
+      throw new FileSystemException(link.toString(), existing.toString(), "EXDEV: two clusters");
+    }
+    try {
+      client(sand).link(sand.inCluster(), name.inCluster());
+    } catch (PosixException e) {
+      throw translate(sand.toString(), name.toString(), e);
+    }
   }
 
   @Override
   public Path readSymbolicLink(Path link) throws IOException {
     SandPath sand = cast(link);
+    return new SandPath(sand.sand(), target(sand));
+  }
+
+  /** Where a link leads, as it was made. */
+  static String target(SandPath link) throws IOException {
     try {
-      return new SandPath(sand.sand(), client(sand).readlink(sand.inCluster()));
+      return client(link).readlink(link.inCluster());
     } catch (PosixException e) {
       if (e.errno() == Errno.EINVAL) {
         throw new NotLinkException(link.toString());
@@ -254,14 +387,24 @@ public final class SandFileSystemProvider extends FileSystemProvider {
 
   @Override
   public void delete(Path path) throws IOException {
-    SandPath sand = cast(path);
+    delete(cast(path));
+  }
+
+  static void delete(SandPath path) throws IOException {
+    if (path.endsInDots()) {
+      throw new FileSystemException(path.toString(), null, "dots cannot be removed");
+    }
     translated(
-        sand,
+        path,
         () -> {
-          if (client(sand).lstat(sand.inCluster()).isDirectory()) {
-            client(sand).rmdir(sand.inCluster());
-          } else {
-            client(sand).unlink(sand.inCluster());
+          String inCluster = path.inCluster();
+          try {
+            client(path).unlink(inCluster);
+          } catch (PosixException e) {
+            if (e.errno() != Errno.EISDIR) {
+              throw e;
+            }
+            client(path).rmdir(inCluster);
           }
           return true;
         });
@@ -271,249 +414,18 @@ public final class SandFileSystemProvider extends FileSystemProvider {
   public DirectoryStream<Path> newDirectoryStream(
       Path directory, DirectoryStream.Filter<? super Path> filter) throws IOException {
     SandPath sand = cast(directory);
-    DirectoryPage first = translated(sand, () -> client(sand).readdir(sand.inCluster(), "", PAGE));
-    return new Pages(sand, filter, first);
-  }
-
-  /** A directory, a page at a time. */
-  @SuppressWarnings("IterableAndIterator") // handed out once
-  private static final class Pages implements DirectoryStream<Path>, Iterator<Path> {
-    private final SandPath directory;
-    private final DirectoryStream.Filter<? super Path> filter;
-    private DirectoryPage page;
-    private int next;
-    private @Nullable Path ahead;
-    private boolean taken;
-    private boolean closed;
-
-    Pages(SandPath directory, DirectoryStream.Filter<? super Path> filter, DirectoryPage first) {
-      this.directory = directory;
-      this.filter = filter;
-      this.page = first;
-    }
-
-    @Override
-    public Iterator<Path> iterator() {
-      if (taken || closed) {
-        throw new IllegalStateException("the stream was used already");
-      }
-      taken = true;
-      return this;
-    }
-
-    @Override
-    public boolean hasNext() {
-      try {
-        while (ahead == null && !closed && advance()) {
-          // Until one passes the filter.
-        }
-      } catch (IOException e) {
-        throw new java.nio.file.DirectoryIteratorException(e);
-      }
-      return ahead != null;
-    }
-
-    private boolean advance() throws IOException {
-      List<DirectoryPage.Entry> entries = page.entries();
-      if (next == entries.size()) {
-        if (!page.more()) {
-          return false;
-        }
-        String after = entries.getLast().name();
-        page =
-            translated(
-                directory, () -> client(directory).readdir(directory.inCluster(), after, PAGE));
-        next = 0;
-        return true;
-      }
-      Path candidate =
-          directory.resolve(new SandPath(directory.sand(), entries.get(next++).name()));
-      if (filter.accept(candidate)) {
-        ahead = candidate;
-      }
-      return true;
-    }
-
-    @Override
-    public Path next() {
-      if (!hasNext()) {
-        throw new NoSuchElementException();
-      }
-      Path found = ahead;
-      ahead = null;
-      if (found == null) {
-        throw new NoSuchElementException();
-      }
-      return found;
-    }
-
-    @Override
-    public void close() {
-      closed = true;
-    }
+    SandDirectory opened = translated(sand, () -> client(sand).openDirectory(sand.inCluster()));
+    return new SandDirectoryStream(sand, opened, filter);
   }
 
   @Override
   public void copy(Path source, Path target, CopyOption... options) throws IOException {
-    SandPath from = cast(source);
-    SandPath to = cast(target);
-    Wishes wishes = Wishes.ofCopy(options);
-    SandAttributes attributes = attributes(from, wishes.follow);
-    Optional<SandAttributes> old = existing(to);
-    if (old.isPresent()) {
-      if (from.equals(to) || sameFile(from, attributes, to, old.get())) {
-        return; // onto itself: there is nothing to do, and above all nothing to remove
-      }
-      checkReplaceable(to, old.get(), wishes);
-    }
-    if (attributes.isDirectory()) {
-      removeOld(to, old);
-      createDirectory(to);
-      client(to).setattr(to.inCluster(), change(attributes, wishes));
-    } else {
-      // Whole before it takes the place of what was there.
-      SandPath made = old.isEmpty() ? to : beside(to);
-      try {
-        if (attributes.isSymbolicLink()) {
-          createSymbolicLink(made, readSymbolicLink(from));
-        } else {
-          copyContent(from, made, StandardOpenOption.CREATE_NEW);
-          client(made).setattr(made.inCluster(), change(attributes, wishes));
-        }
-        if (old.isPresent()) {
-          removeOld(to, old.filter(SandAttributes::isDirectory));
-          client(to).rename(made.inCluster(), to.inCluster());
-        }
-      } catch (PosixException e) {
-        throw translate(to.toString(), e);
-      } finally {
-        if (old.isPresent()) {
-          deleteIfExists(made);
-        }
-      }
-    }
-  }
-
-  /** What the options of a copy or a move ask for. */
-  private record Wishes(boolean replace, boolean atomic, boolean keepAttributes, boolean follow) {
-
-    static Wishes ofCopy(CopyOption[] options) {
-      Wishes wishes = of(options);
-      if (wishes.atomic) {
-        throw new UnsupportedOperationException("a copy cannot be " + ATOMIC_MOVE);
-      }
-      return wishes;
-    }
-
-    static Wishes ofMove(CopyOption[] options) {
-      Wishes wishes = of(options);
-      if (wishes.keepAttributes) {
-        throw new UnsupportedOperationException("a move takes no " + COPY_ATTRIBUTES);
-      }
-      return wishes;
-    }
-
-    private static Wishes of(CopyOption[] options) {
-      Set<CopyOption> all = new HashSet<>();
-      for (CopyOption option : options) {
-        boolean known = option instanceof StandardCopyOption || option == LinkOption.NOFOLLOW_LINKS;
-        if (!known) {
-          throw new UnsupportedOperationException(
-              "option " + Objects.requireNonNull(option, "an option"));
-        }
-        all.add(option);
-      }
-      return new Wishes(
-          all.contains(REPLACE_EXISTING),
-          all.contains(ATOMIC_MOVE),
-          all.contains(COPY_ATTRIBUTES),
-          !all.contains(LinkOption.NOFOLLOW_LINKS));
-    }
-  }
-
-  private static AttributeChange change(SandAttributes attributes, Wishes wishes) {
-    AttributeChange mode = AttributeChange.NONE.withMode(attributes.stat().mode());
-    return wishes.keepAttributes
-        ? mode.withMtime(attributes.stat().mtimeMs()).withAtime(attributes.stat().atimeMs())
-        : mode;
-  }
-
-  private void copyContent(SandPath from, SandPath to, StandardOpenOption create)
-      throws IOException {
-    try (SeekableByteChannel in = newByteChannel(from, Set.of(StandardOpenOption.READ));
-        SeekableByteChannel out = newByteChannel(to, Set.of(StandardOpenOption.WRITE, create))) {
-      java.nio.ByteBuffer buffer = java.nio.ByteBuffer.allocate(1 << 20);
-      while (in.read(buffer) >= 0) {
-        out.write(buffer.flip());
-        buffer.clear();
-      }
-    }
-  }
-
-  private static SandPath beside(SandPath path) {
-    String name = ".sandstore-copy-%016x".formatted(client(path).host().random().nextLong());
-    return (SandPath) path.resolveSibling(name);
-  }
-
-  /** What is at a path itself, not behind a link. */
-  private static Optional<SandAttributes> existing(SandPath path) throws IOException {
-    try {
-      return Optional.of(attributes(path, false));
-    } catch (NoSuchFileException e) {
-      return Optional.empty();
-    }
-  }
-
-  private static boolean sameFile(
-      SandPath from, SandAttributes source, SandPath to, SandAttributes target) {
-    return from.sand().equals(to.sand()) && source.fileKey().equals(target.fileKey());
-  }
-
-  private static void checkReplaceable(SandPath to, SandAttributes old, Wishes wishes)
-      throws IOException {
-    if (!wishes.replace) {
-      throw new FileAlreadyExistsException(to.toString());
-    }
-    if (old.isDirectory()
-        && !translated(to, () -> client(to).readdir(to.inCluster(), "", 1)).entries().isEmpty()) {
-      throw new DirectoryNotEmptyException(to.toString());
-    }
-  }
-
-  private void removeOld(SandPath to, Optional<SandAttributes> old) throws IOException {
-    if (old.isPresent()) {
-      deleteIfExists(to);
-    }
+    Transfer.copy(cast(source), cast(target), options);
   }
 
   @Override
   public void move(Path source, Path target, CopyOption... options) throws IOException {
-    SandPath from = cast(source);
-    SandPath to = cast(target);
-    Wishes wishes = Wishes.ofMove(options);
-    if (!from.sand().equals(to.sand())) {
-      throw new AtomicMoveNotSupportedException(
-          source.toString(), target.toString(), "EXDEV: between two clusters");
-    }
-    SandAttributes attributes = attributes(from, false); // before the target is touched
-    Optional<SandAttributes> old = wishes.atomic ? Optional.empty() : existing(to);
-    if (old.isPresent()) {
-      if (sameFile(from, attributes, to, old.get())) {
-        return;
-      }
-      checkReplaceable(to, old.get(), wishes);
-      if (old.get().isDirectory() != attributes.isDirectory()) {
-        // POSIX refuses to replace one by the other; java.nio.file wants it.
-        deleteIfExists(to);
-      }
-    }
-    translated(
-        to,
-        () -> {
-          boolean replace = wishes.replace || wishes.atomic;
-          client(from).rename(from.inCluster(), to.inCluster(), !replace);
-          return true;
-        });
+    Transfer.move(cast(source), cast(target), options);
   }
 
   @Override
@@ -521,12 +433,13 @@ public final class SandFileSystemProvider extends FileSystemProvider {
     if (one.equals(other)) {
       return true;
     }
-    if (!(other instanceof SandPath p) || !p.sand().equals(cast(one).sand())) {
+    if (!(other instanceof SandPath p)) {
       return false;
     }
-    return Files.exists(one)
-        && Files.exists(other)
-        && attributes(cast(one), true).fileKey().equals(attributes(p, true).fileKey());
+    SandPath sand = cast(one);
+    SandAttributes ours = attributes(sand, true);
+    SandAttributes theirs = attributes(p, true);
+    return sand.sand().sameCluster(p.sand()) && ours.fileKey().equals(theirs.fileKey());
   }
 
   @Override
@@ -540,36 +453,59 @@ public final class SandFileSystemProvider extends FileSystemProvider {
     return new SandFileStore(cast(path).sand());
   }
 
-  /** Permissions are kept, not enforced: what exists may be used. */
+  /**
+   * Permissions are kept, not enforced: what exists may be used. As for root on Linux, a file may be
+   * executed only if somebody may.
+   */
   @Override
   public void checkAccess(Path path, AccessMode... modes) throws IOException {
-    attributes(cast(path), true);
+    SandAttributes attributes = attributes(cast(path), true);
+    boolean executable = attributes.isDirectory() || (attributes.stat().mode() & 0111) != 0;
+    if (!executable && List.of(modes).contains(AccessMode.EXECUTE)) {
+      throw new AccessDeniedException(path.toString());
+    }
   }
 
   // --- Attributes ---
 
   static SandAttributes attributes(SandPath path, boolean follow) throws IOException {
-    return translated(
-        path,
-        () ->
-            new SandAttributes(
-                follow
-                    ? client(path).stat(path.inCluster())
-                    : client(path).lstat(path.inCluster())));
+    return translated(path, () -> new SandAttributes(path.place().stat(follow)));
   }
 
-  private static boolean follow(LinkOption[] options) {
+  static boolean follow(LinkOption[] options) {
     return !Arrays.asList(options).contains(LinkOption.NOFOLLOW_LINKS);
   }
 
   @Override
   public <V extends FileAttributeView> @Nullable V getFileAttributeView(
       Path path, Class<V> type, LinkOption... options) {
-    boolean known =
+    SandPath sand = cast(path);
+    return view(sand, sand::place, type, options);
+  }
+
+  /** A view of a type; null if there are none of that type. */
+  static <V extends FileAttributeView> @Nullable V view(
+      SandPath called, Place.Finder at, Class<V> type, LinkOption... options) {
+    if (type == UserDefinedFileAttributeView.class) {
+      return type.cast(new UserAttributes(view("user", called, at, options)));
+    }
+    String name =
         type == BasicFileAttributeView.class
-            || type == PosixFileAttributeView.class
-            || type == FileOwnerAttributeView.class;
-    return known ? type.cast(new SandAttributes.View(cast(path), follow(options))) : null;
+            ? "basic"
+            : type == PosixFileAttributeView.class
+                ? "posix"
+                : type == FileOwnerAttributeView.class ? "owner" : null;
+    return name == null ? null : type.cast(view(name, called, at, options));
+  }
+
+  private static SandAttributes.View view(
+      String name, SandPath called, Place.Finder at, LinkOption... options) {
+    return new SandAttributes.View(name, called, at, follow(options));
+  }
+
+  private static SandAttributes.View unixView(Path path, LinkOption... options) {
+    SandPath sand = cast(path);
+    return view("unix", sand, sand::place, options);
   }
 
   @Override
@@ -584,44 +520,13 @@ public final class SandFileSystemProvider extends FileSystemProvider {
   @Override
   public Map<String, Object> readAttributes(Path path, String wanted, LinkOption... options)
       throws IOException {
-    SandAttributes a = attributes(cast(path), follow(options));
-    Map<String, Object> all = new LinkedHashMap<>();
-    all.put("lastModifiedTime", a.lastModifiedTime());
-    all.put("lastAccessTime", a.lastAccessTime());
-    all.put("creationTime", a.creationTime());
-    all.put("size", a.size());
-    all.put("isRegularFile", a.isRegularFile());
-    all.put("isDirectory", a.isDirectory());
-    all.put("isSymbolicLink", a.isSymbolicLink());
-    all.put("isOther", a.isOther());
-    all.put("fileKey", a.fileKey());
-    if (wanted.startsWith("posix:")) {
-      all.put("permissions", a.permissions());
-      all.put("owner", a.owner());
-      all.put("group", a.group());
-    }
-    List<String> names = List.of(wanted.substring(wanted.indexOf(':') + 1).split(",", -1));
-    if (!names.contains("*")) {
-      for (String name : names) {
-        if (!all.containsKey(name)) {
-          throw new IllegalArgumentException("no attribute " + name);
-        }
-      }
-      all.keySet().retainAll(names);
-    }
-    return all;
+    return NamedAttributes.read(wanted, unixView(path, options));
   }
 
-  @SuppressWarnings("unchecked")
   @Override
-  public void setAttribute(Path path, String attribute, Object value, LinkOption... options)
+  public void setAttribute(
+      Path path, String attribute, @Nullable Object value, LinkOption... options)
       throws IOException {
-    SandAttributes.View view = new SandAttributes.View(cast(path), follow(options));
-    switch (attribute.substring(attribute.indexOf(':') + 1)) {
-      case "lastModifiedTime" -> view.setTimes((FileTime) value, null, null);
-      case "lastAccessTime" -> view.setTimes(null, (FileTime) value, null);
-      case "permissions" -> view.setPermissions((Set<PosixFilePermission>) value);
-      default -> throw new UnsupportedOperationException("cannot set " + attribute);
-    }
+    NamedAttributes.set(attribute, value, unixView(path, options));
   }
 }

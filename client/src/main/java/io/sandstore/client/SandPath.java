@@ -1,8 +1,12 @@
 package io.sandstore.client;
 
+import io.sandstore.rpc.PosixException;
+import io.sandstore.wire.Errno;
 import java.io.IOException;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystem;
+import java.nio.file.FileSystemLoopException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -10,7 +14,9 @@ import java.nio.file.ProviderMismatchException;
 import java.nio.file.WatchEvent;
 import java.nio.file.WatchKey;
 import java.nio.file.WatchService;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
@@ -18,6 +24,9 @@ import org.jspecify.annotations.Nullable;
 
 /** A path in a cluster: names between '/', absolute if it begins with one. */
 final class SandPath implements Path {
+
+  /** As many links as Linux follows in a path. */
+  private static final int LINKS_MAX = 40;
 
   private final SandFileSystem fileSystem;
   private final boolean absolute;
@@ -79,9 +88,81 @@ final class SandPath implements Path {
     throw new ProviderMismatchException("not a path in Sand Store: " + path);
   }
 
-  /** What the client calls this path: absolute and without dots. */
-  String inCluster() {
-    return toAbsolutePath().normalize().toString();
+  /**
+   * The client of this path's cluster.
+   *
+   * @throws java.nio.file.ClosedFileSystemException if the file system was closed
+   */
+  SandstoreClient client() {
+    return fileSystem.client();
+  }
+
+  /**
+   * What the client calls this path: absolute and without dots. Where there are dots, links before
+   * them are followed first, so that {@code link/..} is above what the link leads to, as on Linux;
+   * each name before them costs a round trip.
+   */
+  String inCluster() throws IOException {
+    int dots = Math.max(names.lastIndexOf("."), names.lastIndexOf(".."));
+    if (dots < 0) {
+      return toAbsolutePath().toString();
+    }
+    List<String> all = new ArrayList<>(real(names.subList(0, dots + 1)));
+    all.addAll(names.subList(dots + 1, names.size()));
+    return "/" + String.join("/", all);
+  }
+
+  Place place() throws IOException {
+    return new Place(client().directory(0), inCluster()); // absolute: no directory's inode counts
+  }
+
+  SandPath empty() {
+    return with(false, List.of());
+  }
+
+  /** Another name in the same directory. */
+  SandPath sibling(String name) {
+    List<String> beside = new ArrayList<>(names.subList(0, names.size() - 1));
+    beside.add(name);
+    return with(absolute, beside);
+  }
+
+  /** True if the last name is one that can be neither made nor removed. */
+  boolean endsInDots() {
+    return names.size() > 0 && (names.getLast().equals(".") || names.getLast().equals(".."));
+  }
+
+  /** Where names below the root lead, with all links followed; all of them must exist. */
+  private List<String> real(List<String> path) throws IOException {
+    ArrayDeque<String> ahead = new ArrayDeque<>(path);
+    List<String> real = new ArrayList<>();
+    int links = 0;
+    while (!ahead.isEmpty()) {
+      String name = ahead.pop();
+      if (name.equals("..")) {
+        if (!real.isEmpty()) {
+          real.removeLast();
+        }
+      } else if (!name.isEmpty() && !name.equals(".")) {
+        real.add(name);
+        String at = "/" + String.join("/", real);
+        FileStat stat = client().lstat(at);
+        if (stat.isSymlink()) {
+          if (++links > LINKS_MAX) {
+            throw new FileSystemLoopException(toString());
+          }
+          String target = client().readlink(at);
+          real.removeLast();
+          if (target.startsWith("/")) {
+            real.clear();
+          }
+          split(target).reversed().forEach(ahead::push);
+        } else if (!stat.isDirectory() && !ahead.isEmpty()) {
+          throw new PosixException(Errno.ENOTDIR, at + " is not a directory");
+        }
+      }
+    }
+    return real;
   }
 
   private boolean isEmptyPath() {
@@ -226,7 +307,10 @@ final class SandPath implements Path {
   @Override
   public URI toUri() {
     return URI.create(
-        SandFileSystemProvider.SCHEME + "://" + fileSystem.authority() + encode(inCluster()));
+        SandFileSystemProvider.SCHEME
+            + "://"
+            + fileSystem.authority()
+            + encode(toAbsolutePath().toString()));
   }
 
   private static String encode(String path) {
@@ -244,8 +328,32 @@ final class SandPath implements Path {
 
   @Override
   public Path toRealPath(LinkOption... options) throws IOException {
-    fileSystem.client().stat(inCluster());
-    return toAbsolutePath().normalize();
+    return SandFileSystemProvider.translated(
+        this,
+        () ->
+            SandFileSystemProvider.follow(options)
+                ? new SandPath(fileSystem, true, List.copyOf(real(names)))
+                : withoutDots());
+  }
+
+  /** Links stay, and what is behind the dots of {@code link/..} is not known without following. */
+  private SandPath withoutDots() throws IOException {
+    SandPath result = new SandPath(fileSystem, true, List.of());
+    for (String name : names) {
+      if (name.isEmpty() || name.equals(".")) {
+        continue;
+      }
+      if (name.equals("..") && !client().lstat(result.inCluster()).isSymlink()) {
+        List<String> above = result.names.subList(0, Math.max(0, result.names.size() - 1));
+        result = result.with(true, above);
+        continue;
+      }
+      List<String> longer = new ArrayList<>(result.names);
+      longer.add(name);
+      result = result.with(true, longer);
+    }
+    client().lstat(result.inCluster()); // it must exist
+    return result;
   }
 
   @Override
@@ -254,9 +362,12 @@ final class SandPath implements Path {
     throw new UnsupportedOperationException("files in Sand Store cannot be watched");
   }
 
+  /** By the bytes of their names, as the JDK's compare, and as directories are in order. */
   @Override
   public int compareTo(Path other) {
-    return toString().compareTo(cast(other).toString());
+    return Arrays.compareUnsigned(
+        toString().getBytes(StandardCharsets.UTF_8),
+        cast(other).toString().getBytes(StandardCharsets.UTF_8));
   }
 
   @Override
