@@ -48,6 +48,8 @@ final class HandleLocks {
   /** Whose session has the locks; 0: there are none. */
   private volatile long session;
 
+  private volatile boolean closed;
+
   /** Of a wait that could not be cancelled; 0: none. */
   private long abandoned;
 
@@ -100,7 +102,9 @@ final class HandleLocks {
         long ticket = client.nextTicket();
         LockState state =
             command(op.setHow(LockFile.How.WAIT).setTicket(ticket), client.deadline()).getLock();
-        return state == LockState.LOCK_GRANTED || await(ticket, until);
+        boolean granted = state == LockState.LOCK_GRANTED || await(ticket, until);
+        checkOpen(); // a wait ends with the handle, too
+        return granted;
       } finally {
         waiting.release();
       }
@@ -127,7 +131,6 @@ final class HandleLocks {
       }
       return cancel(ticket);
     } catch (InterruptedException e) {
-      Thread.interrupted(); // to say that it does not wait any more
       if (cancel(ticket)) {
         Thread.currentThread().interrupt();
         return true;
@@ -177,7 +180,7 @@ final class HandleLocks {
   private boolean cancelAbandoned() throws IOException {
     CancelLock op = CancelLock.newBuilder().setInode(inode).setTicket(abandoned).setOwner(owner).build();
     Outcome outcome =
-        client.mutate(Command.newBuilder().setCancelLock(op), session, client.deadline());
+        finish(Command.newBuilder().setCancelLock(op), client.deadline());
     abandoned = 0;
     note(outcome);
     return outcome.getLock() == LockState.LOCK_GRANTED;
@@ -193,6 +196,7 @@ final class HandleLocks {
   private Outcome command(LockFile.Builder op, Deadline deadline) throws IOException {
     commands.lock();
     try {
+      checkOpen();
       if (abandoned != 0) {
         cancelAbandoned();
       }
@@ -223,7 +227,18 @@ final class HandleLocks {
       session = client.openSession(deadline);
     }
     keeper.add(this);
-    return client.mutate(command, session, deadline);
+    return finish(command, deadline);
+  }
+
+  /** An interrupt would leave open whether there is a lock. */
+  private Outcome finish(Command.Builder command, Deadline deadline) throws IOException {
+    return Uninterrupted.run(client.host(), () -> client.mutate(command, session, deadline));
+  }
+
+  private void checkOpen() throws PosixException {
+    if (closed) {
+      throw new PosixException(Errno.EBADF, "the file is closed");
+    }
   }
 
   /** After each command it is said how many locks and waits the handle has. */
@@ -245,17 +260,22 @@ final class HandleLocks {
 
   /** Gives up all; if that cannot be said now, it is said later. */
   void close() {
-    long holds = session;
-    if (holds == 0) {
-      return;
+    commands.lock();
+    try {
+      closed = true;
+      if (session == 0) {
+        return;
+      }
+      LockFile release =
+          LockFile.newBuilder()
+              .setInode(inode)
+              .setOwner(owner)
+              .setHow(LockFile.How.RELEASE)
+              .build();
+      keeper.remove(this);
+      keeper.release(release, session, RELEASE_LIMIT);
+    } finally {
+      commands.unlock();
     }
-    LockFile release =
-        LockFile.newBuilder()
-            .setInode(inode)
-            .setOwner(owner)
-            .setHow(LockFile.How.RELEASE)
-            .build();
-    keeper.remove(this);
-    keeper.release(release, holds, RELEASE_LIMIT);
   }
 }

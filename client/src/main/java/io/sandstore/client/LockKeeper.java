@@ -131,8 +131,13 @@ final class LockKeeper {
       return; // all goes with the session
     }
     try {
-      client.mutate(
-          Command.newBuilder().setLockFile(op), session, client.clock().deadline(limit));
+      Uninterrupted.run(
+          client.host(),
+          () ->
+              client.mutate(
+                  Command.newBuilder().setLockFile(op),
+                  session,
+                  client.clock().deadline(limit)));
       releases.remove(release);
     } catch (PosixException e) {
       boolean gone = e.errno() == Errno.ESTALE;
