@@ -1,5 +1,6 @@
 package io.sandstore.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.nio.file.StandardOpenOption.APPEND;
 import static java.nio.file.StandardOpenOption.CREATE;
 import static java.nio.file.StandardOpenOption.CREATE_NEW;
@@ -10,7 +11,6 @@ import static java.nio.file.StandardOpenOption.SPARSE;
 import static java.nio.file.StandardOpenOption.SYNC;
 import static java.nio.file.StandardOpenOption.TRUNCATE_EXISTING;
 import static java.nio.file.StandardOpenOption.WRITE;
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayInputStream;
@@ -488,7 +488,8 @@ class NioChannelTest extends BothFileSystems {
                     try {
                       ByteBuffer all = ByteBuffer.wrap(much);
                       while (all.hasRemaining()) {
-                        ByteBuffer part = all.slice(all.position(), Math.min(70_000, all.remaining()));
+                        ByteBuffer part =
+                            all.slice(all.position(), Math.min(70_000, all.remaining()));
                         all.position(all.position() + part.remaining());
                         taken.addAndGet(channel.write(part));
                         far.countDown();

@@ -223,7 +223,8 @@ class NioTest extends BothFileSystems {
           .isEqualTo("rwx------");
       assertThat(Files.getLastModifiedTime(plain)).isNotEqualTo(modified);
       Files.setAttribute(source, "lastAccessTime", accessed); // it was read
-      Path whole = Files.copy(source, dir.resolve(source.getFileName() + "-whole"), COPY_ATTRIBUTES);
+      Path whole =
+          Files.copy(source, dir.resolve(source.getFileName() + "-whole"), COPY_ATTRIBUTES);
       PosixFileAttributes copied = Files.readAttributes(whole, PosixFileAttributes.class);
       assertThat(copied.lastModifiedTime()).isEqualTo(modified);
       assertThat(copied.lastAccessTime()).isEqualTo(accessed);
@@ -278,8 +279,7 @@ class NioTest extends BothFileSystems {
     refused(FileSystemException.class, () -> Files.move(empty, file, ATOMIC_MOVE));
     refused(FileSystemException.class, () -> Files.move(empty, full, ATOMIC_MOVE));
     refused(FileSystemException.class, () -> Files.move(full, full.resolve("in"), ATOMIC_MOVE));
-    refused(
-        NoSuchFileException.class, () -> Files.move(dir.resolve("missing"), file, ATOMIC_MOVE));
+    refused(NoSuchFileException.class, () -> Files.move(dir.resolve("missing"), file, ATOMIC_MOVE));
     assertThat(names(dir)).containsExactly("empty", "file", "full", "other");
     Files.move(file, other, ATOMIC_MOVE);
     Files.move(full, empty, ATOMIC_MOVE);
@@ -439,8 +439,7 @@ class NioTest extends BothFileSystems {
         };
     refused(UnsupportedOperationException.class, () -> Files.createFile(no, strange));
     refused(UnsupportedOperationException.class, () -> Files.createDirectory(no, strange));
-    refused(
-        UnsupportedOperationException.class, () -> Files.createSymbolicLink(no, file, strange));
+    refused(UnsupportedOperationException.class, () -> Files.createSymbolicLink(no, file, strange));
     refused(UnsupportedOperationException.class, () -> Files.getAttribute(file, "none:size"));
     refused(UnsupportedOperationException.class, () -> Files.setAttribute(file, "none:size", 1));
     refused(UnsupportedOperationException.class, () -> Files.readAttributes(file, "none:*"));
@@ -620,8 +619,13 @@ class NioTest extends BothFileSystems {
     Path copy = Files.copy(file, dir.resolve("copy"), COPY_ATTRIBUTES);
     assertThat(Files.getOwner(copy)).isEqualTo(user);
     // Whoever is root is called so on every machine that has names at all.
-    if (local().path().getFileSystem().getUserPrincipalLookupService()
-        .lookupPrincipalByName("0").getName().equals("root")) {
+    if (local()
+        .path()
+        .getFileSystem()
+        .getUserPrincipalLookupService()
+        .lookupPrincipalByName("0")
+        .getName()
+        .equals("root")) {
       assertThat(lookup.lookupPrincipalByName("0").getName()).isEqualTo("root");
       assertThat(lookup.lookupPrincipalByName("root")).isEqualTo(lookup.lookupPrincipalByName("0"));
     }
@@ -764,8 +768,7 @@ class NioTest extends BothFileSystems {
       refused(
           IOException.class,
           () -> secure.newByteChannel(names.getPath("link"), Set.of(READ, NOFOLLOW)));
-      refused(
-          IOException.class, () -> secure.newDirectoryStream(names.getPath("link"), NOFOLLOW));
+      refused(IOException.class, () -> secure.newDirectoryStream(names.getPath("link"), NOFOLLOW));
       refused(NotDirectoryException.class, () -> secure.newDirectoryStream(file));
       try (SecureDirectoryStream<Path> inner = secure.newDirectoryStream(names.getPath("link"))) {
         assertThat(inner).isEmpty();
@@ -853,6 +856,8 @@ class NioTest extends BothFileSystems {
     try (StandardJavaFileManager files = compiler.getStandardFileManager(null, null, UTF_8)) {
       files.setLocationFromPaths(StandardLocation.CLASS_OUTPUT, List.of(classes));
       files.setLocationFromPaths(StandardLocation.CLASS_PATH, List.of(classes));
+      // Processors are loaded from files of the default file system, wherever classes are.
+      files.setLocationFromPaths(StandardLocation.ANNOTATION_PROCESSOR_PATH, List.of());
       for (String source : List.of("lib/A.java", "B.java")) {
         assertThat(
                 compiler
@@ -888,15 +893,19 @@ class NioTest extends BothFileSystems {
     Path link = Files.createSymbolicLink(dir.resolve("link"), dir.getFileSystem().getPath("a/b"));
     Files.createDirectories(link.resolve("c/d"));
     Files.createSymbolicLink(deep.resolve("up"), dir.getFileSystem().getPath(".."));
-    refused(
-        FileAlreadyExistsException.class,
-        () -> Files.createDirectories(temporary));
+    refused(FileAlreadyExistsException.class, () -> Files.createDirectories(temporary));
     assertThat(Files.mismatch(temporary, link.resolve("c").resolve(temporary.getFileName())))
         .isEqualTo(-1);
     try (Stream<Path> all = Files.walk(dir)) {
       assertThat(all.map(path -> dir.relativize(path).toString()))
           .containsExactlyInAnyOrder(
-              "", "a", "a/b", "a/b/c", "a/b/c/d", "a/b/c/up", "link",
+              "",
+              "a",
+              "a/b",
+              "a/b/c",
+              "a/b/c/d",
+              "a/b/c/up",
+              "link",
               dir.relativize(temporary).toString());
     }
     try (Stream<Path> all = Files.walk(dir, FileVisitOption.FOLLOW_LINKS)) {

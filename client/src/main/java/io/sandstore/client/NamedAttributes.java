@@ -120,8 +120,7 @@ final class NamedAttributes {
     return values;
   }
 
-  private static Map<String, Object> readUser(Name wanted, UserAttributes user)
-      throws IOException {
+  private static Map<String, Object> readUser(Name wanted, UserAttributes user) throws IOException {
     List<String> names = wanted.names();
     Map<String, Object> values = new LinkedHashMap<>();
     for (String name : names.contains("*") ? user.list() : names) {

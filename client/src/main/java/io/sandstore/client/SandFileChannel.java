@@ -98,8 +98,7 @@ final class SandFileChannel extends FileChannel {
     }
   }
 
-  private ClosedByInterruptException closedByInterrupt(
-      @Nullable IOException cause) {
+  private ClosedByInterruptException closedByInterrupt(@Nullable IOException cause) {
     ClosedByInterruptException closed = new ClosedByInterruptException();
     if (cause != null) {
       closed.initCause(cause);
@@ -247,8 +246,8 @@ final class SandFileChannel extends FileChannel {
   }
 
   /**
-   * Makes what was written durable and visible: a round trip that ends when a majority of disks have
-   * forced it.
+   * Makes what was written durable and visible: a round trip that ends when a majority of disks
+   * have forced it.
    */
   @Override
   public void force(boolean metaData) throws IOException {
@@ -306,8 +305,7 @@ final class SandFileChannel extends FileChannel {
   // --- Transfers ---
 
   @Override
-  public long transferTo(long position, long count, WritableByteChannel target)
-      throws IOException {
+  public long transferTo(long position, long count, WritableByteChannel target) throws IOException {
     checkOpen();
     if (!target.isOpen()) {
       throw new ClosedChannelException();
@@ -367,7 +365,8 @@ final class SandFileChannel extends FileChannel {
    * A copy of a part of the file, outside of the heap.
    *
    * @throws UnsupportedOperationException for READ_WRITE
-   * @throws IOException if there is no memory for it, or the file ends before and cannot be extended
+   * @throws IOException if there is no memory for it, or the file ends before and cannot be
+   *     extended
    */
   @Override
   public MappedByteBuffer map(MapMode mode, long position, long size) throws IOException {

@@ -45,11 +45,12 @@ final class SandFileSystem extends FileSystem {
     return client;
   }
 
-  /** True if both are of one cluster, as far as its nodes have said so, whatever their addresses. */
+  /**
+   * True if both are of one cluster, as far as its nodes have said so, whatever their addresses.
+   */
   boolean sameCluster(SandFileSystem other) {
     String id = client.clusterClient().clusterId();
-    return this == other
-        || (!id.isEmpty() && id.equals(other.client.clusterClient().clusterId()));
+    return this == other || (!id.isEmpty() && id.equals(other.client.clusterClient().clusterId()));
   }
 
   ChannelLocks locks() {

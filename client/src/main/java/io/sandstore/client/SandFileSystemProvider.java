@@ -221,8 +221,7 @@ public final class SandFileSystemProvider extends FileSystemProvider {
     Set<OpenFlag> all = flags;
     Place place = translated(sand, at::find);
     SandFile file = translated(sand, () -> place.directory().open(place.path(), all, mode));
-    SandFileChannel channel =
-        new SandFileChannel(sand.sand(), file, read, write, append, sync);
+    SandFileChannel channel = new SandFileChannel(sand.sand(), file, read, write, append, sync);
     if (options.contains(StandardOpenOption.DELETE_ON_CLOSE)) {
       try {
         // Stays readable and writable here until it is closed.
@@ -454,8 +453,8 @@ public final class SandFileSystemProvider extends FileSystemProvider {
   }
 
   /**
-   * Permissions are kept, not enforced: what exists may be used. As for root on Linux, a file may be
-   * executed only if somebody may.
+   * Permissions are kept, not enforced: what exists may be used. As for root on Linux, a file may
+   * be executed only if somebody may.
    */
   @Override
   public void checkAccess(Path path, AccessMode... modes) throws IOException {

@@ -181,15 +181,14 @@ final class Transfer {
       throws IOException {
     SandstoreClient client = made.client();
     String path = SandFileSystemProvider.translated(to, made::inCluster);
-    AttributeChange change = change(source, wishes);
     switch (source.stat().type()) {
       case DIRECTORY ->
           SandFileSystemProvider.translated(
               to,
               () -> {
                 client.mkdir(path, source.stat().mode());
-                copyUserAttributes(from, made, wishes);
-                return client.setattr(path, change);
+                copyAttributes(from, source, made, wishes);
+                return true;
               });
       case SYMLINK -> {
         String target = SandFileSystemProvider.target(from);
@@ -197,7 +196,8 @@ final class Transfer {
             to,
             () -> {
               client.symlink(target, path);
-              return wishes.keepAttributes ? client.lsetattr(path, change) : client.lstat(path);
+              copyAttributes(from, source, made, wishes);
+              return true;
             });
       }
       case FILE -> {
@@ -214,9 +214,8 @@ final class Transfer {
             out.write(buffer.flip());
             buffer.clear();
           }
-          copyUserAttributes(from, made, wishes);
-          out.setattr(change); // what is written comes first, and dates the file
         }
+        copyAttributes(from, source, made, wishes); // writing dated the file
       }
       case FIFO, SOCKET, CHARACTER_DEVICE, BLOCK_DEVICE ->
           SandFileSystemProvider.translated(
@@ -224,7 +223,8 @@ final class Transfer {
               () -> {
                 FileStat stat = source.stat();
                 client.makeNode(path, stat.type(), stat.mode(), stat.device());
-                return client.setattr(path, change);
+                copyAttributes(from, source, made, wishes);
+                return true;
               });
     }
   }
@@ -236,34 +236,32 @@ final class Transfer {
         called, () -> path.client().open(inCluster, flags, mode));
   }
 
-  /** All extended attributes that anybody may set; those of the system are not a copy's. */
-  private static void copyUserAttributes(SandPath from, SandPath made, Wishes wishes)
-      throws IOException {
+  /** If it is wished: owner, mode, extended attributes of users, and last the times. */
+  private static void copyAttributes(
+      SandPath from, SandAttributes source, SandPath made, Wishes wishes) throws IOException {
     if (!wishes.keepAttributes) {
       return;
     }
-    UserAttributes source = new UserAttributes(view(from, wishes));
-    UserAttributes target = new UserAttributes(view(made, wishes));
-    for (String name : source.list()) {
-      target.write(name, ByteBuffer.wrap(source.get(name)));
-    }
-  }
-
-  private static SandAttributes.View view(SandPath path, Wishes wishes) {
-    return new SandAttributes.View("user", path, path::place, wishes.follow);
-  }
-
-  private static AttributeChange change(SandAttributes source, Wishes wishes) {
     FileStat stat = source.stat();
-    AttributeChange change = AttributeChange.NONE;
-    if (wishes.keepAttributes) {
-      change =
-          change
-              .withOwner(stat.uid(), stat.gid())
-              .withMtime(stat.mtime())
-              .withAtime(stat.atime());
+    AttributeChange change =
+        AttributeChange.NONE
+            .withOwner(stat.uid(), stat.gid())
+            .withMtime(stat.mtime())
+            .withAtime(stat.atime());
+    if (stat.isSymlink()) {
+      made.place().setattr(change, false);
+      return;
     }
-    return stat.isSymlink() ? change : change.withMode(stat.mode());
+    UserAttributes old = new UserAttributes(view(from, wishes.follow));
+    UserAttributes copied = new UserAttributes(view(made, false));
+    for (String name : old.list()) {
+      copied.write(name, ByteBuffer.wrap(old.get(name)));
+    }
+    made.place().setattr(change.withMode(stat.mode()), false);
+  }
+
+  private static SandAttributes.View view(SandPath path, boolean follow) {
+    return new SandAttributes.View("user", path, path::place, follow);
   }
 
   /** Gives a file the place of another, or an empty one that must still be empty. */

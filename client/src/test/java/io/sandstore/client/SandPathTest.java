@@ -52,7 +52,8 @@ class SandPathTest {
   private static String random(Random random) {
     StringBuilder path = new StringBuilder(random.nextBoolean() ? "/" : "");
     for (int i = random.nextInt(6); i > 0; i--) {
-      path.append(PARTS.get(random.nextInt(PARTS.size()))).append(random.nextInt(8) == 0 ? "" : "/");
+      path.append(PARTS.get(random.nextInt(PARTS.size())))
+          .append(random.nextInt(8) == 0 ? "" : "/");
     }
     return path.toString();
   }
