@@ -348,22 +348,22 @@ class FeatureLevelTest {
     assertThat(namespace.attributesOf(2).getLinks()).isEqualTo(2);
   }
 
-  private static final String LAST_OF_TWO_BYTES = "\uff5a";
-  private static final String BEYOND = "\ud835\udcb3"; // above U+FFFF, yet with surrogates below
+  private static final String BELOW = "\uff5a";
+  private static final String ABOVE = "\ud835\udcb3"; // U+1D4B3, of two surrogates that are less than U+FF5A
 
   /** The names of a directory are in the order of UTF-16 before, and in that of their bytes then. */
   @Test
   void atPosixTheOrderOfNamesBecomesThatOfTheirBytes() throws IOException {
     Namespace namespace = before();
-    apply(namespace, create("/" + BEYOND), create("/" + LAST_OF_TWO_BYTES));
-    assertThat(names(namespace, "", 9)).containsExactly("f", BEYOND, LAST_OF_TWO_BYTES);
+    apply(namespace, create("/" + ABOVE), create("/" + BELOW));
+    assertThat(names(namespace, "", 9)).containsExactly("f", ABOVE, BELOW);
     byte[] older = snapshot(namespace);
     assertThat(older).startsWith(0, 3);
     var frozen = namespace.freeze();
     apply(namespace, raise(3, 7L, 8L));
-    assertThat(names(namespace, "", 9)).containsExactly("f", LAST_OF_TWO_BYTES, BEYOND);
-    assertThat(names(namespace, "f", 1)).containsExactly(LAST_OF_TWO_BYTES);
-    assertThat(names(namespace, LAST_OF_TWO_BYTES, 9)).containsExactly(BEYOND);
+    assertThat(names(namespace, "", 9)).containsExactly("f", BELOW, ABOVE);
+    assertThat(names(namespace, "f", 1)).containsExactly(BELOW);
+    assertThat(names(namespace, BELOW, 9)).containsExactly(ABOVE);
     apply(namespace, create("/a"));
     // What was being written when the level rose is the state of before.
     ByteArrayOutputStream out = new ByteArrayOutputStream();
@@ -377,9 +377,9 @@ class FeatureLevelTest {
     Namespace restored = before();
     restored.restore(new ByteArrayInputStream(newer));
     assertThat(restored.digest()).isEqualTo(namespace.digest());
-    assertThat(names(restored, "a", 9)).containsExactly("f", LAST_OF_TWO_BYTES, BEYOND);
+    assertThat(names(restored, "a", 9)).containsExactly("f", BELOW, ABOVE);
     restored.restore(new ByteArrayInputStream(older));
-    assertThat(names(restored, "", 9)).containsExactly("f", BEYOND, LAST_OF_TWO_BYTES);
+    assertThat(names(restored, "", 9)).containsExactly("f", ABOVE, BELOW);
     assertThat(snapshot(restored)).isEqualTo(older);
   }
 }

@@ -234,10 +234,13 @@ final class Linux {
         : new String(target, 0, (int) length, StandardCharsets.UTF_8);
   }
 
-  int umask() {
-    int mask = (int) call("umask", 0);
-    call("umask", mask);
-    return mask;
+  /** Of this process; to ask the kernel for it means to change it. */
+  static int umask() throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/status")).stream()
+        .filter(line -> line.startsWith("Umask:"))
+        .mapToInt(line -> Integer.parseInt(line.substring("Umask:".length()).strip(), 8))
+        .findFirst()
+        .orElse(022);
   }
 
   int userId() {

@@ -3,13 +3,22 @@ package io.sandstore.namespace;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.protobuf.ByteString;
 import io.sandstore.block.HolderMask;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Create;
+import io.sandstore.wire.CreateUnnamed;
+import io.sandstore.wire.FileType;
+import io.sandstore.wire.Link;
 import io.sandstore.wire.Location;
+import io.sandstore.wire.MakeNode;
 import io.sandstore.wire.Member;
+import io.sandstore.wire.Mkdir;
+import io.sandstore.wire.Outcome;
+import io.sandstore.wire.SetAttributes;
+import io.sandstore.wire.SetXattr;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -83,7 +92,7 @@ class SnapshotFormatTest {
         .isEqualTo(
             new Inode(
                 2,
-                io.sandstore.wire.FileType.DIRECTORY,
+                FileType.DIRECTORY,
                 0755,
                 1000,
                 100,
@@ -131,6 +140,73 @@ class SnapshotFormatTest {
     assertThat(namespace.digest()).isNotEqualTo(read(fixture(3), false).digest());
   }
 
+  /** What {@code formats/namespace-v4} holds: something of everything that came with POSIX. */
+  private static Namespace ofPosix() {
+    Namespace namespace =
+        new Namespace(
+            new NamespaceModelTest.Memory(),
+            new HolderMask(),
+            FeatureLevel.POSIX,
+            FeatureLevel.POSIX,
+            Optional.empty());
+    namespace.configure(empty(false).configuration());
+    ByteString value = ByteString.copyFromUtf8("value");
+    Batch batch =
+        Batch.newBuilder()
+            .setTimeMs(1_700_000_000_000L)
+            .addCommands(Command.newBuilder().setMkdir(Mkdir.newBuilder().setLocation(at("d"))))
+            .addCommands(
+                Command.newBuilder().setCreate(Create.newBuilder().setLocation(at("\uff5a"))))
+            .addCommands(
+                Command.newBuilder()
+                    .setCreate(Create.newBuilder().setLocation(at("\ud835\udcb3"))))
+            .addCommands(
+                Command.newBuilder()
+                    .setMakeNode(
+                        MakeNode.newBuilder()
+                            .setLocation(at("null"))
+                            .setType(FileType.CHARACTER_DEVICE)
+                            .setDevice(259)))
+            .addCommands(
+                Command.newBuilder()
+                    .setMakeNode(
+                        MakeNode.newBuilder().setLocation(at("pipe")).setType(FileType.FIFO)))
+            .addCommands(
+                Command.newBuilder()
+                    .setCreateUnnamed(CreateUnnamed.newBuilder().setDirectory(at("d"))))
+            .addCommands(
+                Command.newBuilder().setLink(Link.newBuilder().setInode(3).setTo(at("d/same"))))
+            .addCommands(
+                Command.newBuilder()
+                    .setSetXattr(
+                        SetXattr.newBuilder().setInode(2).setName("trusted.t").setValue(value)))
+            .addCommands(
+                Command.newBuilder()
+                    .setSetXattr(
+                        SetXattr.newBuilder().setInode(3).setName("user.größe").setValue(value)))
+            .addCommands(
+                Command.newBuilder()
+                    .setSetAttributes(
+                        SetAttributes.newBuilder()
+                            .setInode(3)
+                            .setAtimeMs(-5)
+                            .setAtimeNs(1)
+                            .setMtimeMs(1_600_000_000_000L)
+                            .setMtimeNs(999_999)))
+            .build();
+    assertThat(namespace.apply(1, batch)).noneMatch(Outcome::hasFault);
+    return namespace;
+  }
+
+  private static Location at(String path) {
+    return Location.newBuilder().setPath(path).build();
+  }
+
+  @Test
+  void whatCameWithPosixIsWrittenAsVersionFour() throws IOException {
+    assertThat(written(ofPosix())).isEqualTo(fixture(4));
+  }
+
   /** Written at the level of POSIX: version 3 of that release knows nothing of what is in it. */
   @Test
   void whatCameWithPosixIsReadAndWritten() throws IOException {
@@ -145,14 +221,14 @@ class SnapshotFormatTest {
               new Keys.Dentry(1, "\uff5a"),
               new Keys.Dentry(1, "\ud835\udcb3"),
               new Keys.Dentry(2, "same"));
-      assertThat(namespace.tree.dentries.get(new Keys.Dentry(2, "same"))).isEqualTo(3);
+      assertThat(namespace.tree.dentries.get(new Keys.Dentry(2, "same"))).isEqualTo(3L);
       Inode file = namespace.tree.inodes.get(3L);
       assertThat(file.links()).isEqualTo(2);
       assertThat(file.atimeMs()).isEqualTo(-5);
       assertThat(file.atimeNs()).isEqualTo(1);
       assertThat(file.mtimeNs()).isEqualTo(999_999);
       assertThat(namespace.tree.inodes.get(5L).type())
-          .isEqualTo(io.sandstore.wire.FileType.CHARACTER_DEVICE);
+          .isEqualTo(FileType.CHARACTER_DEVICE);
       assertThat(namespace.tree.inodes.get(5L).device()).isEqualTo(259);
       assertThat(namespace.xattrs.values.live.keySet())
           .containsExactly(new Keys.Xattr(2, "trusted.t"), new Keys.Xattr(3, "user.größe"));

@@ -1,24 +1,35 @@
 package io.sandstore.namespace;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.sandstore.block.HolderMask;
 import io.sandstore.fuzz.Seeds;
 import io.sandstore.replication.BlockSink;
+import io.sandstore.wire.Allocate;
 import io.sandstore.wire.Batch;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Create;
+import io.sandstore.wire.CreateUnnamed;
+import io.sandstore.wire.Exchange;
+import io.sandstore.wire.FileType;
+import io.sandstore.wire.GetXattr;
+import io.sandstore.wire.Link;
 import io.sandstore.wire.Location;
+import io.sandstore.wire.MakeNode;
 import io.sandstore.wire.Mkdir;
 import io.sandstore.wire.NewExtent;
 import io.sandstore.wire.Query;
 import io.sandstore.wire.ReadDirectory;
 import io.sandstore.wire.Rename;
+import io.sandstore.wire.SetAttributes;
+import io.sandstore.wire.SetXattr;
 import io.sandstore.wire.Write;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.provider.Arguments;
@@ -62,7 +73,46 @@ class NamespaceFuzzTest {
         .addCommands(Command.newBuilder().setCreate(Create.newBuilder().setLocation(at("/a/b"))))
         .addCommands(Command.newBuilder().setRename(rename))
         .addCommands(Command.newBuilder().setWrite(write))
+        .addCommands(
+            Command.newBuilder().setLink(Link.newBuilder().setFrom(at("/c")).setTo(at("/d"))))
+        .addCommands(
+            Command.newBuilder()
+                .setMakeNode(
+                    MakeNode.newBuilder()
+                        .setLocation(at("/n"))
+                        .setType(FileType.CHARACTER_DEVICE)
+                        .setDevice(1 << 8)))
+        .addCommands(
+            Command.newBuilder()
+                .setSetXattr(
+                    SetXattr.newBuilder()
+                        .setLocation(at("/c"))
+                        .setName("user.a")
+                        .setValue(ByteString.copyFromUtf8("value"))))
+        .addCommands(
+            Command.newBuilder()
+                .setExchange(Exchange.newBuilder().setFirst(at("/a")).setSecond(at("/c"))))
+        .addCommands(
+            Command.newBuilder()
+                .setAllocate(
+                    Allocate.newBuilder().setInode(3).setLength(9).setHow(Allocate.How.ZERO)))
+        .addCommands(
+            Command.newBuilder()
+                .setCreateUnnamed(CreateUnnamed.newBuilder().setDirectory(at("/"))))
+        .addCommands(
+            Command.newBuilder()
+                .setSetAttributes(
+                    SetAttributes.newBuilder().setInode(3).setMtimeMs(5).setMtimeNs(7)))
         .build();
+  }
+
+  private static Namespace namespace() {
+    return new Namespace(
+        new Nowhere(),
+        new HolderMask(),
+        FeatureLevel.newest(),
+        FeatureLevel.newest(),
+        Optional.empty());
   }
 
   static Stream<Arguments> batches() {
@@ -73,7 +123,7 @@ class NamespaceFuzzTest {
   @MethodSource("batches")
   void commands(byte[] data) {
     try {
-      new Namespace(new Nowhere(), new HolderMask()).apply(1, Batch.parseFrom(data));
+      namespace().apply(1, Batch.parseFrom(data));
     } catch (InvalidProtocolBufferException refused) {
       // As it should be. What parses must be answered, never thrown: all replicas apply it.
     } catch (LaterReleaseException refused) {
@@ -82,25 +132,31 @@ class NamespaceFuzzTest {
   }
 
   static Stream<Arguments> queries() {
-    return Seeds.mutated(
+    byte[] read =
         Query.newBuilder()
             .setReadDirectory(ReadDirectory.newBuilder().setLocation(at("/a")).setLimit(10))
             .build()
-            .toByteArray());
+            .toByteArray();
+    byte[] get =
+        Query.newBuilder()
+            .setGetXattr(GetXattr.newBuilder().setLocation(at("/")).setName("user.a"))
+            .build()
+            .toByteArray();
+    return Stream.concat(Seeds.mutated(read), Seeds.mutated(get));
   }
 
   @FuzzTest
   @MethodSource("queries")
   void query(byte[] data) {
     try {
-      new Namespace(new Nowhere(), new HolderMask()).ask(Query.parseFrom(data));
+      namespace().ask(Query.parseFrom(data));
     } catch (InvalidProtocolBufferException refused) {
       // As it should be.
     }
   }
 
   static Stream<Arguments> snapshots() throws IOException {
-    Namespace namespace = new Namespace(new Nowhere(), new HolderMask());
+    Namespace namespace = namespace();
     namespace.apply(1, batch());
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     try (var frozen = namespace.freeze()) {
@@ -113,7 +169,7 @@ class NamespaceFuzzTest {
   @MethodSource("snapshots")
   void snapshot(byte[] data) {
     try {
-      new Namespace(new Nowhere(), new HolderMask()).restore(new ByteArrayInputStream(data));
+      namespace().restore(new ByteArrayInputStream(data));
     } catch (IOException refused) {
       // As it should be.
     }
