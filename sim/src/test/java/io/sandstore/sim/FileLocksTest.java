@@ -13,14 +13,20 @@ import io.sandstore.wire.Errno;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Locks of files, as programs on several machines see them. */
 class FileLocksTest {
@@ -107,13 +113,13 @@ class FileLocksTest {
   }
 
   private static void write(SandFile file, String text) throws IOException {
-    file.write(ByteBuffer.wrap(text.getBytes(java.nio.charset.StandardCharsets.UTF_8)), 0);
+    file.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)), 0);
   }
 
   private static String read(SandFile file) throws IOException {
     ByteBuffer into = ByteBuffer.allocate(100);
     file.read(into, 0);
-    return new String(into.array(), 0, into.position(), java.nio.charset.StandardCharsets.UTF_8);
+    return new String(into.array(), 0, into.position(), StandardCharsets.UTF_8);
   }
 
   private static void assertLost(Program program, CompletableFuture<?> use) {
@@ -418,5 +424,98 @@ class FileLocksTest {
     pass(Duration.ofMinutes(3));
     assertThat(waits).isNotDone();
     assertThat(asked.get()).isBetween(60, 240 + 20); // forwarded by a node, too
+  }
+
+  /** Adds one to the number in the file, again and again, under a lock of it. */
+  private final class Counter {
+    private final Program program;
+    private final Random random;
+    private final Set<Long> acknowledged;
+    private boolean finishing;
+    private int lost;
+
+    Counter(Program program, Random random, Set<Long> acknowledged) {
+      this.program = program;
+      this.random = random;
+      this.acknowledged = acknowledged;
+    }
+
+    boolean run() throws IOException {
+      while (!finishing) {
+        try (SandFile file = program.open()) {
+          boolean flock = random.nextBoolean();
+          boolean held =
+              flock
+                  ? file.flock(false, Duration.ofSeconds(random.nextInt(30)))
+                      && file.lock(0, 0, false, Duration.ofSeconds(30))
+                  : file.lock(0, 0, false, Duration.ofSeconds(random.nextInt(30)));
+          if (held) {
+            addOne(file);
+          }
+        } catch (PosixException e) {
+          assertThat(e.errno()).isIn(Errno.ETIMEDOUT, Errno.ESTALE, Errno.EIO, Errno.EDEADLK);
+          lost += e.errno() == Errno.ESTALE ? 1 : 0;
+        }
+        pause(1000);
+      }
+      return true;
+    }
+
+    private void addOne(SandFile file) throws IOException {
+      String text = read(file);
+      long next = text.isEmpty() ? 1 : Long.parseLong(text) + 1;
+      pause(2000);
+      write(file, Long.toString(next));
+      file.fsync();
+      assertThat(acknowledged.add(next)).as("%d is added by one only", next).isTrue();
+      if (random.nextBoolean()) {
+        file.unlock(0, 0);
+      }
+    }
+
+    private void pause(int millis) {
+      try {
+        program.process.host.clock().sleep(Duration.ofMillis(random.nextInt(millis)));
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** Whatever happens to nodes and links, one at a time counts, and nobody waits for nothing. */
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3, 4, 5, 6})
+  void noTwoHaveItAtOnceWhateverHappens(long seed) {
+    Random random = new Random(seed);
+    Set<Long> acknowledged = new TreeSet<>();
+    List<Program> programs = List.of(a, b, c, new Program("d"));
+    List<Counter> counters = new ArrayList<>();
+    List<CompletableFuture<Boolean>> ends = new ArrayList<>();
+    for (Program program : programs) {
+      Counter counter = new Counter(program, new Random(random.nextLong()), acknowledged);
+      counters.add(counter);
+      ends.add(program.begin(counter::run));
+    }
+    for (int round = 0; round < 25; round++) {
+      String node = SimCluster.NAMES.get(random.nextInt(SimCluster.NAMES.size()));
+      switch (random.nextInt(4)) {
+        case 0, 1 -> cluster.restart(node, true);
+        case 2 -> {
+          programs.get(random.nextInt(programs.size())).cutOff();
+          pass(Duration.ofSeconds(random.nextInt(100)));
+          cluster.network.heal();
+        }
+        default -> SimCluster.NAMES.forEach(each -> cluster.restart(each, true));
+      }
+      pass(Duration.ofSeconds(5 + random.nextInt(15)));
+      assertThat(ends).as("nobody failed").noneMatch(CompletableFuture::isDone);
+    }
+    counters.forEach(counter -> counter.finishing = true);
+    ends.forEach(end -> wait(end, Duration.ofMinutes(5)));
+    assertThat(acknowledged).hasSizeGreaterThan(20);
+    long last = run(a, () -> Long.parseLong(read(a.open())));
+    assertThat(acknowledged).allMatch(value -> value <= last);
+    pass(Duration.ofMinutes(2));
+    assertThat(run(a, () -> a.open().locks(0, 0))).isEmpty();
   }
 }
