@@ -113,8 +113,7 @@ final class TreeModel implements Model<Map<String, TreeModel.Node>> {
   }
 
   private static void rename(
-      NavigableMap<String, Node> tree, String from, Optional<Node> node, String to)
-      throws Refusal {
+      NavigableMap<String, Node> tree, String from, Optional<Node> node, String to) throws Refusal {
     Optional<Node> replaced = find(tree, to);
     Node moved = require(node);
     refuseIf(moved.directory && to.startsWith(from + "/"), Errno.EINVAL);

@@ -32,8 +32,7 @@ public record AttributeChange(
           OptionalInt.empty());
 
   public AttributeChange withMode(int value) {
-    return new AttributeChange(
-        OptionalInt.of(value), uid, gid, atimeMs, mtimeMs, atimeNs, mtimeNs);
+    return new AttributeChange(OptionalInt.of(value), uid, gid, atimeMs, mtimeMs, atimeNs, mtimeNs);
   }
 
   public AttributeChange withOwner(int newUid, int newGid) {

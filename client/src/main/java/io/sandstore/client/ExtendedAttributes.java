@@ -15,8 +15,8 @@ import java.util.List;
  * The extended attributes of a file, directory or link, as xattr(7) has them: names of 1 to 255
  * bytes of UTF-8 with values of 0 to 65,536 bytes. Every call asks the cluster anew.
  *
- * <p>All calls fail with ENOENT or, of what is open, ESTALE if the file is gone, and with ERANGE for
- * a name of another length. A cluster below feature level 3 refuses changes with EPROTO.
+ * <p>All calls fail with ENOENT or, of what is open, ESTALE if the file is gone, and with ERANGE
+ * for a name of another length. A cluster below feature level 3 refuses changes with EPROTO.
  */
 public final class ExtendedAttributes {
 
@@ -60,11 +60,7 @@ public final class ExtendedAttributes {
   /** All names, in the order of their bytes. */
   public List<String> list() throws IOException {
     ListXattrs op =
-        ListXattrs.newBuilder()
-            .setInode(inode)
-            .setLocation(location)
-            .setNoFollow(noFollow)
-            .build();
+        ListXattrs.newBuilder().setInode(inode).setLocation(location).setNoFollow(noFollow).build();
     return List.copyOf(client.ask(Query.newBuilder().setListXattrs(op)).getNamesList());
   }
 

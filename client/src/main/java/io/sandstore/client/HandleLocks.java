@@ -178,9 +178,9 @@ final class HandleLocks {
   }
 
   private boolean cancelAbandoned() throws IOException {
-    CancelLock op = CancelLock.newBuilder().setInode(inode).setTicket(abandoned).setOwner(owner).build();
-    Outcome outcome =
-        finish(Command.newBuilder().setCancelLock(op), client.deadline());
+    CancelLock op =
+        CancelLock.newBuilder().setInode(inode).setTicket(abandoned).setOwner(owner).build();
+    Outcome outcome = finish(Command.newBuilder().setCancelLock(op), client.deadline());
     abandoned = 0;
     note(outcome);
     return outcome.getLock() == LockState.LOCK_GRANTED;
@@ -249,7 +249,9 @@ final class HandleLocks {
     }
   }
 
-  /** Locks of the file, of whomever, that overlap a range, and who waits for some; 1,000 at most. */
+  /**
+   * Locks of the file, of whomever, that overlap a range, and who waits for some; 1,000 at most.
+   */
   List<LockHolder> holders(long start, long length) throws IOException {
     GetLock op = GetLock.newBuilder().setInode(inode).setStart(start).setLength(length).build();
     long own = session;

@@ -89,7 +89,12 @@ final class LockKeeper {
 
   private void round() {
     List<Long> sessions =
-        handles.stream().map(HandleLocks::session).filter(id -> id != 0).distinct().sorted().toList();
+        handles.stream()
+            .map(HandleLocks::session)
+            .filter(id -> id != 0)
+            .distinct()
+            .sorted()
+            .toList();
     for (long session : sessions) {
       try {
         keep(session);
@@ -135,9 +140,7 @@ final class LockKeeper {
           client.host(),
           () ->
               client.mutate(
-                  Command.newBuilder().setLockFile(op),
-                  session,
-                  client.clock().deadline(limit)));
+                  Command.newBuilder().setLockFile(op), session, client.clock().deadline(limit)));
       releases.remove(release);
     } catch (PosixException e) {
       boolean gone = e.errno() == Errno.ESTALE;

@@ -108,8 +108,7 @@ public final class SandDirectory {
     return client.readlink(location(path));
   }
 
-  public void makeNode(String path, FileStat.Type type, int mode, long device)
-      throws IOException {
+  public void makeNode(String path, FileStat.Type type, int mode, long device) throws IOException {
     client.makeNode(location(path), type, mode, device);
   }
 

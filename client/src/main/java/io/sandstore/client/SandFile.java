@@ -144,8 +144,8 @@ public final class SandFile implements Closeable {
   }
 
   /**
-   * From now on an interrupt does not end what a write or flush waits for, after which data that was
-   * taken before would be lost: it is found afterwards. To be called before the file is used.
+   * From now on an interrupt does not end what a write or flush waits for, after which data that
+   * was taken before would be lost: it is found afterwards. To be called before the file is used.
    */
   void finishDespiteInterrupts() {
     finishing = true;
@@ -843,8 +843,7 @@ public final class SandFile implements Closeable {
     try {
       checkOpen(true);
       flush();
-      return client.setattr(
-          SetAttributes.newBuilder().setInode(inode), change, locks.session());
+      return client.setattr(SetAttributes.newBuilder().setInode(inode), change, locks.session());
     } finally {
       lock.unlock();
     }

@@ -474,8 +474,7 @@ final class SandFileChannel extends FileChannel {
       if (Thread.currentThread().isInterrupted()) {
         throw new FileLockInterruptionException();
       }
-      held =
-          file.lock(claimed.position(), claimed.size(), claimed.isShared(), SandFile.FOREVER);
+      held = file.lock(claimed.position(), claimed.size(), claimed.isShared(), SandFile.FOREVER);
       return claimed;
     } catch (InterruptedIOException e) {
       throw new FileLockInterruptionException();
@@ -494,8 +493,7 @@ final class SandFileChannel extends FileChannel {
   @Nullable FileLock tryLock(ChannelLocks.Lock claimed) throws IOException {
     boolean held = false;
     try {
-      held =
-          call(() -> file.tryLock(claimed.position(), claimed.size(), claimed.isShared()));
+      held = call(() -> file.tryLock(claimed.position(), claimed.size(), claimed.isShared()));
       return held ? claimed : null;
     } finally {
       if (!held) {

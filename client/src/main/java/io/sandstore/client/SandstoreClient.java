@@ -182,8 +182,7 @@ public final class SandstoreClient implements Closeable {
     }
   }
 
-  private FileStat statToOpen(Location location, Set<OpenFlag> flags, int mode)
-      throws IOException {
+  private FileStat statToOpen(Location location, Set<OpenFlag> flags, int mode) throws IOException {
     boolean create = flags.contains(OpenFlag.O_CREAT);
     boolean noFollow = flags.contains(OpenFlag.O_NOFOLLOW);
     if (create || flags.contains(OpenFlag.O_TRUNC)) {
@@ -276,8 +275,7 @@ public final class SandstoreClient implements Closeable {
     return setattr(op, change, Session.ANY);
   }
 
-  FileStat setattr(SetAttributes.Builder op, AttributeChange change, long only)
-      throws IOException {
+  FileStat setattr(SetAttributes.Builder op, AttributeChange change, long only) throws IOException {
     change.mode().ifPresent(op::setMode);
     change.uid().ifPresent(op::setUid);
     change.gid().ifPresent(op::setGid);
@@ -342,8 +340,7 @@ public final class SandstoreClient implements Closeable {
 
   void exchange(Location first, Location second) throws IOException {
     mutate(
-        Command.newBuilder()
-            .setExchange(Exchange.newBuilder().setFirst(first).setSecond(second)));
+        Command.newBuilder().setExchange(Exchange.newBuilder().setFirst(first).setSecond(second)));
   }
 
   /**
@@ -371,8 +368,9 @@ public final class SandstoreClient implements Closeable {
   }
 
   /**
-   * Gives an open file a name, its first one if it was made by {@link #createUnnamed}; one that lost
-   * all its names gets one again. What was written to the handle before is durable and visible first.
+   * Gives an open file a name, its first one if it was made by {@link #createUnnamed}; one that
+   * lost all its names gets one again. What was written to the handle before is durable and visible
+   * first.
    *
    * @throws PosixException EBADF of a closed file; see {@link #link(String, String)}
    */
@@ -382,8 +380,7 @@ public final class SandstoreClient implements Closeable {
 
   void link(SandFile file, Location name) throws IOException {
     file.fsync();
-    mutate(
-        Command.newBuilder().setLink(Link.newBuilder().setInode(file.inode()).setTo(name)));
+    mutate(Command.newBuilder().setLink(Link.newBuilder().setInode(file.inode()).setTo(name)));
   }
 
   public void symlink(String target, String path) throws IOException {
@@ -414,13 +411,11 @@ public final class SandstoreClient implements Closeable {
    * @throws PosixException EEXIST if the name is there, EINVAL for a type that others make, EPROTO
    *     below feature level 3
    */
-  public void makeNode(String path, FileStat.Type type, int mode, long device)
-      throws IOException {
+  public void makeNode(String path, FileStat.Type type, int mode, long device) throws IOException {
     makeNode(location(path), type, mode, device);
   }
 
-  void makeNode(Location location, FileStat.Type type, int mode, long device)
-      throws IOException {
+  void makeNode(Location location, FileStat.Type type, int mode, long device) throws IOException {
     mutate(
         Command.newBuilder()
             .setMakeNode(
@@ -463,8 +458,7 @@ public final class SandstoreClient implements Closeable {
   }
 
   void mkdir(Location location, int mode) throws IOException {
-    mutate(
-        Command.newBuilder().setMkdir(Mkdir.newBuilder().setLocation(location).setMode(mode)));
+    mutate(Command.newBuilder().setMkdir(Mkdir.newBuilder().setLocation(location).setMode(mode)));
   }
 
   /** Makes a directory and those above it, as far as they are missing. */

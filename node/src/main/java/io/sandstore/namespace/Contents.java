@@ -75,8 +75,8 @@ final class Contents {
   }
 
   /**
-   * A file whose bytes or owner change loses what would let others act as its owner. Who asks is not
-   * looked at: that of somebody with privileges would keep it where bytes change.
+   * A file whose bytes or owner change loses what would let others act as its owner. Who asks is
+   * not looked at: that of somebody with privileges would keep it where bytes change.
    */
   private Inode withoutPrivileges(Inode inode) {
     if (!inode.isDirectory()) {
@@ -142,7 +142,8 @@ final class Contents {
     for (NewExtent extent : op.getExtentsList()) {
       long offset = base + extent.getOffset();
       namespace.blocks.add(extent.getBlock(), extent.getLength(), extent.getWhere());
-      namespace.extents.insert(inode.id(), offset, new Keys.Run(extent.getLength(), extent.getBlock(), 0));
+      namespace.extents.insert(
+          inode.id(), offset, new Keys.Run(extent.getLength(), extent.getBlock(), 0));
       size = Math.max(size, offset + extent.getLength());
     }
     if (inline > 0) {
@@ -171,9 +172,11 @@ final class Contents {
       int length = (int) (range.end() - range.start());
       int within = (int) (range.start() - op.getOffset());
       namespace.blocks.reference(op.getBlock());
-      namespace.extents.insert(inode.id(), range.start(), new Keys.Run(length, op.getBlock(), within));
+      namespace.extents.insert(
+          inode.id(), range.start(), new Keys.Run(length, op.getBlock(), within));
     }
-    namespace.blocks.release(op.getBlock()); // there was one reference too many, so that none was too few
+    namespace.blocks.release(
+        op.getBlock()); // there was one reference too many, so that none was too few
     return Namespace.value(ranges.size());
   }
 

@@ -98,8 +98,7 @@ record FileLocks(List<Held> held, List<Waiter> waiters) {
       if (!one.owner.equals(granted.owner) || one.whole != granted.whole) {
         after.add(one);
       } else if (one.shared == granted.shared && one.touches(granted)) {
-        merged =
-            merged.between(Math.min(merged.start, one.start), Math.max(merged.end, one.end));
+        merged = merged.between(Math.min(merged.start, one.start), Math.max(merged.end, one.end));
       } else {
         carve(one, granted, after);
       }

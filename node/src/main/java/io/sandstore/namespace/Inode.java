@@ -6,8 +6,8 @@ import io.sandstore.wire.FileType;
 /**
  * A file, directory, symbolic link or special file.
  *
- * @param parent of a directory: the directory it is in, itself for the root; of anything else: where
- *     it was made or last moved to, which nothing may rely on, since it may have other names
+ * @param parent of a directory: the directory it is in, itself for the root; of anything else:
+ *     where it was made or last moved to, which nothing may rely on, since it may have other names
  * @param target of a symbolic link
  * @param atimeNs what the time has beyond its millisecond; as with all times that commands set, and
  *     0 of those that come from a batch
@@ -108,8 +108,21 @@ record Inode(
   /** A directory whose entries changed. */
   Inode touched(int linkChange, long nowMs) {
     return new Inode(
-        id, type, mode, uid, gid, size, links + linkChange, atimeMs, nowMs, nowMs, parent, target,
-        atimeNs, 0, device);
+        id,
+        type,
+        mode,
+        uid,
+        gid,
+        size,
+        links + linkChange,
+        atimeMs,
+        nowMs,
+        nowMs,
+        parent,
+        target,
+        atimeNs,
+        0,
+        device);
   }
 
   Inode movedTo(long newParent, long nowMs) {
@@ -124,14 +137,40 @@ record Inode(
 
   Inode withOwner(int newMode, int newUid, int newGid, long nowMs) {
     return new Inode(
-        id, type, newMode & MODE_MASK, newUid, newGid, size, links, atimeMs, mtimeMs, nowMs, parent,
-        target, atimeNs, mtimeNs, device);
+        id,
+        type,
+        newMode & MODE_MASK,
+        newUid,
+        newGid,
+        size,
+        links,
+        atimeMs,
+        mtimeMs,
+        nowMs,
+        parent,
+        target,
+        atimeNs,
+        mtimeNs,
+        device);
   }
 
   Inode withTimes(long newAtimeMs, int newAtimeNs, long newMtimeMs, int newMtimeNs) {
     return new Inode(
-        id, type, mode, uid, gid, size, links, newAtimeMs, newMtimeMs, ctimeMs, parent, target,
-        newAtimeNs, newMtimeNs, device);
+        id,
+        type,
+        mode,
+        uid,
+        gid,
+        size,
+        links,
+        newAtimeMs,
+        newMtimeMs,
+        ctimeMs,
+        parent,
+        target,
+        newAtimeNs,
+        newMtimeNs,
+        device);
   }
 
   /** The mode without what would let others act as the owner; a group without execution stays. */

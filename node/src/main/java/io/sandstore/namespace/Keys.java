@@ -16,9 +16,7 @@ final class Keys {
     /** A directory's names in the order of their UTF-8 bytes. */
     static final Comparator<Dentry> BY_BYTES =
         (a, b) ->
-            a.parent != b.parent
-                ? Long.compare(a.parent, b.parent)
-                : compareBytes(a.name, b.name);
+            a.parent != b.parent ? Long.compare(a.parent, b.parent) : compareBytes(a.name, b.name);
 
     @Override
     public int compareTo(Dentry other) {
@@ -28,8 +26,8 @@ final class Keys {
   }
 
   /**
-   * Compares as UTF-8 would. UTF-16 differs only where one has a surrogate, which stands for what is
-   * above all characters that need none.
+   * Compares as UTF-8 would. UTF-16 differs only where one has a surrogate, which stands for what
+   * is above all characters that need none.
    */
   private static int compareBytes(String a, String b) {
     int common = Math.min(a.length(), b.length());
@@ -37,8 +35,7 @@ final class Keys {
       char one = a.charAt(i);
       char other = b.charAt(i);
       if (one != other) {
-        int bySurrogate =
-            Boolean.compare(Character.isSurrogate(one), Character.isSurrogate(other));
+        int bySurrogate = Boolean.compare(Character.isSurrogate(one), Character.isSurrogate(other));
         return bySurrogate != 0 ? bySurrogate : one - other;
       }
     }

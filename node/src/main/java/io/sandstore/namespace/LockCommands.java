@@ -143,7 +143,10 @@ final class LockCommands {
 
   static FileLocks of(FileLocksRecord record) {
     return new FileLocks(
-        record.getLocksList().stream().filter(l -> !l.getWaiting()).map(LockCommands::held).toList(),
+        record.getLocksList().stream()
+            .filter(l -> !l.getWaiting())
+            .map(LockCommands::held)
+            .toList(),
         record.getLocksList().stream()
             .filter(FileLock::getWaiting)
             .map(lock -> new Waiter(held(lock), lock.getTicket()))

@@ -50,8 +50,7 @@ final class Names {
       }
       return Namespace.attributes(opened(op, place.name(), place.inode().get()));
     }
-    Inode.Draft draft =
-        new Inode.Draft(FileType.REGULAR, op.getMode(), op.getUid(), op.getGid());
+    Inode.Draft draft = new Inode.Draft(FileType.REGULAR, op.getMode(), op.getUid(), op.getGid());
     return Namespace.attributes(tree.create(place, draft, nowMs()));
   }
 
@@ -93,9 +92,7 @@ final class Names {
   Outcome symlink(Symlink op) {
     String target = op.getTarget();
     int size =
-        namespace.isPosix()
-            ? target.getBytes(StandardCharsets.UTF_8).length
-            : target.length();
+        namespace.isPosix() ? target.getBytes(StandardCharsets.UTF_8).length : target.length();
     return make(
         op.getLocation(),
         new Inode.Draft(FileType.SYMLINK, 0777, op.getUid(), op.getGid(), target, size, 0));
@@ -139,8 +136,7 @@ final class Names {
     if (!directory.isDirectory()) {
       throw new Refused(Errno.ENOTDIR, "not a directory");
     }
-    Inode.Draft draft =
-        new Inode.Draft(FileType.REGULAR, op.getMode(), op.getUid(), op.getGid());
+    Inode.Draft draft = new Inode.Draft(FileType.REGULAR, op.getMode(), op.getUid(), op.getGid());
     Inode inode = tree.createUnnamed(directory, draft, nowMs()).withLinks(0, nowMs());
     tree.inodes.put(inode.id(), inode);
     namespace.orphans.put(inode.id(), namespace.time.ageMs());

@@ -247,10 +247,7 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
   private static SnapshotRecord record(Keys.Xattr key, ByteString value) {
     return SnapshotRecord.newBuilder()
         .setXattr(
-            XattrRecord.newBuilder()
-                .setInode(key.inode())
-                .setName(key.name())
-                .setValue(value))
+            XattrRecord.newBuilder().setInode(key.inode()).setName(key.name()).setValue(value))
         .build();
   }
 

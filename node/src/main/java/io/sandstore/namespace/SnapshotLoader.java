@@ -341,8 +341,7 @@ final class SnapshotLoader {
         namespace.xattrs.values.put(new Keys.Xattr(r.getInode(), r.getName()), r.getValue());
       }
       case LOCKS ->
-          namespace.locks.load(
-              record.getLocks().getInode(), LockCommands.of(record.getLocks()));
+          namespace.locks.load(record.getLocks().getInode(), LockCommands.of(record.getLocks()));
       case RECORD_NOT_SET -> throw new IOException("a snapshot record of another release");
     }
   }

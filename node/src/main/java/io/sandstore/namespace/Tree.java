@@ -55,14 +55,13 @@ final class Tree {
   void format() {
     inodes.put(
         Inode.ROOT,
-        Inode.create(
-            Inode.ROOT, new Inode.Draft(FileType.DIRECTORY, 0755, 0, 0), Inode.ROOT, 0));
+        Inode.create(Inode.ROOT, new Inode.Draft(FileType.DIRECTORY, 0755, 0, 0), Inode.ROOT, 0));
   }
 
   /**
    * Whether paths are followed as Linux does, and names are in the order of their bytes. With the
-   * order the map of names is another one; a snapshot that is being written goes on with the former,
-   * which nobody changes any more.
+   * order the map of names is another one; a snapshot that is being written goes on with the
+   * former, which nobody changes any more.
    */
   void setPosix(boolean now) {
     if (posix != now) {
@@ -138,7 +137,9 @@ final class Tree {
       Optional<Inode> inode = Optional.ofNullable(child).map(this::inode);
       boolean last = rest.isEmpty();
       place = new Place(at, name, inode, last && slash);
-      if (inode.isPresent() && inode.get().isSymlink() && (!last || (followLast && !(slash && toMake)))) {
+      if (inode.isPresent()
+          && inode.get().isSymlink()
+          && (!last || (followLast && !(slash && toMake)))) {
         if (++symlinks > SYMLINKS_MAX) {
           throw new Refused(Errno.ELOOP, "too many symbolic links at " + name);
         }

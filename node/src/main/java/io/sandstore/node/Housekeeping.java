@@ -150,7 +150,8 @@ final class Housekeeping {
   private void expireLocks() throws IOException, InterruptedException {
     long before = age.millis() - LOCKS_KEPT.toMillis();
     if (namespace.anyLockUnusedSince(before)) {
-      propose(Command.newBuilder().setExpireLocks(ExpireLocks.newBuilder().setUnusedSinceMs(before)));
+      propose(
+          Command.newBuilder().setExpireLocks(ExpireLocks.newBuilder().setUnusedSinceMs(before)));
     }
   }
 

@@ -113,9 +113,7 @@ class CommandCheckTest {
         Command.newBuilder()
             .setLink(Link.newBuilder().setFrom(at("/f")).setTo(at("/d/link")).setFollow(true))
             .build(),
-        Command.newBuilder()
-            .setLink(Link.newBuilder().setInode(FILE).setTo(at("/d/link")))
-            .build(),
+        Command.newBuilder().setLink(Link.newBuilder().setInode(FILE).setTo(at("/d/link"))).build(),
         Command.newBuilder()
             .setMakeNode(
                 MakeNode.newBuilder()
@@ -227,8 +225,7 @@ class CommandCheckTest {
                             .setInlineData(ByteString.copyFromUtf8("some bytes"))))
             .addCommands(
                 Command.newBuilder().setAllocateBlocks(AllocateBlocks.newBuilder().setCount(20)))
-            .addCommands(
-                Command.newBuilder().setOpenSession(OpenSession.newBuilder().setNonce(1)))
+            .addCommands(Command.newBuilder().setOpenSession(OpenSession.newBuilder().setNonce(1)))
             .build();
     assertThat(namespace.apply(1, batch)).noneMatch(Outcome::hasFault);
     return namespace;

@@ -209,8 +209,7 @@ class FeatureLevelTest {
   }
 
   private static List<String> names(Namespace namespace, String after, int limit) {
-    ReadDirectory read =
-        ReadDirectory.newBuilder().setAfter(after).setLimit(limit).build();
+    ReadDirectory read = ReadDirectory.newBuilder().setAfter(after).setLimit(limit).build();
     return namespace
         .ask(Query.newBuilder().setReadDirectory(read).build())
         .getEntriesList()
@@ -279,8 +278,7 @@ class FeatureLevelTest {
               .setMkdir(Mkdir.newBuilder().setLocation(at("/d")).setMode(06755))
               .build();
       apply(namespace, directory);
-      assertThat(lookup(namespace, "/d").getAttributes().getMode())
-          .isEqualTo(posix ? 0755 : 06755);
+      assertThat(lookup(namespace, "/d").getAttributes().getMode()).isEqualTo(posix ? 0755 : 06755);
       Command group =
           Command.newBuilder()
               .setSetAttributes(
@@ -330,17 +328,11 @@ class FeatureLevelTest {
   void belowPosixItsCommandsAndQueriesAreRefused() {
     Namespace namespace = before();
     Command link =
-        Command.newBuilder()
-            .setLink(Link.newBuilder().setInode(2).setTo(at("/other")))
-            .build();
+        Command.newBuilder().setLink(Link.newBuilder().setInode(2).setTo(at("/other"))).build();
     assertThat(namespace.tooEarly(link)).isPresent();
     assertThat(errno(namespace, link)).isEqualTo(Errno.EPROTO);
     ListXattrs list = ListXattrs.newBuilder().setInode(2).build();
-    assertThat(
-            namespace
-                .ask(Query.newBuilder().setListXattrs(list).build())
-                .getFault()
-                .getErrno())
+    assertThat(namespace.ask(Query.newBuilder().setListXattrs(list).build()).getFault().getErrno())
         .isEqualTo(Errno.EPROTO);
     apply(namespace, raise(3, 7L, 8L));
     assertThat(namespace.tooEarly(link)).isEmpty();
@@ -349,9 +341,12 @@ class FeatureLevelTest {
   }
 
   private static final String BELOW = "\uff5a";
-  private static final String ABOVE = "\ud835\udcb3"; // U+1D4B3, of two surrogates that are less than U+FF5A
+  private static final String ABOVE =
+      "\ud835\udcb3"; // U+1D4B3, of two surrogates that are less than U+FF5A
 
-  /** The names of a directory are in the order of UTF-16 before, and in that of their bytes then. */
+  /**
+   * The names of a directory are in the order of UTF-16 before, and in that of their bytes then.
+   */
   @Test
   void atPosixTheOrderOfNamesBecomesThatOfTheirBytes() throws IOException {
     Namespace namespace = before();

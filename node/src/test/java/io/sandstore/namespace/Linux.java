@@ -254,8 +254,7 @@ final class Linux {
    */
   int keepSetId(boolean keep) {
     byte[] header = new byte[8];
-    MemorySegment.ofArray(header)
-        .set(ValueLayout.JAVA_INT_UNALIGNED, 0, CAPABILITIES_VERSION_3);
+    MemorySegment.ofArray(header).set(ValueLayout.JAVA_INT_UNALIGNED, 0, CAPABILITIES_VERSION_3);
     byte[] sets = new byte[24];
     int got = (int) call("capget", header, sets);
     if (got < 0) {

@@ -289,7 +289,8 @@ class LockCommandsTest {
     assertThat(again.heapBytes()).isEqualTo(namespace.heapBytes());
     assertThat(again.locks.isWaiting(FILE, 3, 6)).isTrue();
     CloseSession close = CloseSession.newBuilder().setSession(1).setNonce(1).build();
-    again.apply(3, Batch.newBuilder().addCommands(Command.newBuilder().setCloseSession(close)).build());
+    again.apply(
+        3, Batch.newBuilder().addCommands(Command.newBuilder().setCloseSession(close)).build());
     assertThat(again.locks.isWaiting(FILE, 2, 5)).isFalse();
     assertThat(again.locks.isWaiting(FILE, 3, 6)).isTrue();
   }

@@ -159,8 +159,7 @@ class LocksLinuxTest {
   }
 
   /** A lock of another one that is in the way; its owner is not told. */
-  private Optional<Held> inTheWay(int file, short type, long start, long length)
-      throws Throwable {
+  private Optional<Held> inTheWay(int file, short type, long start, long length) throws Throwable {
     MemorySegment asked = range(type, start, length);
     assertThat((int) calls.fcntl.invoke(errno, open[file], F_OFD_GETLK, asked)).isZero();
     short found = (short) field(FLOCK, "type").get(asked, 0L);

@@ -123,8 +123,7 @@ class LocksTest {
     locks.attempt(FILE, shared(A, 0, 9));
     locks.request(FILE, exclusive(B, 0, 9), 1);
     assertThat(locks.request(FILE, shared(C, 0, 9), 2)).isEqualTo(Locks.Result.QUEUED);
-    assertThat(locks.attempt(FILE, shared(new Owner(4, 1), 0, 9)))
-        .isEqualTo(Locks.Result.GRANTED);
+    assertThat(locks.attempt(FILE, shared(new Owner(4, 1), 0, 9))).isEqualTo(Locks.Result.GRANTED);
   }
 
   @Test
@@ -154,8 +153,7 @@ class LocksTest {
     locks.attempt(FILE, shared(A, 0, 0));
     locks.attempt(FILE, shared(B, 0, 0));
     assertThat(locks.request(FILE, exclusive(A, 0, 0), 1)).isEqualTo(Locks.Result.QUEUED);
-    assertThat(refusal(() -> locks.request(FILE, exclusive(B, 0, 0), 1)))
-        .isEqualTo(Errno.EDEADLK);
+    assertThat(refusal(() -> locks.request(FILE, exclusive(B, 0, 0), 1))).isEqualTo(Errno.EDEADLK);
     locks.unlock(FILE, shared(B, 0, 0));
     assertThat(locks.of(FILE).held()).containsExactly(exclusive(A, 0, 0));
   }
@@ -370,8 +368,7 @@ class LocksTest {
           // An owner of one thread: it does nothing else while it waits.
           if (!waiting.contains(owner)) {
             long own = ++ticket;
-            deadlocks +=
-                refusal(() -> now.request(file, wanted, own)) == Errno.EDEADLK ? 1 : 0;
+            deadlocks += refusal(() -> now.request(file, wanted, own)) == Errno.EDEADLK ? 1 : 0;
           }
         }
       }

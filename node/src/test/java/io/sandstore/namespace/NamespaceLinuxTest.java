@@ -123,8 +123,7 @@ class NamespaceLinuxTest {
 
     record Own(String path, int uid, int gid, boolean follow) implements Op {}
 
-    record SetX(String path, String name, String value, int flags, boolean follow)
-        implements Op {}
+    record SetX(String path, String name, String value, int flags, boolean follow) implements Op {}
 
     record RmX(String path, String name, boolean follow) implements Op {}
 
@@ -204,8 +203,7 @@ class NamespaceLinuxTest {
     return switch (r.nextInt(32)) {
       case 0, 1, 2, 3, 4 -> new Op.Mk(path, mode(r));
       case 5, 6, 7 ->
-          new Op.New(
-              path, mode(r), r.nextInt(4) == 0, r.nextInt(3) == 0, r.nextInt(4) == 0);
+          new Op.New(path, mode(r), r.nextInt(4) == 0, r.nextInt(3) == 0, r.nextInt(4) == 0);
       case 8 -> new Op.Open(path, r.nextBoolean(), r.nextBoolean());
       case 9, 10 -> new Op.Sym(target(r), path);
       case 11 ->
@@ -230,15 +228,13 @@ class NamespaceLinuxTest {
       case 24 ->
           new Op.Alloc(
               path,
-              List.of(Allocate.How.EXTEND, Allocate.How.PUNCH, Allocate.How.ZERO)
-                  .get(r.nextInt(3)),
+              List.of(Allocate.How.EXTEND, Allocate.How.PUNCH, Allocate.How.ZERO).get(r.nextInt(3)),
               r.nextBoolean(),
               r.nextInt(6000),
               r.nextInt(5000));
       case 25 -> new Op.Mode(path, mode(r));
       case 26 -> new Op.Own(path, r.nextInt(3) - 1, r.nextInt(3) - 1, r.nextBoolean());
-      case 27, 28 ->
-          new Op.SetX(path, xattr(r), "v" + r.nextInt(9), r.nextInt(4), r.nextBoolean());
+      case 27, 28 -> new Op.SetX(path, xattr(r), "v" + r.nextInt(9), r.nextInt(4), r.nextBoolean());
       case 29 ->
           r.nextBoolean()
               ? new Op.RmX(path, xattr(r), r.nextBoolean())
@@ -263,17 +259,14 @@ class NamespaceLinuxTest {
       assumePlain(linux, top);
       Set<Feature> features = features(linux, top);
       if (features.size() < Feature.values().length) {
-        System.err.println(
-            "left out here: " + EnumSet.complementOf(EnumSet.copyOf(features)));
+        System.err.println("left out here: " + EnumSet.complementOf(EnumSet.copyOf(features)));
       }
       for (long seed = 1; seed <= SEEDS; seed++) {
         List<Op> ops = generate(seed, features);
         String problem = run(linux, top, ops, features);
         if (!problem.isEmpty()) {
           List<Op> small = shrink(linux, top, ops, features);
-          fail(
-              "seed %d: %s%nshortest sequence: %s",
-              seed, run(linux, top, small, features), small);
+          fail("seed %d: %s%nshortest sequence: %s", seed, run(linux, top, small, features), small);
         }
       }
     } finally {
@@ -284,7 +277,8 @@ class NamespaceLinuxTest {
   private static Path ext4Directory() throws IOException {
     List<String> found = new ArrayList<>();
     for (Path parent :
-        List.of(Path.of("target").toAbsolutePath(), Path.of(System.getProperty("java.io.tmpdir")))) {
+        List.of(
+            Path.of("target").toAbsolutePath(), Path.of(System.getProperty("java.io.tmpdir")))) {
       if (!Files.isDirectory(parent)) {
         continue;
       }
@@ -428,8 +422,7 @@ class NamespaceLinuxTest {
       String got = subject.dump(setId);
       return wanted.equals(got)
           ? ""
-          : "in the end%n%s%nshould be%n%s"
-              .formatted(without(got, wanted), without(wanted, got));
+          : "in the end%n%s%nshould be%n%s".formatted(without(got, wanted), without(wanted, got));
     } finally {
       delete(base);
     }
@@ -527,8 +520,7 @@ class NamespaceLinuxTest {
         case Op.Put o ->
             withOpen(o.path, fd -> linux.write(fd, data(o.length, o.offset), o.offset));
         case Op.Cut o -> withoutSetId(() -> linux.truncate(root + o.path, o.size));
-        case Op.Alloc o ->
-            withOpen(o.path, fd -> linux.allocate(fd, flags(o), o.offset, o.length));
+        case Op.Alloc o -> withOpen(o.path, fd -> linux.allocate(fd, flags(o), o.offset, o.length));
         case Op.Mode o -> result(linux.chmod(root + o.path, o.mode));
         case Op.Own o -> result(linux.chown(root + o.path, o.uid, o.gid, o.follow));
         case Op.SetX o ->
@@ -682,7 +674,11 @@ class NamespaceLinuxTest {
     private final NamespaceModelTest.Memory memory = new NamespaceModelTest.Memory();
     private final Namespace namespace =
         new Namespace(
-            memory, new HolderMask(), FeatureLevel.newest(), FeatureLevel.newest(), Optional.empty());
+            memory,
+            new HolderMask(),
+            FeatureLevel.newest(),
+            FeatureLevel.newest(),
+            Optional.empty());
     private long base = Inode.ROOT;
     private long index;
 
@@ -726,8 +722,7 @@ class NamespaceLinuxTest {
         case Op.Mk o ->
             run(
                 Command.newBuilder()
-                    .setMkdir(
-                        Mkdir.newBuilder().setLocation(at(o.path)).setMode(o.mode & ~umask)));
+                    .setMkdir(Mkdir.newBuilder().setLocation(at(o.path)).setMode(o.mode & ~umask)));
         case Op.New o ->
             run(
                 Command.newBuilder()
@@ -742,8 +737,7 @@ class NamespaceLinuxTest {
         case Op.Sym o ->
             run(
                 Command.newBuilder()
-                    .setSymlink(
-                        Symlink.newBuilder().setLocation(at(o.path)).setTarget(o.target)));
+                    .setSymlink(Symlink.newBuilder().setLocation(at(o.path)).setTarget(o.target)));
         case Op.Node o ->
             run(
                 Command.newBuilder()
@@ -757,10 +751,7 @@ class NamespaceLinuxTest {
             run(
                 Command.newBuilder()
                     .setLink(
-                        Link.newBuilder()
-                            .setFrom(at(o.from))
-                            .setTo(at(o.to))
-                            .setFollow(o.follow)));
+                        Link.newBuilder().setFrom(at(o.from)).setTo(at(o.to)).setFollow(o.follow)));
         case Op.Unnamed o -> unnamed(o);
         case Op.Rm o ->
             run(Command.newBuilder().setUnlink(Unlink.newBuilder().setLocation(at(o.path))));
@@ -769,8 +760,7 @@ class NamespaceLinuxTest {
         case Op.Mv o when o.flags == Linux.RENAME_EXCHANGE ->
             run(
                 Command.newBuilder()
-                    .setExchange(
-                        Exchange.newBuilder().setFirst(at(o.from)).setSecond(at(o.to))));
+                    .setExchange(Exchange.newBuilder().setFirst(at(o.from)).setSecond(at(o.to))));
         case Op.Mv o ->
             run(
                 Command.newBuilder()
@@ -788,8 +778,7 @@ class NamespaceLinuxTest {
                             Write.newBuilder()
                                 .setInode(inode)
                                 .setInlineOffset(o.offset)
-                                .setInlineData(
-                                    ByteString.copyFrom(data(o.length, o.offset)))));
+                                .setInlineData(ByteString.copyFrom(data(o.length, o.offset)))));
         case Op.Cut o ->
             run(
                 Command.newBuilder()
@@ -842,9 +831,7 @@ class NamespaceLinuxTest {
                               .setLocation(at(o.path))
                               .setNoFollow(!o.follow)
                               .setName(o.name)));
-          yield answer.hasFault()
-              ? result(answer.getFault())
-              : answer.getValue().toStringUtf8();
+          yield answer.hasFault() ? result(answer.getFault()) : answer.getValue().toStringUtf8();
         }
         case Op.Stat o ->
             result(
@@ -895,16 +882,13 @@ class NamespaceLinuxTest {
           : run(
               Command.newBuilder()
                   .setLink(
-                      Link.newBuilder()
-                          .setInode(made.getAttributes().getInode())
-                          .setTo(at(o.to))));
+                      Link.newBuilder().setInode(made.getAttributes().getInode()).setTo(at(o.to))));
     }
 
     private String own(Op.Own o) {
       Attributes now =
           ask(Query.newBuilder()
-                  .setLookup(
-                      Lookup.newBuilder().setLocation(at(o.path)).setNoFollow(!o.follow)))
+                  .setLookup(Lookup.newBuilder().setLocation(at(o.path)).setNoFollow(!o.follow)))
               .getAttributes();
       return run(
           Command.newBuilder()
@@ -953,8 +937,7 @@ class NamespaceLinuxTest {
     }
 
     private String more(long directory, DirectoryEntry entry) {
-      Location here =
-          Location.newBuilder().setBase(directory).setPath(entry.getName()).build();
+      Location here = Location.newBuilder().setBase(directory).setPath(entry.getName()).build();
       String more =
           switch (entry.getAttributes().getType()) {
             case SYMLINK ->
@@ -970,8 +953,7 @@ class NamespaceLinuxTest {
           ask(Query.newBuilder().setListXattrs(ListXattrs.newBuilder().setInode(inode)))
               .getNamesList()) {
         String value =
-            ask(Query.newBuilder()
-                    .setGetXattr(GetXattr.newBuilder().setInode(inode).setName(name)))
+            ask(Query.newBuilder().setGetXattr(GetXattr.newBuilder().setInode(inode).setName(name)))
                 .getValue()
                 .toStringUtf8();
         attributes.append(' ').append(name).append('=').append(value);
@@ -985,8 +967,7 @@ class NamespaceLinuxTest {
           Layout.newBuilder().setInode(file.getInode()).setLength(Long.MAX_VALUE);
       for (Extent e : ask(Query.newBuilder().setLayout(layout)).getExtentsList()) {
         byte[] block = memory.blocks.get(e.getBlock());
-        System.arraycopy(
-            block, e.getBlockOffset(), bytes, (int) e.getOffset(), e.getLength());
+        System.arraycopy(block, e.getBlockOffset(), bytes, (int) e.getOffset(), e.getLength());
       }
       return bytes;
     }

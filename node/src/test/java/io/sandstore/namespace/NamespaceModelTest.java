@@ -129,8 +129,7 @@ class NamespaceModelTest {
       default ->
           new Op.Alloc(
               path,
-              List.of(Allocate.How.EXTEND, Allocate.How.PUNCH, Allocate.How.ZERO)
-                  .get(r.nextInt(3)),
+              List.of(Allocate.How.EXTEND, Allocate.How.PUNCH, Allocate.How.ZERO).get(r.nextInt(3)),
               r.nextInt(40),
               1 + r.nextInt(40),
               r.nextBoolean());
@@ -371,9 +370,7 @@ class NamespaceModelTest {
                 apply(
                     Command.newBuilder()
                         .setExchange(
-                            Exchange.newBuilder()
-                                .setFirst(at(o.first))
-                                .setSecond(at(o.second)))));
+                            Exchange.newBuilder().setFirst(at(o.first)).setSecond(at(o.second)))));
         case Op.Tag o ->
             code(
                 apply(
@@ -592,10 +589,7 @@ class NamespaceModelTest {
         GetXattr get = GetXattr.newBuilder().setInode(inode).setName(name).build();
         found.put(
             name,
-            namespace
-                .ask(Query.newBuilder().setGetXattr(get).build())
-                .getValue()
-                .toStringUtf8());
+            namespace.ask(Query.newBuilder().setGetXattr(get).build()).getValue().toStringUtf8());
       }
       return found;
     }

@@ -54,8 +54,7 @@ class PosixTest {
   }
 
   private List<Outcome> apply(List<Command> commands) {
-    return namespace.apply(
-        1, Batch.newBuilder().setTimeMs(1000).addAllCommands(commands).build());
+    return namespace.apply(1, Batch.newBuilder().setTimeMs(1000).addAllCommands(commands).build());
   }
 
   private Outcome apply(Command.Builder command) {
@@ -156,8 +155,7 @@ class PosixTest {
     create("/f");
     apply(Command.newBuilder().setMkdir(Mkdir.newBuilder().setLocation(at("/d"))));
     apply(
-        Command.newBuilder()
-            .setSymlink(Symlink.newBuilder().setLocation(at("/l")).setTarget("f")));
+        Command.newBuilder().setSymlink(Symlink.newBuilder().setLocation(at("/l")).setTarget("f")));
     String access = "system.posix_acl_access";
     String inherited = "system.posix_acl_default";
     assertThat(errno(xattr("/f", access, 4))).isEqualTo(Errno.OK);
@@ -178,8 +176,7 @@ class PosixTest {
         Command.newBuilder()
             .setSetAttributes(SetAttributes.newBuilder().setInode(file).setSize(5)));
     GetXattr get = GetXattr.newBuilder().setInode(file).setName(Xattrs.CAPABILITY).build();
-    assertThat(
-            namespace.ask(Query.newBuilder().setGetXattr(get).build()).getFault().getErrno())
+    assertThat(namespace.ask(Query.newBuilder().setGetXattr(get).build()).getFault().getErrno())
         .isEqualTo(Errno.ENODATA);
   }
 
@@ -194,8 +191,7 @@ class PosixTest {
     Location child = base.toBuilder().setPath("f").build();
     apply(Command.newBuilder().setCreate(Create.newBuilder().setLocation(child)));
     Answer found =
-        namespace.ask(
-            Query.newBuilder().setLookup(Lookup.newBuilder().setLocation(base)).build());
+        namespace.ask(Query.newBuilder().setLookup(Lookup.newBuilder().setLocation(base)).build());
     assertThat(found.getAttributes().getInode()).isEqualTo(directory);
     SetAttributes mode = SetAttributes.newBuilder().setLocation(base).setMode(0700).build();
     assertThat(errno(Command.newBuilder().setSetAttributes(mode))).isEqualTo(Errno.OK);
@@ -207,8 +203,7 @@ class PosixTest {
     ReadDirectory read = ReadDirectory.newBuilder().setLocation(base).build();
     assertThat(namespace.ask(Query.newBuilder().setReadDirectory(read).build()).getEntriesList())
         .hasSize(1);
-    assertThat(
-            errno(Command.newBuilder().setUnlink(Unlink.newBuilder().setLocation(base))))
+    assertThat(errno(Command.newBuilder().setUnlink(Unlink.newBuilder().setLocation(base))))
         .isEqualTo(Errno.EISDIR);
   }
 }

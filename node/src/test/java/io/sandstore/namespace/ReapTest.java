@@ -71,9 +71,7 @@ class ReapTest {
     long inode = unnamed();
     fill(inode);
     assertThat(reap()).isZero();
-    apply(
-        Command.newBuilder()
-            .setRetainOrphans(RetainOrphans.newBuilder().addInodes(inode)));
+    apply(Command.newBuilder().setRetainOrphans(RetainOrphans.newBuilder().addInodes(inode)));
     Outcome linked =
         apply(
             Command.newBuilder()

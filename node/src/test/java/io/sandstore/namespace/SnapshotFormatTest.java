@@ -158,8 +158,7 @@ class SnapshotFormatTest {
             .addCommands(
                 Command.newBuilder().setCreate(Create.newBuilder().setLocation(at("\uff5a"))))
             .addCommands(
-                Command.newBuilder()
-                    .setCreate(Create.newBuilder().setLocation(at("\ud835\udcb3"))))
+                Command.newBuilder().setCreate(Create.newBuilder().setLocation(at("\ud835\udcb3"))))
             .addCommands(
                 Command.newBuilder()
                     .setMakeNode(
@@ -227,8 +226,7 @@ class SnapshotFormatTest {
       assertThat(file.atimeMs()).isEqualTo(-5);
       assertThat(file.atimeNs()).isEqualTo(1);
       assertThat(file.mtimeNs()).isEqualTo(999_999);
-      assertThat(namespace.tree.inodes.get(5L).type())
-          .isEqualTo(FileType.CHARACTER_DEVICE);
+      assertThat(namespace.tree.inodes.get(5L).type()).isEqualTo(FileType.CHARACTER_DEVICE);
       assertThat(namespace.tree.inodes.get(5L).device()).isEqualTo(259);
       assertThat(namespace.xattrs.values.live.keySet())
           .containsExactly(new Keys.Xattr(2, "trusted.t"), new Keys.Xattr(3, "user.größe"));

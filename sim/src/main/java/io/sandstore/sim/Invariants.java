@@ -238,8 +238,7 @@ final class Invariants {
 
   private static SortedMap<String, String> attributes(Namespace namespace, long inode) {
     SortedMap<String, String> attributes = new TreeMap<>();
-    Query list =
-        Query.newBuilder().setListXattrs(ListXattrs.newBuilder().setInode(inode)).build();
+    Query list = Query.newBuilder().setListXattrs(ListXattrs.newBuilder().setInode(inode)).build();
     for (String name : namespace.ask(list).getNamesList()) {
       Query get =
           Query.newBuilder()

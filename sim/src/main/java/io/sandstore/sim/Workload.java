@@ -31,10 +31,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One client that works in a directory of its own and knows what must be in it: what was
- * acknowledged is there, what was refused is not, and what got no answer is one of the two. All that
- * the directory may be is kept, each possibility as a whole, so that links, exchanged names and
- * attributes are judged together. The next look says which, once a later change of this client is
- * acknowledged: until then, what got no answer may still be on its way.
+ * acknowledged is there, what was refused is not, and what got no answer is one of the two. All
+ * that the directory may be is kept, each possibility as a whole, so that links, exchanged names
+ * and attributes are judged together. The next look says which, once a later change of this client
+ * is acknowledged: until then, what got no answer may still be on its way.
  */
 final class Workload {
 
@@ -333,8 +333,7 @@ final class Workload {
     return before;
   }
 
-  private void attempt(Action action, Answered ifAnswered, Runnable ifUnknown)
-      throws IOException {
+  private void attempt(Action action, Answered ifAnswered, Runnable ifUnknown) throws IOException {
     Optional<Errno> refusal;
     try {
       action.run();
@@ -376,8 +375,8 @@ final class Workload {
   }
 
   /**
-   * True if a change of several steps can be judged: between two of them, nothing of this client may
-   * arrive that had no answer.
+   * True if a change of several steps can be judged: between two of them, nothing of this client
+   * may arrive that had no answer.
    */
   private boolean isSettled() throws IOException {
     settle();
@@ -541,10 +540,7 @@ final class Workload {
 
   private void unlink(String name) throws IOException {
     change(
-        List.of(name),
-        () -> client.unlink(path(name)),
-        folder -> folder.unlink(name),
-        List.of());
+        List.of(name), () -> client.unlink(path(name)), folder -> folder.unlink(name), List.of());
   }
 
   private void rename(String from, String to) throws IOException {
@@ -587,8 +583,7 @@ final class Workload {
             default -> attributes.remove(attribute);
           }
         },
-        folder ->
-            folder.setAttribute(name, attribute, how == 3 ? null : value, how == 1, how == 2),
+        folder -> folder.setAttribute(name, attribute, how == 3 ? null : value, how == 1, how == 2),
         List.of());
   }
 

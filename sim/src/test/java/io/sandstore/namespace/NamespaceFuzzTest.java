@@ -97,8 +97,7 @@ class NamespaceFuzzTest {
                 .setAllocate(
                     Allocate.newBuilder().setInode(3).setLength(9).setHow(Allocate.How.ZERO)))
         .addCommands(
-            Command.newBuilder()
-                .setCreateUnnamed(CreateUnnamed.newBuilder().setDirectory(at("/"))))
+            Command.newBuilder().setCreateUnnamed(CreateUnnamed.newBuilder().setDirectory(at("/"))))
         .addCommands(
             Command.newBuilder()
                 .setSetAttributes(

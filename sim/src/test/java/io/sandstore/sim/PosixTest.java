@@ -35,8 +35,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * What a POSIX file system has beyond bytes under names, through a client: it is so when it was
- * made, after every node has taken a snapshot, when it was read from that, and at a node that got it
- * from another.
+ * made, after every node has taken a snapshot, when it was read from that, and at a node that got
+ * it from another.
  */
 class PosixTest {
 
@@ -110,12 +110,10 @@ class PosixTest {
   private static void assertRefused(Errno errno, ThrowingCallable call) {
     assertThatThrownBy(call)
         .isInstanceOfSatisfying(
-            PosixException.class,
-            e -> assertThat(e.errno()).as(e.getMessage()).isEqualTo(errno));
+            PosixException.class, e -> assertThat(e.errno()).as(e.getMessage()).isEqualTo(errno));
   }
 
-  private static void write(SandstoreClient client, String path, String text)
-      throws IOException {
+  private static void write(SandstoreClient client, String path, String text) throws IOException {
     try (SandFile file = client.open(path, CREATE, 0644)) {
       file.write(ByteBuffer.wrap(bytes(text)));
     }
@@ -275,8 +273,7 @@ class PosixTest {
           assertThat(read(client, "/plain")).isEmpty();
           assertRefused(Errno.ENXIO, () -> client.open("/fifo", READ, 0));
           assertRefused(Errno.ENXIO, () -> client.open("/socket", CREATE, 0));
-          assertRefused(
-              Errno.EEXIST, () -> client.makeNode("/fifo", FileStat.Type.FIFO, 0600, 0));
+          assertRefused(Errno.EEXIST, () -> client.makeNode("/fifo", FileStat.Type.FIFO, 0600, 0));
           assertRefused(
               Errno.EINVAL, () -> client.makeNode("/new", FileStat.Type.DIRECTORY, 0755, 0));
         });
@@ -433,8 +430,7 @@ class PosixTest {
         },
         client -> {
           Set<OpenFlag> noFollow = EnumSet.of(OpenFlag.O_RDONLY, OpenFlag.O_NOFOLLOW);
-          Set<OpenFlag> create =
-              EnumSet.of(OpenFlag.O_RDWR, OpenFlag.O_CREAT, OpenFlag.O_NOFOLLOW);
+          Set<OpenFlag> create = EnumSet.of(OpenFlag.O_RDWR, OpenFlag.O_CREAT, OpenFlag.O_NOFOLLOW);
           Set<OpenFlag> directory = EnumSet.of(OpenFlag.O_RDONLY, OpenFlag.O_DIRECTORY);
           assertRefused(Errno.ELOOP, () -> client.open("/s", noFollow, 0));
           assertRefused(Errno.ELOOP, () -> client.open("/s", create, 0));
@@ -506,7 +502,8 @@ class PosixTest {
   @Test
   void namesAreListedInTheOrderOfTheirBytesInPagesOfAnySize() throws Exception {
     // In UTF-16 the last but one, of two units, would come before the one before it.
-    List<String> ordered = List.of("A", "a", "a.b", "é", "中", "\uFFFD", "\uD83D\uDE00", "\uDBFF\uDFFF");
+    List<String> ordered =
+        List.of("A", "a", "a.b", "é", "中", "\uFFFD", "\uD83D\uDE00", "\uDBFF\uDFFF");
     stays(
         client -> {
           client.mkdir("/d", 0755);
@@ -547,8 +544,7 @@ class PosixTest {
         },
         client -> {
           assertThat(walk(client, "/deep")).isEqualTo(depth + depth / 1000);
-          assertRefused(
-              Errno.ENAMETOOLONG, () -> client.stat("/deep/" + name + "/d".repeat(2048)));
+          assertRefused(Errno.ENAMETOOLONG, () -> client.stat("/deep/" + name + "/d".repeat(2048)));
         });
     CalmCluster cluster = new CalmCluster(Map.of());
     cluster.run(
@@ -599,8 +595,7 @@ class PosixTest {
           write(client, "/f", "text");
           assertRefused(Errno.EPROTO, () -> client.link("/f", "/g"));
           assertRefused(Errno.EPROTO, () -> client.exchange("/f", "/f"));
-          assertRefused(
-              Errno.EPROTO, () -> client.makeNode("/n", FileStat.Type.FIFO, 0600, 0));
+          assertRefused(Errno.EPROTO, () -> client.makeNode("/n", FileStat.Type.FIFO, 0600, 0));
           assertRefused(Errno.EPROTO, () -> client.createUnnamed("/", 0600));
           assertRefused(Errno.EPROTO, () -> client.xattrs("/f").set("user.a", bytes("1")));
           try (SandFile file = client.open("/f", WRITE, 0)) {
