@@ -1,6 +1,7 @@
 package io.sandstore.client;
 
 import java.time.Instant;
+import java.time.temporal.ChronoField;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 
@@ -76,6 +77,6 @@ public record AttributeChange(
   }
 
   private static OptionalInt beyondMilli(Instant time) {
-    return OptionalInt.of(time.getNano() % MILLI);
+    return OptionalInt.of(time.get(ChronoField.NANO_OF_SECOND) % MILLI);
   }
 }
