@@ -29,8 +29,12 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.channels.CompletionHandler;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
+import java.nio.channels.FileLock;
+import java.nio.channels.FileLockInterruptionException;
 import java.nio.channels.NonReadableChannelException;
 import java.nio.channels.NonWritableChannelException;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.FileSystem;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -41,6 +45,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Tag;
@@ -218,19 +223,143 @@ class NioChannelTest extends BothFileSystems {
 
   /** A map is a copy here: one that others should see the changes of cannot be. */
   @Test
-  void sharedMapsAndLocksAreRefusedInACluster() throws Exception {
+  void sharedMapsAreRefusedInACluster() throws Exception {
     Path file = Files.writeString(sand().fresh().resolve("file"), "12345");
     try (FileChannel channel = FileChannel.open(file, READ, WRITE);
         Arena arena = Arena.ofConfined()) {
       refused(UnsupportedOperationException.class, () -> channel.map(MapMode.READ_WRITE, 0, 1));
       refused(
           UnsupportedOperationException.class, () -> channel.map(MapMode.READ_WRITE, 0, 1, arena));
-      refused(UnsupportedOperationException.class, channel::lock);
-      refused(UnsupportedOperationException.class, () -> channel.tryLock(0, 1, true));
     }
-    try (AsynchronousFileChannel channel = AsynchronousFileChannel.open(file, WRITE)) {
-      refused(UnsupportedOperationException.class, channel::lock);
-      refused(UnsupportedOperationException.class, channel::tryLock);
+  }
+
+  @ParameterizedTest
+  @MethodSource("roots")
+  void locksBelongToTheProgramAndEndWithTheirChannel(Root root) throws Exception {
+    Path file = Files.writeString(root.fresh().resolve("file"), "12345");
+    FileChannel first = FileChannel.open(file, READ, WRITE);
+    try (FileChannel second = FileChannel.open(file, READ, WRITE)) {
+      FileLock lock = first.lock(0, 10, false);
+      assertThat(lock.isValid()).isTrue();
+      assertThat(lock.isShared()).isFalse();
+      assertThat(lock.size()).isEqualTo(10);
+      assertThat(lock.acquiredBy()).isSameAs(first);
+      assertThat(lock.channel()).isSameAs(first);
+      for (FileChannel channel : new FileChannel[] {first, second}) {
+        refused(OverlappingFileLockException.class, () -> channel.lock(9, 1, true));
+        refused(OverlappingFileLockException.class, () -> channel.tryLock(0, 100, false));
+      }
+      FileLock other = second.tryLock(10, 5, true);
+      assertThat(other.isShared()).isTrue();
+      refused(OverlappingFileLockException.class, () -> first.tryLock(14, 1, true));
+      lock.release();
+      lock.release();
+      assertThat(lock.isValid()).isFalse();
+      assertThat(second.tryLock(0, 10, false).isValid()).isTrue();
+      FileLock last = first.lock(15, 0, true);
+      assertThat(last.size()).isEqualTo(Long.MAX_VALUE - 15);
+      first.close();
+      assertThat(last.isValid()).isFalse();
+      refused(
+          ClosedChannelException.class,
+          () -> {
+            last.release();
+            return true;
+          });
+      assertThat(second.tryLock(15, Long.MAX_VALUE - 15, false).isValid()).isTrue();
+      refused(IllegalArgumentException.class, () -> second.lock(-1, 1, false));
+      refused(IllegalArgumentException.class, () -> second.lock(0, -1, false));
+      refused(IllegalArgumentException.class, () -> second.lock(Long.MAX_VALUE, 1, false));
+    }
+    try (FileChannel channel = FileChannel.open(file, READ, WRITE)) {
+      assertThat(channel.lock().isValid()).isTrue();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("roots")
+  void anAsynchronousChannelLocksToo(Root root) throws Exception {
+    Path file = Files.writeString(root.fresh().resolve("file"), "12345");
+    try (AsynchronousFileChannel channel = AsynchronousFileChannel.open(file, READ, WRITE)) {
+      FileLock lock = channel.lock(0, 10, false).get();
+      assertThat(lock.acquiredBy()).isSameAs(channel);
+      refused(OverlappingFileLockException.class, () -> channel.lock(5, 1, true));
+      refused(OverlappingFileLockException.class, () -> channel.tryLock(5, 1, true));
+      lock.release();
+      CompletableFuture<FileLock> done = new CompletableFuture<>();
+      channel.lock(
+          0,
+          1,
+          true,
+          "attached",
+          new CompletionHandler<FileLock, String>() {
+            @Override
+            public void completed(FileLock result, String attachment) {
+              done.complete(result);
+            }
+
+            @Override
+            public void failed(Throwable failure, String attachment) {
+              done.completeExceptionally(failure);
+            }
+          });
+      assertThat(done.get().isShared()).isTrue();
+      assertThat(channel.tryLock(1, 1, true).isValid()).isTrue();
+    }
+  }
+
+  /** Two file systems of one cluster are as two programs. */
+  @Test
+  void anotherProgramIsKeptOutWaitsAndSeesWhatWasWritten() throws Exception {
+    Path file = Files.writeString(sand().fresh().resolve("file"), "12345");
+    try (FileSystem another = another();
+        FileChannel here = FileChannel.open(file, READ, WRITE);
+        FileChannel there = FileChannel.open(another.getPath(file.toString()), READ, WRITE);
+        ExecutorService executor = Executors.newSingleThreadExecutor()) {
+      FileLock lock = here.lock();
+      assertThat(there.tryLock()).isNull();
+      here.write(bytes("abc"), 0);
+      Future<String> waits =
+          executor.submit(
+              () -> {
+                try (FileLock held = there.lock(0, 5, true)) {
+                  assertThat(held.isValid()).isTrue();
+                  ByteBuffer read = ByteBuffer.allocate(5);
+                  there.read(read, 0);
+                  return text(read.flip());
+                }
+              });
+      lock.release();
+      assertThat(waits.get()).isEqualTo("abc45");
+
+      FileLock again = here.lock(0, 1, true);
+      AtomicReference<Thread> waiter = new AtomicReference<>();
+      Future<?> interrupted =
+          executor.submit(
+              () -> {
+                waiter.set(Thread.currentThread());
+                refused(FileLockInterruptionException.class, there::lock);
+                assertThat(Thread.interrupted()).isTrue();
+              });
+      while (waiter.get() == null) {
+        Thread.onSpinWait();
+      }
+      waiter.get().interrupt();
+      interrupted.get();
+      assertThat(there.isOpen()).isTrue();
+      again.release();
+
+      here.lock(0, 1, true);
+      CountDownLatch begun = new CountDownLatch(1);
+      Future<?> closed =
+          executor.submit(
+              () -> {
+                begun.countDown();
+                refused(ClosedChannelException.class, there::lock);
+              });
+      begun.await();
+      there.close();
+      closed.get();
     }
   }
 

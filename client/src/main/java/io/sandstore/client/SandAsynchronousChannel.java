@@ -3,6 +3,7 @@ package io.sandstore.client;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.AsynchronousFileChannel;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.CompletionHandler;
 import java.nio.channels.FileLock;
 import java.nio.channels.NonReadableChannelException;
@@ -24,32 +25,32 @@ final class SandAsynchronousChannel extends AsynchronousFileChannel {
     this.executor = executor;
   }
 
-  private <A> void begin(
-      Uninterrupted.Action<Integer> action,
+  private <T, A> void begin(
+      Uninterrupted.Action<T> action,
       @Nullable A attachment,
-      CompletionHandler<Integer, ? super A> handler) {
+      CompletionHandler<T, ? super A> handler) {
     executor.execute(
         () -> {
-          int count;
+          T result;
           try {
-            count = action.run();
+            result = action.run();
           } catch (IOException | RuntimeException e) {
             handler.failed(e, attachment);
             return;
           }
-          handler.completed(count, attachment);
+          handler.completed(result, attachment);
         });
   }
 
-  private Future<Integer> begin(Uninterrupted.Action<Integer> action) {
-    CompletableFuture<Integer> done = new CompletableFuture<>();
+  private <T> Future<T> begin(Uninterrupted.Action<T> action) {
+    CompletableFuture<T> done = new CompletableFuture<>();
     begin(
         action,
         null,
-        new CompletionHandler<Integer, Object>() {
+        new CompletionHandler<T, Object>() {
           @Override
-          public void completed(Integer count, @Nullable Object attachment) {
-            done.complete(count);
+          public void completed(T result, @Nullable Object attachment) {
+            done.complete(result);
           }
 
           @Override
@@ -139,21 +140,30 @@ final class SandAsynchronousChannel extends AsynchronousFileChannel {
       boolean shared,
       @Nullable A attachment,
       CompletionHandler<FileLock, ? super A> handler) {
-    throw noLocks();
+    Objects.requireNonNull(handler, "a handler");
+    begin(locking(position, size, shared), attachment, handler);
   }
 
   @Override
   public Future<FileLock> lock(long position, long size, boolean shared) {
-    throw noLocks();
+    return begin(locking(position, size, shared));
+  }
+
+  /** What is wrong with the request is thrown at once, as the contract has it; a wait is not. */
+  private Uninterrupted.Action<FileLock> locking(long position, long size, boolean shared) {
+    try {
+      ChannelLocks.Lock claimed = channel.claim(position, size, shared, this);
+      return () -> channel.lock(claimed);
+    } catch (ClosedChannelException e) {
+      return () -> {
+        throw e;
+      };
+    }
   }
 
   @Override
-  public FileLock tryLock(long position, long size, boolean shared) throws IOException {
-    return channel.tryLock(position, size, shared);
-  }
-
-  private static UnsupportedOperationException noLocks() {
-    return new UnsupportedOperationException("files in Sand Store cannot be locked");
+  public @Nullable FileLock tryLock(long position, long size, boolean shared) throws IOException {
+    return channel.tryLock(channel.claim(position, size, shared, this));
   }
 
   @Override

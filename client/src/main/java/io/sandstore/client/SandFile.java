@@ -13,6 +13,7 @@ import io.sandstore.wire.Errno;
 import io.sandstore.wire.Extent;
 import io.sandstore.wire.Header;
 import io.sandstore.wire.Layout;
+import io.sandstore.wire.LockFile;
 import io.sandstore.wire.Lookup;
 import io.sandstore.wire.NewExtent;
 import io.sandstore.wire.Outcome;
@@ -126,7 +127,8 @@ public final class SandFile implements Closeable {
   /** Blocks that left since the last end of a record. */
   private int recordBlocks;
 
-  private boolean closed;
+  private final HandleLocks locks;
+  private volatile boolean closed;
   private boolean finishing;
 
   SandFile(
@@ -143,6 +145,7 @@ public final class SandFile implements Closeable {
     this.writable = writable;
     this.append = append;
     this.directory = stat.isDirectory();
+    this.locks = new HandleLocks(client, client.lockKeeper(), inode, serial + 1);
     this.ahead = new ReadAhead(client, this);
   }
 
@@ -401,7 +404,11 @@ public final class SandFile implements Closeable {
 
   private void commit(Write.Builder write, long bytes) throws IOException {
     try {
-      Outcome outcome = finished(() -> client.mutate(Command.newBuilder().setWrite(write)));
+      Outcome outcome =
+          finished(
+              () ->
+                  client.mutate(
+                      Command.newBuilder().setWrite(write), locks.session(), client.deadline()));
       if (append && takenForPosition > appended) {
         position = outcome.getValue() + Math.min(bytes, takenForPosition - appended);
       }
@@ -722,7 +729,9 @@ public final class SandFile implements Closeable {
       checkOpen(writable);
       flush();
       client.setattr(
-          SetAttributes.newBuilder().setInode(inode).setSize(size), AttributeChange.NONE);
+          SetAttributes.newBuilder().setInode(inode).setSize(size),
+          AttributeChange.NONE,
+          locks.session());
     } finally {
       lock.unlock();
     }
@@ -913,19 +922,100 @@ public final class SandFile implements Closeable {
     try {
       checkOpen(true);
       flush();
-      return client.setattr(SetAttributes.newBuilder().setInode(inode), change);
+      return client.setattr(SetAttributes.newBuilder().setInode(inode), change, locks.session());
     } finally {
       lock.unlock();
     }
   }
 
-  private void checkOpen(boolean allowed) throws PosixException {
+  // --- Locks ---
+
+  /** As long as it takes. */
+  public static final Duration FOREVER = Duration.ofDays(36_500);
+
+  /**
+   * Locks a range of the file against others, programs on this client with another handle among
+   * them. Locks are advisory: they keep out who asks for one. What this handle has there is
+   * replaced, so that a shared lock becomes an exclusive one and back. A lock of a range knows
+   * nothing of one of the file as such ({@link #flock}).
+   *
+   * <p>Who waits gets it after those that waited before for something that is in its way. Closing
+   * the handle gives up all its locks. A client that the cluster does not hear of for a minute
+   * loses them; then every use of the handle fails with ESTALE, and nothing that was written and
+   * not flushed becomes part of the file.
+   *
+   * @param start first byte
+   * @param length in bytes; 0: to the end of whatever there will be
+   * @param shared with others that have shared ones; needs a file that is open for reading, an
+   *     exclusive one a file that is open for writing
+   * @param timeout how long to wait; zero: not at all
+   * @return false if it was others' for all of that time
+   * @throws PosixException EDEADLK if it would wait for one that waits for this handle; ENOLCK if
+   *     there are too many locks or waits of this file or client (4,096; 256; 65,536); EPROTO if
+   *     the cluster's feature level has no locks yet; ETIMEDOUT if the cluster does not answer: the
+   *     lock may be held then, until it is unlocked or the handle closed
+   * @throws java.io.InterruptedIOException if the thread is interrupted while it waits; then the
+   *     lock is not held
+   */
+  public boolean lock(long start, long length, boolean shared, Duration timeout)
+      throws IOException {
+    checkOpen(shared ? readable : writable);
+    return locks.acquire(
+        LockFile.newBuilder().setShared(shared).setStart(start).setLength(length), timeout);
+  }
+
+  /** Like {@link #lock}, without waiting. */
+  public boolean tryLock(long start, long length, boolean shared) throws IOException {
+    return lock(start, length, shared, Duration.ZERO);
+  }
+
+  /** Gives up what the handle has in a range, after what was written is there for others. */
+  public void unlock(long start, long length) throws IOException {
+    unlock(LockFile.newBuilder().setStart(start).setLength(length));
+  }
+
+  /**
+   * Locks the file as such. Otherwise like {@link #lock}, but as on Linux a lock of the other type
+   * is given up before the new one is asked for, and stays so if that is not given.
+   */
+  public boolean flock(boolean shared, Duration timeout) throws IOException {
+    checkOpen(true);
+    return locks.acquire(LockFile.newBuilder().setWhole(true).setShared(shared), timeout);
+  }
+
+  /** Gives up the lock of the file as such, after what was written is there for others. */
+  public void funlock() throws IOException {
+    unlock(LockFile.newBuilder().setWhole(true));
+  }
+
+  private void unlock(LockFile.Builder op) throws IOException {
+    checkOpen(true);
+    try {
+      lock.lock();
+      try {
+        flushIfPending();
+      } finally {
+        lock.unlock();
+      }
+    } finally {
+      locks.unlock(op);
+    }
+  }
+
+  /** Who has locks of a range of this file, or waits for some: of all clients, 1,000 at most. */
+  public List<LockHolder> locks(long start, long length) throws IOException {
+    checkOpen(true);
+    return locks.holders(start, length);
+  }
+
+  private void checkOpen(boolean allowed) throws IOException {
     if (closed) {
       throw new PosixException(Errno.EBADF, "the file is closed");
     }
     if (!allowed) {
       throw new PosixException(Errno.EBADF, "the file is not open for this");
     }
+    locks.check();
   }
 
   public boolean isOpen() {
@@ -952,6 +1042,7 @@ public final class SandFile implements Closeable {
           client.buffers().release(rest); // of a flush that failed
         }
         ahead.clear();
+        locks.close();
         client.forget(this);
       }
     } finally {

@@ -8,10 +8,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.MappedByteBuffer;
+import java.nio.channels.AsynchronousCloseException;
+import java.nio.channels.AsynchronousFileChannel;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.channels.FileLockInterruptionException;
 import java.nio.channels.NonReadableChannelException;
 import java.nio.channels.NonWritableChannelException;
 import java.nio.channels.ReadableByteChannel;
@@ -28,7 +31,8 @@ import org.jspecify.annotations.Nullable;
  * in the file all the same: calls that write end before the interrupt has its effect.
  *
  * <p>A map is a copy of that part of the file, made at once: READ_ONLY and PRIVATE. READ_WRITE is
- * refused, for it would have to be shared. Locks are refused.
+ * refused, for it would have to be shared. Locks keep out other programs, as {@link SandFile#lock}
+ * says; a thread that waits for one may be interrupted, which leaves the channel open.
  */
 final class SandFileChannel extends FileChannel {
 
@@ -439,25 +443,63 @@ final class SandFileChannel extends FileChannel {
 
   @Override
   public FileLock lock(long position, long size, boolean shared) throws IOException {
-    throw noLocks(position, size, shared);
+    return lock(claim(position, size, shared, null));
   }
 
   @Override
-  public FileLock tryLock(long position, long size, boolean shared) throws IOException {
-    throw noLocks(position, size, shared);
+  public @Nullable FileLock tryLock(long position, long size, boolean shared) throws IOException {
+    return tryLock(claim(position, size, shared, null));
   }
 
-  private UnsupportedOperationException noLocks(long position, long size, boolean shared)
+  /**
+   * Notes a lock before it is asked for.
+   *
+   * @param through by which it is asked for, if it is not this channel
+   */
+  ChannelLocks.Lock claim(
+      long position, long size, boolean shared, @Nullable AsynchronousFileChannel through)
       throws ClosedChannelException {
-    checkOpen();
     if (shared) {
       checkReadable();
     } else {
       checkWritable();
     }
-    checkNotNegative(position, "position");
-    checkNotNegative(size, "size");
-    return new UnsupportedOperationException("files in Sand Store cannot be locked");
+    return fileSystem.locks().claim(this, through, file, position, size, shared);
+  }
+
+  /** Waits for a lock. An interrupt ends the wait and leaves the channel open. */
+  FileLock lock(ChannelLocks.Lock claimed) throws IOException {
+    boolean held = false;
+    try {
+      if (Thread.currentThread().isInterrupted()) {
+        throw new FileLockInterruptionException();
+      }
+      held = file.lock(claimed.position(), claimed.size(), claimed.isShared(), SandFile.FOREVER);
+      return claimed;
+    } catch (InterruptedIOException e) {
+      throw new FileLockInterruptionException();
+    } catch (PosixException e) {
+      if (!isOpen()) {
+        throw new AsynchronousCloseException();
+      }
+      throw e;
+    } finally {
+      if (!held) {
+        fileSystem.locks().drop(claimed);
+      }
+    }
+  }
+
+  @Nullable FileLock tryLock(ChannelLocks.Lock claimed) throws IOException {
+    boolean held = false;
+    try {
+      held = call(() -> file.tryLock(claimed.position(), claimed.size(), claimed.isShared()));
+      return held ? claimed : null;
+    } finally {
+      if (!held) {
+        fileSystem.locks().drop(claimed);
+      }
+    }
   }
 
   // --- The end ---
@@ -465,6 +507,10 @@ final class SandFileChannel extends FileChannel {
   @Override
   protected void implCloseChannel() throws IOException {
     fileSystem.closed(this);
-    file.close();
+    try {
+      file.close();
+    } finally {
+      fileSystem.locks().dropAllOf(this, file.inode());
+    }
   }
 }

@@ -21,6 +21,7 @@ final class SandFileSystem extends FileSystem {
   private final SandFileSystemProvider provider;
   private final String authority;
   private final SandstoreClient client;
+  private final ChannelLocks locks = new ChannelLocks();
   private final Set<Closeable> closeWithThis = ConcurrentHashMap.newKeySet();
   private volatile boolean open = true;
 
@@ -50,6 +51,10 @@ final class SandFileSystem extends FileSystem {
   boolean sameCluster(SandFileSystem other) {
     String id = client.clusterClient().clusterId();
     return this == other || (!id.isEmpty() && id.equals(other.client.clusterClient().clusterId()));
+  }
+
+  ChannelLocks locks() {
+    return locks;
   }
 
   /** What ends with this file system, unless it is closed before. */

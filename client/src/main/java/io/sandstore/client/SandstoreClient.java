@@ -108,6 +108,8 @@ public final class SandstoreClient implements Closeable {
   /** Chunks to be asked for ahead, of all files; half of a link's buffers stay for the rest. */
   private final Semaphore aheads;
 
+  private final LockKeeper lockKeeper;
+  private final AtomicLong tickets;
   private final AtomicBoolean tending;
   private final AtomicBoolean retaining;
   private final AtomicBoolean closed;
@@ -133,6 +135,8 @@ public final class SandstoreClient implements Closeable {
     this.tending = new AtomicBoolean();
     this.retaining = new AtomicBoolean();
     this.closed = new AtomicBoolean();
+    this.lockKeeper = new LockKeeper(this);
+    this.tickets = new AtomicLong();
   }
 
   private SandstoreClient(SandstoreClient of, Identity identity) {
@@ -151,6 +155,8 @@ public final class SandstoreClient implements Closeable {
     this.tending = of.tending;
     this.retaining = of.retaining;
     this.closed = of.closed;
+    this.lockKeeper = of.lockKeeper;
+    this.tickets = of.tickets;
   }
 
   /**
@@ -348,6 +354,10 @@ public final class SandstoreClient implements Closeable {
   }
 
   FileStat setattr(SetAttributes.Builder op, AttributeChange change) throws IOException {
+    return setattr(op, change, Session.ANY);
+  }
+
+  FileStat setattr(SetAttributes.Builder op, AttributeChange change, long only) throws IOException {
     change.mode().ifPresent(op::setMode);
     change.uid().ifPresent(op::setUid);
     change.gid().ifPresent(op::setGid);
@@ -360,7 +370,8 @@ public final class SandstoreClient implements Closeable {
       long now = clock().millis();
       op.setNowAtime(true).setNowMtime(true).setAtimeMs(now).setMtimeMs(now);
     }
-    return FileStat.of(mutate(Command.newBuilder().setSetAttributes(op)).getAttributes());
+    return FileStat.of(
+        mutate(Command.newBuilder().setSetAttributes(op), only, deadline()).getAttributes());
   }
 
   public void truncate(String path, long size) throws IOException {
@@ -715,6 +726,32 @@ public final class SandstoreClient implements Closeable {
     return clusterClient;
   }
 
+  Session session() {
+    return session;
+  }
+
+  /** The id of this client's session. */
+  long openSession(Deadline deadline) throws IOException {
+    try {
+      return session.open(deadline);
+    } catch (InterruptedException e) {
+      throw interrupted(e);
+    }
+  }
+
+  LockKeeper lockKeeper() {
+    return lockKeeper;
+  }
+
+  /** Names one wait for a lock among those of this client. */
+  long nextTicket() {
+    return tickets.incrementAndGet();
+  }
+
+  boolean isClosed() {
+    return closed.get();
+  }
+
   Semaphore aheads() {
     return aheads;
   }
@@ -772,10 +809,17 @@ public final class SandstoreClient implements Closeable {
   }
 
   Outcome mutate(Command.Builder command) throws IOException {
+    return mutate(command, Session.ANY, deadline());
+  }
+
+  /**
+   * @param only the session under which it is done or not at all; {@link Session#ANY}: whichever
+   */
+  Outcome mutate(Command.Builder command, long only, Deadline deadline) throws IOException {
     try {
       Mutate.Builder request = Mutate.newBuilder().setCommand(command);
       credentials.ifPresent(request::setCredentials);
-      return session.apply(request, deadline());
+      return session.apply(request, only, deadline);
     } catch (InterruptedException e) {
       throw interrupted(e);
     }
@@ -783,16 +827,20 @@ public final class SandstoreClient implements Closeable {
 
   Answer ask(Query.Builder query) throws IOException {
     try {
-      Ask.Builder ask = Ask.newBuilder().setQuery(query);
-      credentials.ifPresent(ask::setCredentials);
-      Answer answer = clusterClient.call(Header.newBuilder().setAsk(ask), deadline()).getAnswer();
-      if (answer.hasFault()) {
-        throw PosixException.of(answer.getFault());
-      }
-      return answer;
+      return askInterruptibly(query);
     } catch (InterruptedException e) {
       throw interrupted(e);
     }
+  }
+
+  Answer askInterruptibly(Query.Builder query) throws IOException, InterruptedException {
+    Ask.Builder ask = Ask.newBuilder().setQuery(query);
+    credentials.ifPresent(ask::setCredentials);
+    Answer answer = clusterClient.call(Header.newBuilder().setAsk(ask), deadline()).getAnswer();
+    if (answer.hasFault()) {
+      throw PosixException.of(answer.getFault());
+    }
+    return answer;
   }
 
   static InterruptedIOException interrupted(InterruptedException e) {

@@ -33,12 +33,24 @@ final class Session {
 
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(2);
 
+  /**
+   * The cluster keeps locks for a minute after it heard of their session. For half of that nobody
+   * asks whether it still does.
+   */
+  private static final Duration TRUSTED_FOR = Duration.ofSeconds(30);
+
+  /** In place of a session: whichever there is. */
+  static final long ANY = 0;
+
   private final Host host;
   private final ClusterClient clusterClient;
   private final ReentrantLock opening = new ReentrantLock();
   private final Semaphore outstandingPermits = new Semaphore(OUTSTANDING_MAX);
   private final TreeSet<Long> outstanding = new TreeSet<>();
   private long id;
+
+  /** When something was sent last that the cluster did under this session; 0: nothing yet. */
+  private long confirmedAt;
 
   /** Of the session, or of the attempt to begin one; 0 before that. */
   private long nonce;
@@ -59,30 +71,48 @@ final class Session {
    */
   Outcome apply(Mutate.Builder request, Deadline deadline)
       throws IOException, InterruptedException {
+    return apply(request, ANY, deadline);
+  }
+
+  /**
+   * Has a command applied exactly once, under this very session.
+   *
+   * @param only the session; {@link #ANY}: whichever there is
+   * @throws PosixException as above; {@link #lost} if that session is gone
+   */
+  Outcome apply(Mutate.Builder request, long only, Deadline deadline)
+      throws IOException, InterruptedException {
     outstandingPermits.acquire();
     try {
-      return applyNumbered(request, deadline);
+      return applyNumbered(request, only, deadline);
     } finally {
       outstandingPermits.release();
     }
   }
 
-  private Outcome applyNumbered(Mutate.Builder request, Deadline deadline)
+  private Outcome applyNumbered(Mutate.Builder request, long only, Deadline deadline)
       throws IOException, InterruptedException {
     while (true) {
-      long session = open(deadline);
+      long session = only == ANY || isCurrent(only) ? open(deadline) : only;
+      if (only != ANY && !isCurrent(only)) {
+        throw lost();
+      }
       long sequence = number(session, request.getCommandBuilder());
       final long sentAt = host.clock().nanos();
       try {
         Outcome outcome = send(request, deadline);
         if (outcome.getFault().getErrno() == Errno.SESSION_EXPIRED) {
           forget(session);
+          if (only != ANY) {
+            throw lost();
+          }
           if (host.clock().nanos() - sentAt > KNOWN_FOR.toNanos()) {
             throw new PosixException(
                 Errno.ETIMEDOUT, "the session ended before an answer came: it may have happened");
           }
           continue;
         }
+        confirm(session, sentAt);
         if (outcome.getFault().getErrno() == Errno.EAGAIN && !deadline.passed()) {
           // Refused, not applied: too many answers wait for the oldest one to be acknowledged.
           host.clock().sleep(RETRY);
@@ -98,6 +128,45 @@ final class Session {
     }
   }
 
+  /** Why nothing is done any more under a lock: others may have it by now. */
+  static PosixException lost() {
+    return new PosixException(
+        Errno.ESTALE, "the lock was lost: the cluster did not hear of this client for too long");
+  }
+
+  private void confirm(long session, long sentAt) {
+    opening.lock();
+    try {
+      if (id == session && (confirmedAt == 0 || sentAt - confirmedAt > 0)) {
+        confirmedAt = sentAt;
+      }
+    } finally {
+      opening.unlock();
+    }
+  }
+
+  /** False of one that ended, as far as is known here. */
+  boolean isCurrent(long session) {
+    opening.lock();
+    try {
+      return id == session && !closed;
+    } finally {
+      opening.unlock();
+    }
+  }
+
+  /** True if the cluster is sure to have this session still. */
+  boolean isConfirmed(long session) {
+    opening.lock();
+    try {
+      return id == session
+          && confirmedAt != 0
+          && host.clock().nanos() - confirmedAt < TRUSTED_FOR.toNanos();
+    } finally {
+      opening.unlock();
+    }
+  }
+
   private Outcome send(Mutate.Builder request, Deadline deadline)
       throws IOException, InterruptedException {
     return clusterClient.call(Header.newBuilder().setMutate(request), deadline).getOutcome();
@@ -107,7 +176,8 @@ final class Session {
     return Mutate.newBuilder().setCommand(command);
   }
 
-  private long open(Deadline deadline) throws IOException, InterruptedException {
+  /** The session that there is, or a new one. */
+  long open(Deadline deadline) throws IOException, InterruptedException {
     opening.lockInterruptibly();
     try {
       if (closed) {
@@ -155,12 +225,14 @@ final class Session {
     }
   }
 
-  private void forget(long session) {
+  /** It is gone, as the cluster says. */
+  void forget(long session) {
     opening.lock();
     try {
       if (id == session) {
         id = 0;
         nonce = 0;
+        confirmedAt = 0;
       }
     } finally {
       opening.unlock();

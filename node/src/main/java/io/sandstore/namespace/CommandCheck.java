@@ -11,6 +11,7 @@ import io.sandstore.wire.Errno;
 import io.sandstore.wire.Extent;
 import io.sandstore.wire.Fault;
 import io.sandstore.wire.Location;
+import io.sandstore.wire.LockFile;
 import io.sandstore.wire.MakeNode;
 import io.sandstore.wire.Merge;
 import io.sandstore.wire.NewExtent;
@@ -107,6 +108,7 @@ public final class CommandCheck {
           RAISE_BLOCK_FLOOR,
           ADD_HOLDER,
           EXPIRE_SESSIONS,
+          EXPIRE_LOCKS,
           REAP_ORPHANS,
           MERGE,
           RAISE_LEVEL ->
@@ -124,6 +126,9 @@ public final class CommandCheck {
           ALLOCATE,
           COPY_RANGE,
           CREATE_UNNAMED,
+          LOCK_FILE,
+          CANCEL_LOCK,
+          KEEP_SESSION,
           SET_ATTRIBUTES,
           WRITE,
           RETAIN_ORPHANS,
@@ -174,6 +179,15 @@ public final class CommandCheck {
       case ALLOCATE -> check(command.getAllocate());
       case COPY_RANGE -> check(command.getCopyRange());
       case CREATE_UNNAMED -> check(command.getCreateUnnamed().getDirectory());
+      case LOCK_FILE -> {
+        checkSession(command);
+        check(command.getLockFile());
+      }
+      case CANCEL_LOCK -> {
+        checkSession(command);
+        checkId("inode", command.getCancelLock().getInode());
+      }
+      case KEEP_SESSION -> checkSession(command);
       case SET_ATTRIBUTES -> check(command.getSetAttributes());
       case WRITE -> check(command.getWrite());
       case RETAIN_ORPHANS -> check(command.getRetainOrphans());
@@ -184,6 +198,7 @@ public final class CommandCheck {
       case RAISE_BLOCK_FLOOR -> checkId("block", command.getRaiseBlockFloor().getFloor());
       case ADD_HOLDER -> check(command.getAddHolder());
       case EXPIRE_SESSIONS -> checkTime(command.getExpireSessions().getUnusedSinceMs());
+      case EXPIRE_LOCKS -> checkTime(command.getExpireLocks().getUnusedSinceMs());
       case REAP_ORPHANS -> checkTime(command.getReapOrphans().getUnusedSinceMs());
       case MERGE -> check(command.getMerge());
       case RAISE_LEVEL -> check(command.getRaiseLevel());
@@ -259,6 +274,22 @@ public final class CommandCheck {
     }
     if (target.getBytes(StandardCharsets.UTF_8).length > TARGET_BYTES_MAX) {
       throw new Refused(Errno.ENAMETOOLONG, "target over " + TARGET_BYTES_MAX + " bytes");
+    }
+  }
+
+  private static void checkSession(Command command) {
+    if (command.getSession() == 0) {
+      throw new Refused(Errno.EINVAL, "locks belong to sessions");
+    }
+  }
+
+  private static void check(LockFile op) {
+    checkId("inode", op.getInode());
+    if (op.getHow() == LockFile.How.UNRECOGNIZED) {
+      throw new Refused(Errno.EPROTO, "a way to lock of another release");
+    }
+    if (LockCommands.isNoRange(op.getStart(), op.getLength())) {
+      throw new Refused(Errno.EINVAL, "not a range of a file");
     }
   }
 

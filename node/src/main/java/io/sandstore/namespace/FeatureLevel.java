@@ -32,7 +32,10 @@ public enum FeatureLevel {
    * extended attributes, exchange, holes, nanoseconds, paths and set-id bits as on Linux, names in
    * the order of their bytes, and who asks.
    */
-  POSIX("0.3");
+  POSIX("0.3"),
+
+  /** Advisory locks. */
+  LOCKS("0.3");
 
   private final String since;
 
@@ -85,6 +88,7 @@ public enum FeatureLevel {
   /** With which level a command came. One that is new and not judged here does not compile. */
   static FeatureLevel of(Command command) {
     return switch (command.getOpCase()) {
+      case LOCK_FILE, CANCEL_LOCK, KEEP_SESSION, EXPIRE_LOCKS -> LOCKS;
       case LINK, MAKE_NODE, SET_XATTR, EXCHANGE, ALLOCATE, CREATE_UNNAMED, COPY_RANGE -> POSIX;
       case MERGE -> MERGE;
       case OPEN_SESSION,

@@ -55,12 +55,15 @@ public final class Namespace implements StateMachine, Catalog {
   final Blocks blocks;
   final Extents extents;
   final Tree tree = new Tree();
-  final Sessions sessions = new Sessions();
+  final Locks locks = new Locks();
+  final Sessions sessions = new Sessions(locks::endSession);
   final FrozenMap<Long, Long> orphans = new FrozenMap<>(Weights::orphan);
   final Xattrs xattrs = new Xattrs(tree);
   private final Contents contents;
   private final Names names;
   final Changes changes = new Changes();
+  final LockCommands lockCommands = new LockCommands(this);
+  private final LockWaits lockWaits = new LockWaits();
   private final Queries queries = new Queries(this);
   ClusterTime time = ClusterTime.UNKNOWN;
 
@@ -120,6 +123,7 @@ public final class Namespace implements StateMachine, Catalog {
   void remove(long inode) {
     tree.inodes.remove(inode);
     xattrs.removeAll(inode);
+    locks.removeFile(inode);
   }
 
   // --- Driven by the log ---
@@ -133,6 +137,7 @@ public final class Namespace implements StateMachine, Catalog {
     requireKnown(index, batch);
     List<Outcome> outcomes = new ArrayList<>(batch.getCommandsCount());
     List<Long> garbage;
+    List<Keys.Request> waitsEnded;
     lock.writeLock().lock();
     try {
       time = time.after(batch);
@@ -141,11 +146,13 @@ public final class Namespace implements StateMachine, Catalog {
         outcomes.add(apply(command));
       }
       garbage = blocks.takeReleased();
+      waitsEnded = locks.takeEnded();
       weigh();
     } finally {
       lock.writeLock().unlock();
     }
     changes.tell();
+    waitsEnded.forEach(lockWaits::ended);
     if (contents.takeStaged()) {
       try {
         sink.writeStaged();
@@ -211,6 +218,7 @@ public final class Namespace implements StateMachine, Catalog {
             + blocks.blocks.bytes()
             + sessions.sessions.bytes()
             + sessions.outcomes.bytes()
+            + locks.files.bytes()
             + orphans.bytes()
             + xattrs.values.bytes();
   }
@@ -271,6 +279,10 @@ public final class Namespace implements StateMachine, Catalog {
         yield attributes(changed);
       }
       case ALLOCATE -> contents.allocate(command.getAllocate());
+      case LOCK_FILE -> lockCommands.lock(command);
+      case CANCEL_LOCK -> lockCommands.cancel(command);
+      case KEEP_SESSION -> Outcome.getDefaultInstance(); // that it came keeps it
+      case EXPIRE_LOCKS -> lockCommands.expire(command.getExpireLocks());
       case SET_ATTRIBUTES -> contents.setAttributes(command.getSetAttributes());
       case WRITE -> contents.write(command.getWrite());
       case COPY_RANGE -> contents.copyRange(command.getCopyRange());
@@ -387,9 +399,11 @@ public final class Namespace implements StateMachine, Catalog {
       new SnapshotLoader(this, other).load(snapshot);
       changes.forget();
       weigh();
+      locks.takeEnded();
     } finally {
       lock.writeLock().unlock();
     }
+    lockWaits.allEnded();
     sink.restored();
   }
 
@@ -438,6 +452,27 @@ public final class Namespace implements StateMachine, Catalog {
   /** True if a {@code ReapOrphans} with this time would do something. */
   public boolean anyOrphanUnusedSince(long timeMs) {
     return reading(n -> n.orphans.live.values().stream().anyMatch(used -> used < timeMs));
+  }
+
+  /** True if an {@code ExpireLocks} with this time would do something. */
+  public boolean anyLockUnusedSince(long timeMs) {
+    return reading(n -> n.sessions.anyUnusedSince(timeMs, n.locks::isUsedBy));
+  }
+
+  /**
+   * Completes when a wait for a lock ends as far as this member knows, or may have; at once if it
+   * is not known here. To be given back by {@link #forgetWait}.
+   */
+  public CompletableFuture<Boolean> waitEnds(long inode, long session, long ticket) {
+    CompletableFuture<Boolean> ends = lockWaits.add(new Keys.Request(session, ticket));
+    if (!reading(n -> n.locks.isWaiting(inode, session, ticket))) {
+      ends.complete(true);
+    }
+    return ends;
+  }
+
+  public void forgetWait(long session, long ticket, CompletableFuture<Boolean> ends) {
+    lockWaits.remove(new Keys.Request(session, ticket), ends);
   }
 
   public boolean anySessionUnusedSince(long timeMs) {

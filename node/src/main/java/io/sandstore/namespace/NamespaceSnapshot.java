@@ -91,7 +91,8 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
         records(namespace.sessions.sessions, NamespaceSnapshot::record),
         records(namespace.sessions.outcomes, NamespaceSnapshot::record),
         records(namespace.orphans, NamespaceSnapshot::orphan),
-        records(namespace.xattrs.values, NamespaceSnapshot::record));
+        records(namespace.xattrs.values, NamespaceSnapshot::record),
+        records(namespace.locks.files, NamespaceSnapshot::locks));
   }
 
   /** A map, and how its entries are packed. */
@@ -237,6 +238,10 @@ final class NamespaceSnapshot implements StateMachine.Frozen {
                 .setSequence(key.sequence())
                 .setOutcome(outcome))
         .build();
+  }
+
+  private static SnapshotRecord locks(Long inode, FileLocks locks) {
+    return SnapshotRecord.newBuilder().setLocks(LockCommands.record(inode, locks)).build();
   }
 
   private static SnapshotRecord record(Keys.Xattr key, ByteString value) {

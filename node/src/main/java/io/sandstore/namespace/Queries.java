@@ -43,6 +43,7 @@ final class Queries {
         case GET_XATTR -> getXattr(query.getGetXattr(), caller);
         case LIST_XATTRS -> listXattrs(query.getListXattrs(), caller);
         case ACCESS -> access(query.getAccess(), caller);
+        case GET_LOCK -> namespace.lockCommands.answer(query.getGetLock());
         case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a query of another release");
       };
     } catch (Refused refused) {

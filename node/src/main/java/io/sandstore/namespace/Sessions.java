@@ -10,6 +10,8 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.LongConsumer;
+import java.util.function.LongPredicate;
 
 /**
  * Who asked what, and what the answer was, so that a request that comes twice is applied once (6.3
@@ -35,6 +37,14 @@ final class Sessions {
   final FrozenMap<Long, Keys.Session> sessions = new FrozenMap<>(Weights::session);
   final FrozenMap<Keys.Request, ByteString> outcomes = new FrozenMap<>(Weights::outcome);
   long next = 1;
+  private final LongConsumer ended;
+
+  /**
+   * @param ended told of every session that ends
+   */
+  Sessions(LongConsumer ended) {
+    this.ended = ended;
+  }
 
   long open(long nonce, long nowMs) {
     for (Map.Entry<Long, Keys.Session> entry :
@@ -77,6 +87,7 @@ final class Sessions {
 
   private void end(long id) {
     sessions.remove(id);
+    ended.accept(id);
     forget(id, 0, Long.MAX_VALUE);
   }
 
@@ -132,12 +143,23 @@ final class Sessions {
   }
 
   void expire(long unusedSinceMs) {
+    expire(unusedSinceMs, id -> true);
+  }
+
+  /** Ends those of some that were not used since. */
+  void expire(long unusedSinceMs, LongPredicate some) {
     List<Long> old =
         sessions.live.entrySet().stream()
             .filter(entry -> entry.getValue().usedMs() < unusedSinceMs)
             .map(Map.Entry::getKey)
+            .filter(some::test)
             .toList();
     old.forEach(this::end);
+  }
+
+  boolean anyUnusedSince(long timeMs, LongPredicate some) {
+    return sessions.live.entrySet().stream()
+        .anyMatch(entry -> entry.getValue().usedMs() < timeMs && some.test(entry.getKey()));
   }
 
   boolean anyUnusedSince(long timeMs) {

@@ -88,6 +88,7 @@ final class SnapshotLoader {
     namespace.sessions.clear();
     namespace.orphans.clear();
     namespace.xattrs.values.clear();
+    namespace.locks.clear();
     PushbackInputStream stream = new PushbackInputStream(new BufferedInputStream(in, 64 << 10));
     int first = stream.read();
     if (first > 0) {
@@ -339,6 +340,8 @@ final class SnapshotLoader {
         XattrRecord r = record.getXattr();
         namespace.xattrs.values.put(new Keys.Xattr(r.getInode(), r.getName()), r.getValue());
       }
+      case LOCKS ->
+          namespace.locks.load(record.getLocks().getInode(), LockCommands.of(record.getLocks()));
       case RECORD_NOT_SET -> throw new IOException("a snapshot record of another release");
     }
   }

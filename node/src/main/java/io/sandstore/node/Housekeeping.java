@@ -7,6 +7,7 @@ import io.sandstore.replication.Cluster;
 import io.sandstore.replication.CommandLog;
 import io.sandstore.wire.AllocateBlocks;
 import io.sandstore.wire.Command;
+import io.sandstore.wire.ExpireLocks;
 import io.sandstore.wire.ExpireSessions;
 import io.sandstore.wire.RaiseBlockFloor;
 import io.sandstore.wire.ReapOrphans;
@@ -26,6 +27,12 @@ final class Housekeeping {
   private static final Logger log = LoggerFactory.getLogger(Housekeeping.class);
   private static final Duration EVERY = Duration.ofSeconds(5);
   private static final Duration LIMIT = Duration.ofSeconds(10);
+
+  /**
+   * A client that has locks says every ten seconds that it is there; after this time without a word
+   * they are others'. Clients repeat a request for less, see client.Session.
+   */
+  private static final Duration LOCKS_KEPT = Duration.ofSeconds(60);
 
   private record Sample(long atNanos, long nextBlock) {}
 
@@ -80,6 +87,7 @@ final class Housekeeping {
           raiseFloor();
           reapOrphans();
           expireSessions();
+          expireLocks();
           level.step();
         } else {
           samples.clear();
@@ -136,6 +144,14 @@ final class Housekeeping {
       propose(
           Command.newBuilder()
               .setExpireSessions(ExpireSessions.newBuilder().setUnusedSinceMs(before)));
+    }
+  }
+
+  private void expireLocks() throws IOException, InterruptedException {
+    long before = age.millis() - LOCKS_KEPT.toMillis();
+    if (namespace.anyLockUnusedSince(before)) {
+      propose(
+          Command.newBuilder().setExpireLocks(ExpireLocks.newBuilder().setUnusedSinceMs(before)));
     }
   }
 

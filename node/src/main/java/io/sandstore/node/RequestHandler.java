@@ -5,6 +5,7 @@ import io.sandstore.host.Host;
 import io.sandstore.host.LogLimit;
 import io.sandstore.namespace.CommandCheck;
 import io.sandstore.namespace.FeatureLevel;
+import io.sandstore.namespace.Namespace;
 import io.sandstore.replication.BlockPlane;
 import io.sandstore.replication.CommandLog;
 import io.sandstore.replication.Configurations;
@@ -22,6 +23,7 @@ import io.sandstore.wire.Credentials;
 import io.sandstore.wire.Done;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Fault;
+import io.sandstore.wire.GetLock;
 import io.sandstore.wire.Header;
 import io.sandstore.wire.Hello;
 import io.sandstore.wire.HelloReply;
@@ -36,7 +38,10 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -47,6 +52,9 @@ final class RequestHandler implements RpcServer.Handler {
 
   /** Longest command: log entries must fit into one frame with others. */
   private static final int COMMAND_BYTES_MAX = 256 << 10;
+
+  /** So long the answer to one that waits for a lock is held back; less than clients wait. */
+  private static final int LOCK_WAIT_MS_MAX = 1500;
 
   /** Names of operations in metrics, made once. */
   private static final Map<Enum<?>, String> OPERATIONS = new ConcurrentHashMap<>();
@@ -153,6 +161,9 @@ final class RequestHandler implements RpcServer.Handler {
       String outcome = "error";
       try {
         Permissions.check(caller, request);
+        if (awaitLock(request, deadline)) {
+          begin = host.clock().nanos(); // what was slow is whoever had the lock
+        }
         if (!(caller instanceof Caller.Node) && request.getMutate().getCommand().hasOpenSession()) {
           sessions.take();
         }
@@ -188,6 +199,33 @@ final class RequestHandler implements RpcServer.Handler {
           dropped(String.valueOf(e.getMessage()));
         }
       }
+    }
+  }
+
+  /**
+   * Holds back a question whether a lock came, until it may have, as this node's state shows. The
+   * answer is that of the primary all the same.
+   *
+   * @return true if it did
+   */
+  private boolean awaitLock(Header request, Deadline deadline)
+      throws PosixException, InterruptedException {
+    GetLock op = request.getAsk().getQuery().getGetLock();
+    if (op.getTicket() == 0 || op.getWaitMs() <= 0 || request.getAsk().getForwarded()) {
+      return false;
+    }
+    Duration limit = Duration.ofMillis(Math.min(op.getWaitMs(), LOCK_WAIT_MS_MAX));
+    Namespace namespace = serving().namespace();
+    CompletableFuture<Boolean> ends =
+        namespace.waitEnds(op.getInode(), op.getSession(), op.getTicket());
+    try {
+      return host.clock().await(ends, deadline.leftAtMost(limit));
+    } catch (TimeoutException e) {
+      return true;
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e); // nobody fails it
+    } finally {
+      namespace.forgetWait(op.getSession(), op.getTicket(), ends);
     }
   }
 

@@ -18,6 +18,7 @@ import io.sandstore.wire.Command;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Fault;
 import io.sandstore.wire.Header;
+import io.sandstore.wire.LockFile;
 import io.sandstore.wire.Mutate;
 import io.sandstore.wire.Outcome;
 import io.sandstore.wire.Query;
@@ -181,6 +182,13 @@ final class Router implements Cluster {
         String lacking = lacks.get();
         if (!lacking.isEmpty()) {
           throw new PosixException(Errno.ENOSPC, lacking);
+        }
+      }
+      case LOCK_FILE -> {
+        LockFile.How how = command.getLockFile().getHow();
+        String lacking = how == LockFile.How.TRY || how == LockFile.How.WAIT ? lacks.get() : "";
+        if (!lacking.isEmpty()) {
+          throw new PosixException(Errno.ENOLCK, lacking);
         }
       }
       case RETAIN_ORPHANS -> {
