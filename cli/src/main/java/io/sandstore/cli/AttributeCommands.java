@@ -91,9 +91,7 @@ final class AttributeCommands {
     @Parameters(index = "0", paramLabel = "OWNER", description = "UID, UID:GID or :GID")
     String owner = "";
 
-    @Option(
-        names = "--no-dereference",
-        description = "of a symbolic link: the link itself")
+    @Option(names = "--no-dereference", description = "of a symbolic link: the link itself")
     boolean link;
 
     @Override

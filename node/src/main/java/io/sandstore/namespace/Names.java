@@ -66,8 +66,7 @@ final class Names {
       return Namespace.attributes(opened(op, place.name(), place.inode().get()));
     }
     Inode.Draft draft = new Inode.Draft(FileType.REGULAR, op.getMode(), op.getUid(), op.getGid());
-    return Namespace.attributes(
-        added(place, tree.create(place, draft, nowMs(), namespace.caller)));
+    return Namespace.attributes(added(place, tree.create(place, draft, nowMs(), namespace.caller)));
   }
 
   /** Nothing is there only if something may be made there. */
@@ -133,8 +132,7 @@ final class Names {
 
   private Outcome make(Location location, Inode.Draft draft) {
     Tree.Place place = free(location, draft.type() == FileType.DIRECTORY);
-    return Namespace.attributes(
-        added(place, tree.create(place, draft, nowMs(), namespace.caller)));
+    return Namespace.attributes(added(place, tree.create(place, draft, nowMs(), namespace.caller)));
   }
 
   /** A place where nothing is. */

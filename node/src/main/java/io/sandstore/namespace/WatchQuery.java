@@ -38,8 +38,8 @@ final class WatchQuery {
   }
 
   /**
-   * @throws Refused ENOTDIR, EACCES to whoever could not list it, EAGAIN if nothing was applied yet, ESTALE if what happened since is
-   *     not remembered any more
+   * @throws Refused ENOTDIR, EACCES to whoever could not list it, EAGAIN if nothing was applied
+   *     yet, ESTALE if what happened since is not remembered any more
    */
   static Answer answer(Tree tree, Changes changes, Watch op, Access caller) {
     Tree.Place place = tree.look(op.getLocation(), true, caller);

@@ -246,7 +246,8 @@ final class Router implements Cluster {
         AllocateBlocks any = AllocateBlocks.newBuilder().setCount(1).build();
         log.propose(Command.newBuilder().setAllocateBlocks(any).build(), deadline);
       }
-      Duration wait = Duration.ofMillis(Integer.toUnsignedLong(ask.getQuery().getWatch().getWaitMs()));
+      Duration wait =
+          Duration.ofMillis(Integer.toUnsignedLong(ask.getQuery().getWatch().getWaitMs()));
       Duration most = wait.compareTo(WATCH_MAX) < 0 ? wait : WATCH_MAX;
       Deadline limit = clock.deadline(deadline.leftAtMost(most));
       Ask.Builder asked = ask.toBuilder();
