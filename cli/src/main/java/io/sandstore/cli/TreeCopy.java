@@ -269,6 +269,7 @@ public final class TreeCopy {
     List<Item> directories = new ArrayList<>();
     List<Item> files = new ArrayList<>();
     ArrayDeque<String> rest = new ArrayDeque<>();
+    List<String> skipped = new ArrayList<>();
     FileStat top = client.stat(root);
     long bytes = 0;
     if (!top.isDirectory()) {
@@ -291,10 +292,11 @@ public final class TreeCopy {
             files.add(item(path, stat, ""));
             bytes += stat.size();
           }
+          case FIFO, SOCKET, CHARACTER_DEVICE, BLOCK_DEVICE -> skipped.add(path);
         }
       }
     }
-    return new Plan(directories, files, List.of(), bytes);
+    return new Plan(directories, files, skipped, bytes);
   }
 
   private static Item item(String path, FileStat stat, String target) {

@@ -5,10 +5,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.UnaryOperator;
@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param numbers of the files by name; files are counted in the order of their first names
  */
-record Folder(SortedMap<String, Integer> numbers, List<Content> contents) {
+record Folder(NavigableMap<String, Integer> numbers, List<Content> contents) {
 
   static final Folder EMPTY = new Folder(new TreeMap<>(), List.of());
 
@@ -40,10 +40,10 @@ record Folder(SortedMap<String, Integer> numbers, List<Content> contents) {
     static final Content EMPTY = new Content(new byte[0], new TreeMap<>());
 
     private final byte[] bytes;
-    private final SortedMap<String, String> attributes;
+    private final NavigableMap<String, String> attributes;
     private int hash;
 
-    private Content(byte[] bytes, SortedMap<String, String> attributes) {
+    private Content(byte[] bytes, NavigableMap<String, String> attributes) {
       this.bytes = bytes;
       this.attributes = attributes;
     }
@@ -56,7 +56,7 @@ record Folder(SortedMap<String, Integer> numbers, List<Content> contents) {
       return bytes;
     }
 
-    SortedMap<String, String> attributes() {
+    NavigableMap<String, String> attributes() {
       return attributes;
     }
 
@@ -84,7 +84,7 @@ record Folder(SortedMap<String, Integer> numbers, List<Content> contents) {
     }
 
     Content withAttribute(String name, @Nullable String value) {
-      SortedMap<String, String> other = new TreeMap<>(attributes);
+      NavigableMap<String, String> other = new TreeMap<>(attributes);
       if (value == null) {
         other.remove(name);
       } else {
@@ -128,25 +128,31 @@ record Folder(SortedMap<String, Integer> numbers, List<Content> contents) {
 
   /** All names of the file of this name; empty if there is none. */
   Set<String> namesOf(String name) {
-    Set<String> names = new TreeSet<>(numbers.keySet());
-    names.removeIf(other -> !numbers.get(other).equals(numbers.get(name)));
+    Integer number = numbers.get(name);
+    Set<String> names = new TreeSet<>();
+    numbers.forEach(
+        (other, of) -> {
+          if (of.equals(number)) {
+            names.add(other);
+          }
+        });
     return names;
   }
 
   // --- What becomes of it ---
 
   /** A box for every file: what is put into one is seen under all its names. */
-  private SortedMap<String, Content[]> boxes() {
+  private NavigableMap<String, Content[]> boxes() {
     List<Content[]> boxes = new ArrayList<>();
     contents.forEach(content -> boxes.add(new Content[] {content}));
-    SortedMap<String, Content[]> byName = new TreeMap<>();
+    NavigableMap<String, Content[]> byName = new TreeMap<>();
     numbers.forEach((name, number) -> byName.put(name, boxes.get(number)));
     return byName;
   }
 
-  private static Folder of(SortedMap<String, Content[]> boxes) {
-    Map<Content[], Integer> known = new IdentityHashMap<>();
-    SortedMap<String, Integer> numbers = new TreeMap<>();
+  private static Folder of(NavigableMap<String, Content[]> boxes) {
+    IdentityHashMap<Content[], Integer> known = new IdentityHashMap<>();
+    NavigableMap<String, Integer> numbers = new TreeMap<>();
     List<Content> contents = new ArrayList<>();
     boxes.forEach(
         (name, box) -> {
@@ -163,10 +169,14 @@ record Folder(SortedMap<String, Integer> numbers, List<Content> contents) {
 
   /** A file that is there, under all its names, is changed. */
   Folder change(String name, UnaryOperator<Content> change) throws Refused {
-    require(name);
-    SortedMap<String, Content[]> boxes = boxes();
-    Content[] box = boxes.get(name);
-    box[0] = change.apply(box[0]);
+    Content changed = change.apply(require(name));
+    NavigableMap<String, Content[]> boxes = boxes();
+    boxes.computeIfPresent(
+        name,
+        (same, box) -> {
+          box[0] = changed;
+          return box;
+        });
     return of(boxes);
   }
 
@@ -180,14 +190,14 @@ record Folder(SortedMap<String, Integer> numbers, List<Content> contents) {
   /** A new file. */
   Folder add(String name, Content content) throws Refused {
     refuseIf(at(name).isPresent(), Errno.EEXIST);
-    SortedMap<String, Content[]> boxes = boxes();
+    NavigableMap<String, Content[]> boxes = boxes();
     boxes.put(name, new Content[] {content});
     return of(boxes);
   }
 
   Folder unlink(String name) throws Refused {
     require(name);
-    SortedMap<String, Content[]> boxes = boxes();
+    NavigableMap<String, Content[]> boxes = boxes();
     boxes.remove(name);
     return of(boxes);
   }
@@ -195,7 +205,7 @@ record Folder(SortedMap<String, Integer> numbers, List<Content> contents) {
   Folder link(String existing, String name) throws Refused {
     require(existing);
     refuseIf(at(name).isPresent(), Errno.EEXIST);
-    SortedMap<String, Content[]> boxes = boxes();
+    NavigableMap<String, Content[]> boxes = boxes();
     boxes.put(name, boxes.get(existing));
     return of(boxes);
   }
@@ -203,10 +213,10 @@ record Folder(SortedMap<String, Integer> numbers, List<Content> contents) {
   /** Two names of one file stay. */
   Folder rename(String from, String to) throws Refused {
     require(from);
-    if (numbers.get(from).equals(numbers.get(to))) {
+    if (Objects.equals(numbers.get(from), numbers.get(to))) {
       return this;
     }
-    SortedMap<String, Content[]> boxes = boxes();
+    NavigableMap<String, Content[]> boxes = boxes();
     boxes.put(to, boxes.remove(from));
     return of(boxes);
   }
@@ -214,7 +224,7 @@ record Folder(SortedMap<String, Integer> numbers, List<Content> contents) {
   Folder exchange(String first, String second) throws Refused {
     require(first);
     require(second);
-    SortedMap<String, Content[]> boxes = boxes();
+    NavigableMap<String, Content[]> boxes = boxes();
     boxes.put(first, boxes.put(second, boxes.get(first)));
     return of(boxes);
   }

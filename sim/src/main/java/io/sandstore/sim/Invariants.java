@@ -19,9 +19,9 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
@@ -236,8 +236,8 @@ final class Invariants {
             Optional.of(attributes(leader.namespace(), inode))));
   }
 
-  private static SortedMap<String, String> attributes(Namespace namespace, long inode) {
-    SortedMap<String, String> attributes = new TreeMap<>();
+  private static NavigableMap<String, String> attributes(Namespace namespace, long inode) {
+    NavigableMap<String, String> attributes = new TreeMap<>();
     Query list = Query.newBuilder().setListXattrs(ListXattrs.newBuilder().setInode(inode)).build();
     for (String name : namespace.ask(list).getNamesList()) {
       Query get =

@@ -20,10 +20,10 @@ import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
-import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Predicate;
@@ -69,7 +69,8 @@ final class Workload {
    * @param links names that the file has
    * @param attributes extended ones; absent if they were not looked at
    */
-  record Found(byte[] bytes, int links, Optional<SortedMap<String, String>> attributes) {
+  @SuppressWarnings("ArrayRecordComponent") // compared with nothing but contents
+  record Found(byte[] bytes, int links, Optional<NavigableMap<String, String>> attributes) {
 
     private boolean isOf(Folder folder, String name) {
       return folder
@@ -663,7 +664,7 @@ final class Workload {
   }
 
   private static boolean isListed(Folder folder, List<DirectoryPage.Entry> entries) {
-    SortedMap<String, Long> inodes = new TreeMap<>();
+    NavigableMap<String, Long> inodes = new TreeMap<>();
     entries.forEach(entry -> inodes.put(entry.name(), entry.stat().inode()));
     if (!inodes.keySet().equals(folder.numbers().keySet())) {
       return false;
@@ -677,7 +678,8 @@ final class Workload {
     return entries.stream()
         .allMatch(
             entry ->
-                entry.stat().inode() == byNumber.get(folder.numbers().get(entry.name()))
+                Long.valueOf(entry.stat().inode())
+                        .equals(byNumber.get(folder.numbers().get(entry.name())))
                     && entry.stat().size() == folder.at(entry.name()).orElseThrow().size()
                     && entry.stat().links() == folder.namesOf(entry.name()).size());
   }
@@ -740,7 +742,7 @@ final class Workload {
     }
     try (SandFile file = open.get()) {
       int links = file.stat().links();
-      SortedMap<String, String> attributes = new TreeMap<>();
+      NavigableMap<String, String> attributes = new TreeMap<>();
       if (simulation.level().includes(FeatureLevel.POSIX)) {
         for (String attribute : file.xattrs().list()) {
           attributes.put(
