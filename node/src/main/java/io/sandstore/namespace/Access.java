@@ -9,7 +9,7 @@ import java.util.List;
  * What a caller may do: Linux's rules, of an inode and of who asks alone, so that every replica
  * comes to the same verdict.
  *
- * <p>Three kinds of callers. One whose identity is not known ({@link #UNCHECKED}: tools, nodes, and
+ * <p>Three kinds of callers. One whose identity is not known ({@link #unchecked}: tools, nodes, and
  * all below the feature level) may do everything. Root may do everything but execute what nobody
  * may execute. For anybody else the bits of a file count: those of the owner, else of its group,
  * else of the others.
@@ -28,7 +28,10 @@ sealed interface Access {
   /** What names of extended attributes begin with that only root sees. */
   String TRUSTED = "trusted.";
 
-  Access UNCHECKED = new Unchecked();
+  /** Nobody is known to ask. */
+  static Access unchecked() {
+    return Unchecked.CALLER;
+  }
 
   /**
    * @throws Refused EINVAL if there are too many groups
@@ -189,7 +192,8 @@ sealed interface Access {
   }
 
   /** Nobody is known to ask. */
-  record Unchecked() implements Access {
+  enum Unchecked implements Access {
+    CALLER;
 
     @Override
     public boolean may(Inode inode, int mask) {

@@ -68,7 +68,7 @@ public final class Namespace implements StateMachine, Catalog {
   ClusterTime time = ClusterTime.UNKNOWN;
 
   /** On whose behalf the command is that is being applied. */
-  Access caller = Access.UNCHECKED;
+  Access caller = Access.unchecked();
 
   private final FeatureLevel known;
   volatile FeatureLevel level;
@@ -323,7 +323,7 @@ public final class Namespace implements StateMachine, Catalog {
 
   /** Below the feature level it does not matter who asks. */
   Access caller(boolean named, Credentials credentials) {
-    return named && isPosix() ? Access.of(credentials) : Access.UNCHECKED;
+    return named && isPosix() ? Access.of(credentials) : Access.unchecked();
   }
 
   static Outcome value(long value) {

@@ -230,7 +230,7 @@ class SnapshotFormatTest {
       assertThat(namespace.tree.inodes.get(5L).device()).isEqualTo(259);
       assertThat(namespace.xattrs.values.live.keySet())
           .containsExactly(new Keys.Xattr(2, "trusted.t"), new Keys.Xattr(3, "user.größe"));
-      assertThat(namespace.xattrs.get(file, "user.größe", Access.UNCHECKED).toStringUtf8())
+      assertThat(namespace.xattrs.get(file, "user.größe", Access.unchecked()).toStringUtf8())
           .isEqualTo("value");
       assertThat(namespace.orphans.live.keySet()).containsExactly(7L);
       assertThat(written(namespace)).isEqualTo(fixture(4));
