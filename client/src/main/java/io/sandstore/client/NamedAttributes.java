@@ -139,8 +139,9 @@ final class NamedAttributes {
       throws IOException {
     Name name = Name.of(attribute);
     if (name.view.equals("user")) {
-      boolean array = given(value) instanceof byte[];
-      ByteBuffer bytes = array ? ByteBuffer.wrap((byte[]) value) : (ByteBuffer) value;
+      Object bytesGiven = given(value);
+      ByteBuffer bytes =
+          bytesGiven instanceof byte[] array ? ByteBuffer.wrap(array) : (ByteBuffer) bytesGiven;
       new UserAttributes(view).write(name.rest, bytes);
       return;
     }
