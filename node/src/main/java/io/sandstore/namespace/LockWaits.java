@@ -29,7 +29,7 @@ final class LockWaits {
     listeners.computeIfPresent(
         wait,
         (key, all) -> {
-          all.remove(ends);
+          all.removeIf(one -> one == ends);
           return all.isEmpty() ? null : all;
         });
   }
