@@ -423,11 +423,7 @@ public final class TreeCopy {
             files.add(item(path, stat, ""));
             bytes += stat.size();
           }
-<<<<<<< HEAD
-          case FIFO, SOCKET, CHARACTER_DEVICE, BLOCK_DEVICE -> skipped.add(join(root, path));
-=======
           case FIFO, SOCKET, CHARACTER_DEVICE, BLOCK_DEVICE -> skipped.add(path);
->>>>>>> e823e026b4958618a44566b418cb2e030f3958b6
         }
       }
     }

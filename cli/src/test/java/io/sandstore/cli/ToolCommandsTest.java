@@ -362,10 +362,10 @@ class ToolCommandsTest {
     append("/odd/file", "text");
     client.makeNode("/odd/pipe", FileStat.Type.FIFO, 0644, 0);
     assertThat(lines("find", "/odd", "-type", "p")).containsExactly("/odd/pipe");
-    refused(ExitCode.DATA, "/odd/pipe", "cp", "-r", "/odd", "/copied");
+    refused(ExitCode.DATA, "pipe", "cp", "-r", "/odd", "/copied");
     assertThat(run("cat", "/copied/file").out()).isEqualTo("text");
     refused(ExitCode.DATA, "/odd/pipe", "cp", "/odd/pipe", "/copied/pipe");
-    refused(ExitCode.DATA, "/odd/pipe", "get", "/odd", directory.resolve("odd").toString());
+    refused(ExitCode.DATA, "pipe", "get", "/odd", directory.resolve("odd").toString());
   }
 
   // --- watch ---
