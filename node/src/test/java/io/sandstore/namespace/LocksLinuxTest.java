@@ -28,6 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Locks that are not waited for, against those of this machine's kernel: flock, and the locks of
  * ranges that belong to an open file (F_OFD_SETLK).
  */
+@SuppressWarnings("restricted")
 class LocksLinuxTest {
 
   // Of 64 bit Linux, the same on amd64 and arm64; probed before anything is compared.
