@@ -106,16 +106,12 @@ class PlantedBugsTest {
             "namespace/Namespace",
             "    if (!namesTheMembers(op)) {",
             "    if (!namesTheMembers(op) || op.getLevel() > known.number()) {")),
-    NAMED_FILE_REAPED(
-        edit("node", "namespace/Names", "    namespace.orphans.remove(inode.id());\n", "")),
     ATTRIBUTES_LEFT_OUT_OF_SNAPSHOTS(
         edit(
             "node",
             "namespace/NamespaceSnapshot",
             "records(namespace.xattrs.values, NamespaceSnapshot::record)",
             "records(new FrozenMap<Keys.Xattr, ByteString>((k, v) -> 0), NamespaceSnapshot::record)")),
-    NAMED_BEFORE_IT_IS_WRITTEN(
-        edit("client", "client/SandstoreClient", "    file.fsync();\n    mutate(", "    mutate(")),
     SESSION_BEGUN_AGAIN(
         edit(
             "client",
