@@ -402,13 +402,17 @@ public final class SandFile implements Closeable {
     return Write.newBuilder().setInode(inode).setAppend(append);
   }
 
+  /** A change of what this handle may have locked: under the lock's session or not at all. */
+  private Outcome changed(Command.Builder command) throws IOException {
+    return client.mutate(command, locks.session(), client.deadline());
+  }
+
   private void commit(Write.Builder write, long bytes) throws IOException {
     try {
       Outcome outcome =
           finished(
               () ->
-                  client.mutate(
-                      Command.newBuilder().setWrite(write), locks.session(), client.deadline()));
+                  changed(Command.newBuilder().setWrite(write)));
       if (append && takenForPosition > appended) {
         position = outcome.getValue() + Math.min(bytes, takenForPosition - appended);
       }
@@ -770,7 +774,7 @@ public final class SandFile implements Closeable {
                 .setTarget(inode)
                 .setTargetOffset(offset + copied)
                 .setLength(wanted - copied);
-        long more = client.mutate(Command.newBuilder().setCopyRange(range)).getValue();
+        long more = changed(Command.newBuilder().setCopyRange(range)).getValue();
         if (more == 0) {
           break;
         }
@@ -848,7 +852,7 @@ public final class SandFile implements Closeable {
               .setLength(length)
               .setHow(how)
               .setKeepSize(keepSize);
-      client.mutate(Command.newBuilder().setAllocate(op));
+      changed(Command.newBuilder().setAllocate(op));
     } finally {
       lock.unlock();
     }

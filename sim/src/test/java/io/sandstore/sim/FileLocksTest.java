@@ -297,6 +297,42 @@ class FileLocksTest {
     assertThat(run(a, () -> anew.flock(false, Duration.ZERO))).isTrue();
   }
 
+  @Test
+  void whoLostItsLockChangesNothingByOtherCallsThanWriteEither() {
+    SandFile first = run(a, a::open);
+    assertThat(run(a, () -> first.lock(0, 0, false, FOREVER))).isTrue();
+    run(
+        a,
+        () -> {
+          write(first, "kept");
+          first.fsync();
+          return true;
+        });
+    SandFile second = run(b, b::open);
+    CompletableFuture<Boolean> waits = b.begin(() -> second.lock(0, 0, false, FOREVER));
+    a.cutOff();
+    assertThat(wait(waits, Duration.ofMinutes(2))).isTrue();
+    cluster.network.heal();
+    List<CompletableFuture<?>> changes =
+        List.of(
+            a.begin(
+                () -> {
+                  first.punchHole(0, 2);
+                  return true;
+                }),
+            a.begin(() -> first.copyFrom(first, 0, 4, 4)),
+            a.begin(
+                () -> {
+                  first.truncate(1);
+                  return true;
+                }));
+    cluster.world.run(
+        Duration.ofMinutes(1).toNanos(),
+        () -> changes.stream().allMatch(CompletableFuture::isDone));
+    changes.forEach(change -> assertLost(a, change));
+    assertThat(run(b, () -> read(second))).isEqualTo("kept");
+  }
+
   /** It loses its place in the queue, and hears of it. */
   @Test
   void whoIsCutOffWhileItWaitsDoesNotBelieveThatItGotTheLock() {
