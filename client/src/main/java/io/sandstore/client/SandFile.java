@@ -409,10 +409,7 @@ public final class SandFile implements Closeable {
 
   private void commit(Write.Builder write, long bytes) throws IOException {
     try {
-      Outcome outcome =
-          finished(
-              () ->
-                  changed(Command.newBuilder().setWrite(write)));
+      Outcome outcome = finished(() -> changed(Command.newBuilder().setWrite(write)));
       if (append && takenForPosition > appended) {
         position = outcome.getValue() + Math.min(bytes, takenForPosition - appended);
       }

@@ -16,6 +16,7 @@ import io.sandstore.wire.CancelLock;
 import io.sandstore.wire.CloseSession;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
+import io.sandstore.wire.CopyRange;
 import io.sandstore.wire.Create;
 import io.sandstore.wire.CreateUnnamed;
 import io.sandstore.wire.DirectoryEntry;
@@ -139,6 +140,15 @@ class CommandCheckTest {
                     .setOffset(3)
                     .setLength(4)
                     .setHow(Allocate.How.ZERO))
+            .build(),
+        Command.newBuilder()
+            .setCopyRange(
+                CopyRange.newBuilder()
+                    .setSource(FILE)
+                    .setSourceOffset(1)
+                    .setTarget(FILE)
+                    .setTargetOffset(9)
+                    .setLength(2))
             .build(),
         Command.newBuilder()
             .setCreateUnnamed(CreateUnnamed.newBuilder().setDirectory(at("/d")).setMode(0600))

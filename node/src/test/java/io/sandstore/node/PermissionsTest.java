@@ -142,12 +142,7 @@ class PermissionsTest {
             "set_attributes",
             "write",
             "retain_orphans",
-            "link",
-            "make_node",
-            "set_xattr",
-            "exchange",
-            "allocate",
-            "create_unnamed",
+            "copy_range",
             "open_session",
             "close_session");
     for (FieldDescriptor op :
