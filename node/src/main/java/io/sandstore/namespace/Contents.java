@@ -211,10 +211,10 @@ final class Contents {
     if (source.id() == target.id() && Math.abs(from - to) < end - from) {
       throw new Refused(Errno.EINVAL, "ranges of one file that overlap");
     }
-    long copied = namespace.extents.copy(source.id(), from, end, target.id(), to);
-    if (copied == 0) {
-      return Outcome.newBuilder().setAttributes(target.attributes()).build();
+    if (end <= from) {
+      return Namespace.attributes(target);
     }
+    long copied = namespace.extents.copy(source.id(), from, end, target.id(), to);
     Inode written = changed(target, Math.max(target.size(), to + copied));
     return Outcome.newBuilder().setAttributes(written.attributes()).setValue(copied).build();
   }

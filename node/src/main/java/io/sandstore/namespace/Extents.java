@@ -61,7 +61,7 @@ final class Extents {
   /**
    * Shows a range of one file in another, or elsewhere in the same: its blocks and its holes.
    *
-   * @param end of the range, not included; it must not overlap where it goes
+   * @param end of the range, not included, behind its start; it must not overlap where it goes
    * @return how many bytes: fewer where there are more than {@link #COPIED_MAX} extents
    */
   long copy(long source, long start, long end, long target, long to) {
