@@ -56,8 +56,8 @@ final class TestCluster implements AutoCloseable {
     // the system gives to outgoing connections, one of which would have a dead node's when it
     // returns.
     int base =
-        10000
-            + (int) (ProcessHandle.current().pid() % 2000) * 10
+        11000
+            + (int) (ProcessHandle.current().pid() % 1800) * 10
             + 4 * (PORTS.getAndIncrement() % 2);
     Map<String, String> environment = new TreeMap<>(more);
     environment.putIfAbsent("SANDSTORE_SNAPSHOT_MB", "1");
