@@ -377,8 +377,12 @@ class ToolCommandsTest {
     append("/watched/a", "text");
     client.rename("/watched/a", "/watched/b");
     client.mkdir("/elsewhere", 0755);
-    assertThat(lines("watch", "-r", "-n", "3", "--after", position, "/watched"))
-        .containsExactly("added /watched/a", "removed /watched/a", "added /watched/b");
+    assertThat(lines("watch", "-r", "-n", "4", "--after", position, "/watched"))
+        .containsExactly(
+            "added /watched/a",
+            "content /watched/b", // by its name of now
+            "removed /watched/a",
+            "added /watched/b");
     assertThat(run("watch", "-n", "1", "--json", "--after", position, "/watched").out())
         .contains("\"change\":\"added\"", "\"path\":\"/watched/a\"", "\"type\":\"REGULAR\"");
     refused(ExitCode.REFUSED, "no position", "watch", "--after", "yesterday", "/watched");
