@@ -75,7 +75,7 @@ class PlantedBugsTest {
     SECOND_CLUSTER_FOUNDED(
         edit("node", "node/Founding", "    return lost.isEmpty();", "    return true;")),
     SLOW_WRITER_FORGOTTEN(
-        edit("client", "client/SandstoreClient", "if (file.hasShipped()) {", "if (closed) {"),
+        edit("client", "client/SandstoreClient", "if (file.hasShipped()) {", "if (closed.get()) {"),
         edit(
             "node",
             "node/Housekeeping",
