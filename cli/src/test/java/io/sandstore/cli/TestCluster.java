@@ -51,7 +51,8 @@ final class TestCluster implements AutoCloseable {
    * @param pages with metrics and dashboard
    */
   TestCluster(Path directory, Map<String, String> more, boolean pages) throws Exception {
-    // A range of ports for each test process and cluster, so that runs do not meet. Below those that
+    // A range of ports for each test process and cluster, so that runs do not meet. Below those
+    // that
     // outgoing connections get: one of them could have a dead node's port when that comes back.
     int base =
         11000

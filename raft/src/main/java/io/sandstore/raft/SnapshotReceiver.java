@@ -110,7 +110,8 @@ final class SnapshotReceiver {
       }
       return new Received(end, Optional.empty());
     } catch (IOException e) {
-      forget(); // what a failed write or force left is not known
+      forget(); // what a failed write or force left is not known, and nobody goes on with it
+      disk.delete(PARTIAL);
       throw e;
     }
   }

@@ -11,11 +11,14 @@ import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.SnapshotChunk;
 import io.sandstore.wire.SnapshotMeta;
 import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,11 +37,12 @@ class SnapshotTransferTest {
   private final List<SnapshotChunk> sent = new ArrayList<>();
   private int pieces = Integer.MAX_VALUE;
   private int renewals;
+  private boolean full;
 
   @BeforeEach
   void begin() throws IOException {
     from = new FileDisk(directory.resolve("from"));
-    to = new FileDisk(directory.resolve("to"));
+    to = fillable(new FileDisk(directory.resolve("to")));
     source = new SnapshotStore(from);
     receiver = new SnapshotReceiver(to, new SnapshotStore(to));
     sender = new SnapshotSender(source, new Direct(), why -> renew(), 1, 1 << 20);
@@ -121,6 +125,42 @@ class SnapshotTransferTest {
     pieces = Integer.MAX_VALUE;
     assertThat(send(3)).as("where it is wanted after all").isEqualTo(40);
     receiver.publish(40);
+  }
+
+  /** It may never be sent again: the log may bring what is missing, and the room is needed. */
+  @Test
+  void whatThereWasNoRoomForLeavesNothing() throws Exception {
+    full = true;
+    assertThatThrownBy(() -> send(3)).hasMessageContaining("no room");
+    assertThat(to.list("raft")).isEmpty();
+    full = false;
+    assertThat(send(3)).isEqualTo(40);
+    receiver.publish(40);
+  }
+
+  /** A disk that can be full. */
+  private Disk fillable(Disk disk) {
+    return proxy(
+        Disk.class,
+        disk,
+        result -> result instanceof DiskFile file ? proxy(DiskFile.class, file, r -> r) : result);
+  }
+
+  private <T> T proxy(Class<T> type, T of, UnaryOperator<Object> result) {
+    return type.cast(
+        Proxy.newProxyInstance(
+            type.getClassLoader(),
+            new Class<?>[] {type},
+            (proxy, method, arguments) -> {
+              if (full && method.getName().equals("write")) {
+                throw new IOException("no room");
+              }
+              try {
+                return result.apply(method.invoke(of, arguments));
+              } catch (InvocationTargetException e) {
+                throw e.getCause();
+              }
+            }));
   }
 
   @Test
