@@ -7,8 +7,8 @@ import io.sandstore.wire.FileType;
  * Kind#REMOVED} and then {@link Kind#ADDED}, one behind the other and of the same inode.
  *
  * @param path below the directory that is watched, by the directories' names of now; of content and
- *     attributes one of the file's names, and empty if that is not known: a file that has several,
- *     or one in a very large directory
+ *     attributes one of the file's names, and empty if that is not known: a file that has several
+ *     (of which only root is told), or one in a very large directory
  * @param position from which a watcher goes on behind this change
  */
 public record FileChange(Kind kind, String path, long inode, FileType type, String position) {

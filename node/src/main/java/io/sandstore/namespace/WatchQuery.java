@@ -102,7 +102,8 @@ final class WatchQuery {
     if (name.isPresent()) {
       return Optional.of(change(event, directory.get(), name.get()));
     }
-    boolean elsewhere = !inode.isDirectory() && inode.links() > 1;
+    // That a file changed, of which the caller may be able to see no name, is for root.
+    boolean elsewhere = !inode.isDirectory() && inode.links() > 1 && caller.isRoot();
     boolean perhaps = directory.isPresent() && scanned > SCANNED_MAX;
     return elsewhere || perhaps ? Optional.of(change(event, "", "")) : Optional.empty();
   }

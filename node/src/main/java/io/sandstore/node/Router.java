@@ -244,7 +244,7 @@ final class Router implements Cluster {
       if (!namespace.canBeWatched()) {
         // Any entry will do: there is no position to go on from before one was applied.
         AllocateBlocks any = AllocateBlocks.newBuilder().setCount(1).build();
-        log.propose(Command.newBuilder().setAllocateBlocks(any).build(), deadline);
+        mutate(Command.newBuilder().setAllocateBlocks(any).build(), deadline);
       }
       Duration wait =
           Duration.ofMillis(Integer.toUnsignedLong(ask.getQuery().getWatch().getWaitMs()));

@@ -398,9 +398,7 @@ class NamespaceModelTest {
 
     /** Puts one block in the place of pieces that lie side by side, as the merger does. */
     private String melt(Op.Melt o) {
-      Answer found =
-          namespace.ask(
-              Query.newBuilder().setLookup(Lookup.newBuilder().setLocation(at(o.path))).build());
+      Answer found = lookup(o.path);
       if (found.hasFault()) {
         return found.getFault().getErrno().name();
       }
@@ -486,9 +484,7 @@ class NamespaceModelTest {
     }
 
     private String put(Op.Put o) {
-      Answer found =
-          namespace.ask(
-              Query.newBuilder().setLookup(Lookup.newBuilder().setLocation(at(o.path))).build());
+      Answer found = lookup(o.path);
       if (found.hasFault()) {
         return found.getFault().getErrno().name();
       }
@@ -504,9 +500,7 @@ class NamespaceModelTest {
     }
 
     private String allocate(Op.Alloc o) {
-      Answer found =
-          namespace.ask(
-              Query.newBuilder().setLookup(Lookup.newBuilder().setLocation(at(o.path))).build());
+      Answer found = lookup(o.path);
       if (found.hasFault()) {
         return found.getFault().getErrno().name();
       }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.sandstore.client.AttributeChange;
 import io.sandstore.client.ChangeFeed;
 import io.sandstore.client.FileChange;
+import io.sandstore.client.Identity;
 import io.sandstore.client.OpenFlag;
 import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
@@ -68,6 +69,34 @@ class ChangeFeedTest {
                     "REMOVED moved/b");
             assertThat(told(all)).contains("ADDED elsewhere", "ADDED d/moved", "ADDED d/moved/b");
             assertThat(told(flat)).isEmpty();
+          }
+        });
+  }
+
+  /** Not even that a file was changed which it cannot see, wherever its names are. */
+  @Test
+  void whoWatchesIsToldOfWhatItCouldListAndOfNothingElse() throws Exception {
+    CalmCluster cluster = new CalmCluster(Map.of());
+    cluster.run(
+        host -> {
+          cluster.awaitAll(host);
+          try (SandstoreClient client = CalmCluster.client(host)) {
+            client.mkdir("/d", 0755);
+            client.mkdir("/d/private", 0700);
+            client.mkdir("/elsewhere", 0700);
+            write(client, "/elsewhere/secret");
+            client.link("/elsewhere/secret", "/elsewhere/again");
+            ChangeFeed theirs = client.as(Identity.of(1001, 100)).watch("/d", true);
+            ChangeFeed ours = client.watch("/d", true);
+            write(client, "/d/private/a");
+            client.setattr("/elsewhere/secret", AttributeChange.NONE.withMode(0600));
+            write(client, "/d/b");
+            assertThat(told(theirs)).containsExactly("ADDED b", "CONTENT b");
+            assertThat(told(ours))
+                .containsExactly(
+                    "ADDED private/a", "CONTENT private/a", "ATTRIBUTES ", "ADDED b", "CONTENT b");
+            assertThatThrownBy(() -> client.as(Identity.of(1001, 100)).watch("/d/private", false))
+                .hasMessageContaining("no permission to list");
           }
         });
   }
