@@ -4,11 +4,13 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.sandstore.client.SandstoreClient;
+import io.sandstore.replication.Profile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -45,8 +47,15 @@ public final class Chaos implements Callable<Integer> {
   @Option(names = "--faults", description = "end after so many (default: no limit)")
   int faultsMax = Integer.MAX_VALUE;
 
-  @Option(names = "--kinds", split = ",", description = "only these: ${COMPLETION-CANDIDATES}")
-  List<Fault> kinds = List.of(Fault.values());
+  @Option(
+      names = "--kinds",
+      split = ",",
+      description =
+          "only these: ${COMPLETION-CANDIDATES} (default: all that mean something in the profile)")
+  List<Fault> kinds = List.of();
+
+  @Option(names = "--profile", description = "of the nodes (default: ${DEFAULT-VALUE})")
+  String profile = "raft";
 
   @Option(names = "--seed", description = "of the choices; real time does not repeat")
   long seed = System.nanoTime();
@@ -83,9 +92,19 @@ public final class Chaos implements Callable<Integer> {
       System.err.println("chaos: --think: a pause is not negative");
       return 2;
     }
+    Profile chosen = Profile.named(profile);
+    for (Fault kind : kinds) {
+      if (!kind.happensTo(chosen)) {
+        System.err.printf("chaos: %s means nothing in profile '%s'%n", kind, profile);
+        return 2;
+      }
+    }
+    if (kinds.isEmpty()) {
+      kinds = Arrays.stream(Fault.values()).filter(kind -> kind.happensTo(chosen)).toList();
+    }
     Files.createDirectories(out);
     Random random = new Random(seed);
-    try (Lab lab = new Lab(disks.toAbsolutePath());
+    try (Lab lab = new Lab(disks.toAbsolutePath(), profile);
         SandstoreClient operator = lab.client(Duration.ofSeconds(5))) {
       Runtime.getRuntime().addShutdownHook(new Thread(lab::close)); // Ctrl-C leaves nothing
       lab.awaitHealthy(operator, RECOVERY_LIMIT);
@@ -159,6 +178,7 @@ public final class Chaos implements Callable<Integer> {
     Map<String, Object> verdict = new LinkedHashMap<>();
     verdict.put("verdict", load.violations.isEmpty() ? "nothing wrong" : "VIOLATED");
     verdict.put("violations", load.violations);
+    verdict.put("profile", profile);
     verdict.put("seed", seed);
     verdict.put("seconds", Math.round(seconds()));
     verdict.put("acknowledged_operations", load.acknowledged.get());

@@ -3,6 +3,7 @@ package io.sandstore.chaos;
 import io.sandstore.client.OpenFlag;
 import io.sandstore.client.SandFile;
 import io.sandstore.client.SandstoreClient;
+import io.sandstore.replication.Profile;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
@@ -24,23 +25,41 @@ enum Fault {
   PAUSE_PRIMARY,
   SLOW,
   SILENT,
-  KILL_BETWEEN_STEPS,
-  KILL_ALL_BETWEEN_STEPS,
+  KILL_BETWEEN_STEPS(true),
+  KILL_ALL_BETWEEN_STEPS(true),
   PARTITION,
   PARTITION_ONE_WAY,
   PARTITION_PAIR,
   PACKET_LOSS,
-  POWER_LOSS_ONE,
-  POWER_LOSS_ALL,
-  FSYNC_ERROR,
-  DISK_FULL,
-  INODES_FULL,
-  TORN_LOG,
-  CORRUPT_LOG,
-  CORRUPT_SNAPSHOT,
-  CORRUPT_BLOCKS,
-  WIPE,
+  POWER_LOSS_ONE(true),
+  POWER_LOSS_ALL(true),
+  FSYNC_ERROR(true),
+  DISK_FULL(true),
+  INODES_FULL(true),
+  TORN_LOG(true),
+  CORRUPT_LOG(true),
+  CORRUPT_SNAPSHOT(true),
+  CORRUPT_BLOCKS(true),
+  WIPE(true),
   CLOCK_JUMP;
+
+  private final boolean ofDisks;
+
+  Fault() {
+    this(false);
+  }
+
+  /**
+   * @param ofDisks it means something only where what a node acknowledged is on its disk
+   */
+  Fault(boolean ofDisks) {
+    this.ofDisks = ofDisks;
+  }
+
+  /** True if it can happen to nodes of a profile. */
+  boolean happensTo(Profile profile) {
+    return !ofDisks || profile.survivesRestart();
+  }
 
   /** Where a fault happens: the primary is one of the machines. */
   record Scene(Lab lab, ClientLoad load, Lab.LabNode primary, Random random) {

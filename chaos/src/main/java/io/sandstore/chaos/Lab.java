@@ -91,6 +91,7 @@ final class Lab implements AutoCloseable {
       ProcessBuilder builder = new ProcessBuilder(command);
       var environment = builder.environment();
       environment.keySet().removeIf(key -> key.startsWith("SANDSTORE_"));
+      environment.put("SANDSTORE_PROFILE", profile);
       environment.put("SANDSTORE_NAME", name);
       environment.put("SANDSTORE_LISTEN", endpoint());
       environment.put("SANDSTORE_DATA_DIR", data().toString());
@@ -208,13 +209,16 @@ final class Lab implements AutoCloseable {
   }
 
   private final Path root;
+  private final String profile;
   final List<LabNode> machines;
 
   /**
    * @param root where disks and logs go; needs room for three times what is written
+   * @param profile of the nodes
    */
-  Lab(Path root) throws IOException {
+  Lab(Path root, String profile) throws IOException {
     this.root = root;
+    this.profile = profile;
     this.machines = IntStream.range(0, NODES).mapToObj(LabNode::new).toList();
     clean();
     Files.createDirectories(root);

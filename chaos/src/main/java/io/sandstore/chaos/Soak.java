@@ -68,6 +68,9 @@ public final class Soak implements Callable<Integer> {
   @Option(names = "--rate", description = "operations a second (default: ${DEFAULT-VALUE})")
   int rate = 120;
 
+  @Option(names = "--profile", description = "of the nodes (default: ${DEFAULT-VALUE})")
+  String profile = "raft";
+
   @Option(names = "--seed", description = "of the choices; real time does not repeat")
   long seed = System.nanoTime();
 
@@ -111,6 +114,7 @@ public final class Soak implements Callable<Integer> {
                 BASE_PORT,
                 // Less than by default, so that the run passes many snapshots and collections.
                 Map.of(
+                    "SANDSTORE_PROFILE", profile,
                     "SANDSTORE_RESERVE_MB", "128",
                     "SANDSTORE_SNAPSHOT_MB", "16",
                     "SANDSTORE_BLOCK_GRACE_S", "120",

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
@@ -36,13 +37,24 @@ public final class Compare implements Callable<Integer> {
     ETCD,
     HDFS;
 
-    Contender peer() {
+    private Contender peer(String profile) {
       return switch (this) {
-        case SANDSTORE -> new SandstoreContender(Map.of());
-        case UNMEASURED -> new SandstoreContender(Map.of("SANDSTORE_METRICS", "off"));
+        case SANDSTORE -> new SandstoreContender(profile, Map.of());
+        case UNMEASURED -> new SandstoreContender(profile, Map.of("SANDSTORE_METRICS", "off"));
         case ETCD -> new EtcdContender();
         case HDFS -> new HdfsContender();
       };
+    }
+
+    private boolean hasProfile() {
+      return this == SANDSTORE || this == UNMEASURED;
+    }
+  }
+
+  /** One that takes its turn, by the name that its rows have. */
+  private record Entrant(String name, Who who, String profile) {
+    private Contender peer() {
+      return who.peer(profile);
     }
   }
 
@@ -53,6 +65,13 @@ public final class Compare implements Callable<Integer> {
           "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}); unmeasured is sandstore without "
               + "its metrics")
   List<Who> peers = List.of(Who.SANDSTORE, Who.ETCD, Who.HDFS);
+
+  @Option(
+      names = "--profiles",
+      split = ",",
+      description =
+          "of Sand Store; with more than one, each takes part (default: ${DEFAULT-VALUE})")
+  List<String> profiles = List.of("raft");
 
   @Option(names = "--phases", split = ",", description = "${COMPLETION-CANDIDATES}")
   Set<Bench.Phase> phases =
@@ -98,13 +117,14 @@ public final class Compare implements Callable<Integer> {
     Files.createDirectories(directory);
     Files.deleteIfExists(csv);
     Files.writeString(csv, BenchResult.CSV_HEADER + "\n");
-    for (Who who : peers) {
-      try (Contender peer = who.peer()) {
-        System.out.printf("%s: %s%n", who, peer.guarantees());
+    List<Entrant> entrants = entrants();
+    for (Entrant entrant : entrants) {
+      try (Contender peer = entrant.peer()) {
+        System.out.printf("%s: %s%n", entrant.name(), peer.guarantees());
       }
     }
     for (int round = 1; round <= rounds; round++) {
-      for (Who who : peers) {
+      for (Entrant entrant : entrants) {
         MachineCeilings machine = MachineCeilings.measure(directory);
         Files.writeString(
             csv.resolveSibling(csv.getFileName() + ".machine.json"),
@@ -114,20 +134,35 @@ public final class Compare implements Callable<Integer> {
             "round %d of %d: %s (disk %.0f MB/s, %.0f forces/s, loopback %.0f MB/s)%n",
             round,
             rounds,
-            who,
+            entrant.name(),
             machine.diskMegabytes(),
             machine.forces(),
             machine.loopbackMegabytes());
-        try (Contender peer = who.peer()) {
-          peer.start(directory.resolve(who.name().toLowerCase(Locale.ROOT)).toAbsolutePath());
-          measure(who, peer, machine);
+        try (Contender peer = entrant.peer()) {
+          peer.start(directory.resolve(entrant.name()).toAbsolutePath());
+          measure(entrant.name(), peer, machine);
         }
       }
     }
     return 0;
   }
 
-  private void measure(Who who, Contender peer, MachineCeilings machine)
+  private List<Entrant> entrants() {
+    List<Entrant> all = new ArrayList<>();
+    for (Who who : peers) {
+      String name = who.name().toLowerCase(Locale.ROOT);
+      if (!who.hasProfile()) {
+        all.add(new Entrant(name, who, ""));
+      } else {
+        for (String profile : profiles) {
+          all.add(new Entrant(profiles.size() == 1 ? name : name + "-" + profile, who, profile));
+        }
+      }
+    }
+    return all;
+  }
+
+  private void measure(String name, Contender peer, MachineCeilings machine)
       throws IOException, InterruptedException {
     try (Bench.Subject subject = peer.connect(BLOCK_BYTES)) {
       Bench bench = new Bench(subject, BLOCK_BYTES);
@@ -147,9 +182,7 @@ public final class Compare implements Callable<Integer> {
           BenchResult result = bench.run(phase, new Bench.Shape(concurrency, duration, 0));
           System.out.println(result.row(machine));
           Files.writeString(
-              csv,
-              result.csv(who.name().toLowerCase(Locale.ROOT), machine) + "\n",
-              StandardOpenOption.APPEND);
+              csv, result.csv(name, machine) + "\n", StandardOpenOption.APPEND);
         }
       }
     }

@@ -1,9 +1,10 @@
 package io.sandstore.compare;
 
 import io.sandstore.bench.Bench;
-import io.sandstore.testkit.LocalCluster;
 import io.sandstore.bench.SandstoreSubject;
 import io.sandstore.client.SandstoreClient;
+import io.sandstore.replication.Profile;
+import io.sandstore.testkit.LocalCluster;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -17,21 +18,27 @@ import java.util.Set;
 final class SandstoreContender implements Contender {
 
   private static final int BASE_PORT = 9270;
+  private final String profile;
   private final Map<String, String> environment;
   private Optional<LocalCluster> cluster = Optional.empty();
 
   /**
    * @param more variables of the nodes
    */
-  SandstoreContender(Map<String, String> more) {
+  SandstoreContender(String profile, Map<String, String> more) {
+    this.profile = profile;
     environment = new HashMap<>(more);
+    environment.put("SANDSTORE_PROFILE", profile);
     environment.put("SANDSTORE_RESERVE_MB", "128");
   }
 
   @Override
   public String guarantees() {
-    return "metadata and data forced on a majority of three (data: on all that answer in time) "
-        + "before the acknowledgement; reads linearizable";
+    return Profile.named(profile).survivesRestart()
+        ? "metadata and data forced on a majority of three (data: on all that answer in time) "
+            + "before the acknowledgement; reads linearizable"
+        : "metadata and data in the memory of all members before the acknowledgement; reads "
+            + "linearizable; gone when all processes are";
   }
 
   @Override
