@@ -15,6 +15,7 @@ COPY replication replication
 COPY raft raft
 COPY blocks blocks
 COPY client client
+COPY mount mount
 COPY profiles profiles
 COPY node node
 COPY control control

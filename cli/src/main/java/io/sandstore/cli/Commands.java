@@ -87,6 +87,12 @@ final class Commands {
               "Shows what changes in a directory.",
               "sandstore watch -r /inbox",
               "sandstore watch --json --after 4711.1 /inbox"),
+          new Entry(
+              "mount",
+              "Makes the cluster a directory of this machine (Linux).",
+              "sandstore mount /mnt/sand --target host:9070",
+              "sandstore mount --cache --allow-other /mnt/sand"),
+          new Entry("umount", "Takes that away again.", "sandstore umount /mnt/sand"),
           new Entry("df", "Shows space and counts.", "sandstore df"),
           new Entry("status", "Shows the nodes.", "sandstore status --watch"),
           new Entry("smoke", "Tries what a file store must do.", "sandstore smoke -t host:9070"),
@@ -136,6 +142,8 @@ final class Commands {
       case "find" -> new WalkCommands.Find();
       case "du" -> new WalkCommands.Du();
       case "watch" -> new WatchCommand();
+      case "mount" -> new MountCommand();
+      case "umount" -> new UmountCommand();
       case "df" -> new FileCommands.Df();
       case "status" -> new StatusCommand();
       case "smoke" -> new SmokeCommand();

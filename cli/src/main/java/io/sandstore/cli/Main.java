@@ -24,10 +24,10 @@ import picocli.CommandLine.UnmatchedArgumentException;
 public final class Main {
 
   /** Those that log what they do. */
-  private static final Set<String> LOGGING = Set.of("node", "cluster");
+  private static final Set<String> LOGGING = Set.of("node", "cluster", "mount");
 
   /** Those that have something to tidy up when they end. */
-  private static final Set<String> TIDYING = Set.of("node", "cluster", "demo");
+  private static final Set<String> TIDYING = Set.of("node", "cluster", "demo", "mount");
 
   private Main() {}
 

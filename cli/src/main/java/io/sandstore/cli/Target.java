@@ -4,21 +4,15 @@ import io.sandstore.client.ClientConfig;
 import io.sandstore.client.Identity;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.host.jvm.JvmHost;
-import io.sandstore.testkit.LocalCluster;
 import java.time.Duration;
 import java.util.Optional;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Which cluster to talk to. */
 final class Target {
 
-  @Option(
-      names = {"-t", "--target"},
-      paramLabel = "HOST:PORT[,...]",
-      description =
-          "addresses of some or all nodes (default: $SANDSTORE_SEEDS, else the local cluster of "
-              + "'make up')")
-  String seeds = "";
+  @Mixin final Seeds where = new Seeds();
 
   @Option(
       names = "--timeout",
@@ -35,20 +29,11 @@ final class Target {
   String as = "";
 
   String seeds() {
-    if (!seeds.isEmpty()) {
-      return seeds;
-    }
-    String fromEnvironment = environment("SANDSTORE_SEEDS");
-    return fromEnvironment.isEmpty() ? LocalCluster.SEEDS : fromEnvironment;
-  }
-
-  private static String environment(String name) {
-    String value = System.getenv(name);
-    return value == null ? "" : value.strip();
+    return where.text();
   }
 
   private Optional<Identity> identity() {
-    String who = as.isEmpty() ? environment("SANDSTORE_AS") : as;
+    String who = as.isEmpty() ? Seeds.environment("SANDSTORE_AS") : as;
     if (who.isEmpty()) {
       return Optional.empty();
     }

@@ -69,8 +69,8 @@ public final class SandDirectory {
     return client.readdir(location(""), after, limit);
   }
 
-  public void mkdir(String path, int mode) throws IOException {
-    client.mkdir(location(path), mode);
+  public FileStat mkdir(String path, int mode) throws IOException {
+    return client.mkdir(location(path), mode);
   }
 
   public void rmdir(String path) throws IOException {
@@ -100,16 +100,17 @@ public final class SandDirectory {
     client.link(file, location(name));
   }
 
-  public void symlink(String target, String path) throws IOException {
-    client.symlink(target, location(path));
+  public FileStat symlink(String target, String path) throws IOException {
+    return client.symlink(target, location(path));
   }
 
   public String readlink(String path) throws IOException {
     return client.readlink(location(path));
   }
 
-  public void makeNode(String path, FileStat.Type type, int mode, long device) throws IOException {
-    client.makeNode(location(path), type, mode, device);
+  public FileStat makeNode(String path, FileStat.Type type, int mode, long device)
+      throws IOException {
+    return client.makeNode(location(path), type, mode, device);
   }
 
   /** A file without a name; see {@link SandstoreClient#createUnnamed}. */

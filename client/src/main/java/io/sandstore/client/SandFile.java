@@ -91,6 +91,7 @@ public final class SandFile implements Closeable {
   private final SandstoreClient client;
   private final long serial;
   private final long inode;
+  private final FileStat opened;
   private final boolean readable;
   private final boolean writable;
   private final boolean append;
@@ -141,6 +142,7 @@ public final class SandFile implements Closeable {
     this.client = client;
     this.serial = serial;
     this.inode = stat.inode();
+    this.opened = stat;
     this.readable = readable;
     this.writable = writable;
     this.append = append;
@@ -153,7 +155,7 @@ public final class SandFile implements Closeable {
    * From now on an interrupt does not end what a write or flush waits for, after which data that
    * was taken before would be lost: it is found afterwards. To be called before the file is used.
    */
-  void finishDespiteInterrupts() {
+  public void finishDespiteInterrupts() {
     finishing = true;
   }
 
@@ -168,6 +170,11 @@ public final class SandFile implements Closeable {
 
   public long inode() {
     return inode;
+  }
+
+  /** What the file was when it was opened, or made. */
+  public FileStat statWhenOpened() {
+    return opened;
   }
 
   // --- Writing ---
@@ -1001,6 +1008,15 @@ public final class SandFile implements Closeable {
     } finally {
       locks.unlock(op);
     }
+  }
+
+  /**
+   * Makes sure that locks of this handle, if there are any, are its own still.
+   *
+   * @throws PosixException ESTALE if they are not, EBADF if it is closed
+   */
+  public void checkLocks() throws IOException {
+    checkOpen(true);
   }
 
   /** Who has locks of a range of this file, or waits for some: of all clients, 1,000 at most. */

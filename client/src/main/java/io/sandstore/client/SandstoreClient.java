@@ -474,10 +474,14 @@ public final class SandstoreClient implements Closeable {
     symlink(target, location(path));
   }
 
-  void symlink(String target, Location location) throws IOException {
-    mutate(
+  FileStat symlink(String target, Location location) throws IOException {
+    return made(
         Command.newBuilder()
             .setSymlink(Symlink.newBuilder().setLocation(location).setTarget(target)));
+  }
+
+  private FileStat made(Command.Builder command) throws IOException {
+    return FileStat.of(mutate(command).getAttributes());
   }
 
   public String readlink(String path) throws IOException {
@@ -485,8 +489,11 @@ public final class SandstoreClient implements Closeable {
   }
 
   String readlink(Location location) throws IOException {
-    return ask(Query.newBuilder().setReadLink(ReadLink.newBuilder().setLocation(location)))
-        .getTarget();
+    return readlink(ReadLink.newBuilder().setLocation(location));
+  }
+
+  String readlink(ReadLink.Builder op) throws IOException {
+    return ask(Query.newBuilder().setReadLink(op)).getTarget();
   }
 
   /**
@@ -502,8 +509,9 @@ public final class SandstoreClient implements Closeable {
     makeNode(location(path), type, mode, device);
   }
 
-  void makeNode(Location location, FileStat.Type type, int mode, long device) throws IOException {
-    mutate(
+  FileStat makeNode(Location location, FileStat.Type type, int mode, long device)
+      throws IOException {
+    return made(
         Command.newBuilder()
             .setMakeNode(
                 MakeNode.newBuilder()
@@ -540,12 +548,17 @@ public final class SandstoreClient implements Closeable {
     return new SandDirectory(this, inode);
   }
 
+  /** What has a number, whatever its names are; asks nobody. */
+  public SandInode inode(long inode) {
+    return new SandInode(this, inode);
+  }
+
   public void mkdir(String path, int mode) throws IOException {
     mkdir(location(path), mode);
   }
 
-  void mkdir(Location location, int mode) throws IOException {
-    mutate(
+  FileStat mkdir(Location location, int mode) throws IOException {
+    return made(
         Command.newBuilder()
             .setMkdir(Mkdir.newBuilder().setLocation(location).setMode(masked(mode))));
   }

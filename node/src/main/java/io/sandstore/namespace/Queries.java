@@ -153,7 +153,7 @@ final class Queries {
   }
 
   private Answer readLink(ReadLink op, Access caller) {
-    Inode inode = namespace.tree.find(op.getLocation(), false, caller);
+    Inode inode = namespace.tree.find(op.getInode(), op.getLocation(), false, caller);
     if (!inode.isSymlink()) {
       throw new Refused(Errno.EINVAL, "not a symbolic link");
     }
