@@ -84,8 +84,7 @@ final class MountCommand implements Callable<Integer> {
   private void serve(MountPoint point) throws IOException, InterruptedException {
     ClientConfig config =
         ClientConfig.of(seeds.text()).withTimeout(Duration.ofSeconds(timeoutSeconds));
-    FuseMount.Options options =
-        new FuseMount.Options(seeds.text(), allowOther, readOnly, cache);
+    FuseMount.Options options = new FuseMount.Options(seeds.text(), allowOther, readOnly, cache);
     if (detached) {
       FuseMount.leaveSession();
     }

@@ -17,8 +17,8 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
- * Makes the same random system calls in a mounted directory and in one of this machine's own, as root and as a
- * user, and wants the same errors and the same trees.
+ * Makes the same random system calls in a mounted directory and in one of this machine's own, as
+ * root and as a user, and wants the same errors and the same trees.
  */
 final class MountOracle {
 
@@ -95,13 +95,14 @@ final class MountOracle {
     int number = random.nextInt(10_000);
     int flags =
         new int[] {
-          SystemCalls.O_RDONLY,
-          SystemCalls.O_WRONLY | SystemCalls.O_CREAT,
-          SystemCalls.O_RDWR | SystemCalls.O_CREAT | SystemCalls.O_EXCL,
-          SystemCalls.O_WRONLY | SystemCalls.O_TRUNC,
-          SystemCalls.O_WRONLY | SystemCalls.O_APPEND,
-          SystemCalls.O_RDWR
-        }[random.nextInt(6)];
+              SystemCalls.O_RDONLY,
+              SystemCalls.O_WRONLY | SystemCalls.O_CREAT,
+              SystemCalls.O_RDWR | SystemCalls.O_CREAT | SystemCalls.O_EXCL,
+              SystemCalls.O_WRONLY | SystemCalls.O_TRUNC,
+              SystemCalls.O_WRONLY | SystemCalls.O_APPEND,
+              SystemCalls.O_RDWR
+            }
+            [random.nextInt(6)];
     int which = random.nextInt(22);
     story.append(
         "%d %s %s mode %o number %d flags %o:".formatted(which, one, two, mode, number, flags));
@@ -127,7 +128,7 @@ final class MountOracle {
   }
 
   private static long write(String path, int flags, int mode, int number) {
-    long fd = call("open", path, flags, mode);
+    long fd = call("open", path, flags | SystemCalls.O_NONBLOCK, mode);
     if (fd < 0) {
       return fd;
     }
@@ -145,7 +146,7 @@ final class MountOracle {
   }
 
   private static long allocate(String path, int number) {
-    long fd = call("open", path, SystemCalls.O_RDWR, 0);
+    long fd = call("open", path, SystemCalls.O_RDWR | SystemCalls.O_NONBLOCK, 0);
     if (fd < 0) {
       return fd;
     }
@@ -183,8 +184,7 @@ final class MountOracle {
     try (Stream<Path> paths = Files.walk(root)) {
       for (Path path : (Iterable<Path>) paths::iterator) {
         Map<String, Object> is =
-            Files.readAttributes(
-                path, "unix:mode,nlink,uid,gid,size", LinkOption.NOFOLLOW_LINKS);
+            Files.readAttributes(path, "unix:mode,nlink,uid,gid,size", LinkOption.NOFOLLOW_LINKS);
         boolean directory = Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS);
         boolean file = Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS);
         all.put(

@@ -35,7 +35,10 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A cluster of three processes, mounted by processes of their own, and used by this one and by others. */
+/**
+ * A cluster of three processes, mounted by processes of their own, and used by this one and by
+ * others.
+ */
 @Tag("slow")
 class MountTest {
 
@@ -428,8 +431,7 @@ class MountTest {
               .start(
                   () -> {
                     try (FileChannel file =
-                        FileChannel.open(
-                            at, StandardOpenOption.WRITE, StandardOpenOption.APPEND)) {
+                        FileChannel.open(at, StandardOpenOption.WRITE, StandardOpenOption.APPEND)) {
                       for (int i = 0; i < 100; i++) {
                         String line = "%d-%03d\n".formatted(writer, i);
                         file.write(ByteBuffer.wrap(line.getBytes(StandardCharsets.UTF_8)));
@@ -603,7 +605,10 @@ class MountTest {
       Files.writeString(mine, "other " + i);
       assertThat(others).hasContent("other " + i);
     }
-    shell(mine.getParent(), "cp -r %s x && diff -r %s x".formatted(Path.of("src/main").toAbsolutePath(), Path.of("src/main").toAbsolutePath()));
+    shell(
+        mine.getParent(),
+        "cp -r %s x && diff -r %s x"
+            .formatted(Path.of("src/main").toAbsolutePath(), Path.of("src/main").toAbsolutePath()));
     unmount(third);
   }
 

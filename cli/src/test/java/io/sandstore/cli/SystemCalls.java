@@ -14,7 +14,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** Functions of the C library on 64-bit Linux. Each gives what it returns, or the negative errno. */
+/**
+ * Functions of the C library on 64-bit Linux. Each gives what it returns, or the negative errno.
+ */
 final class SystemCalls {
 
   static final int AT_FDCWD = -100;
@@ -26,6 +28,7 @@ final class SystemCalls {
   static final int O_CREAT = 0100;
   static final int O_EXCL = 0200;
   static final int O_TRUNC = 01000;
+  static final int O_NONBLOCK = 04000;
   static final int O_APPEND = 02000;
   static final int EIO = 5;
   static final int EBUSY = 16;

@@ -10,9 +10,10 @@ import io.sandstore.wire.SetAttributes;
 import java.io.IOException;
 
 /**
- * A file, directory or link by its number, whatever its names are now: for programs that keep numbers
- * and not paths, as a kernel does. Holds nothing in the cluster: a file without a name stays only as
- * long as somebody has it open. Every call asks the cluster, and fails with ESTALE if it is gone.
+ * A file, directory or link by its number, whatever its names are now: for programs that keep
+ * numbers and not paths, as a kernel does. Holds nothing in the cluster: a file without a name
+ * stays only as long as somebody has it open. Every call asks the cluster, and fails with ESTALE if
+ * it is gone.
  */
 public final class SandInode {
 

@@ -57,6 +57,7 @@ class ArchitectureTest {
           "deploy",
           "docs/kubernetes.md",
           "extensions",
+          "mount",
           "node",
           "replication",
           "sim",
@@ -117,6 +118,8 @@ class ArchitectureTest {
         .definedBy("io.sandstore.client..")
         .layer("measures")
         .definedBy("io.sandstore.bench..", "io.sandstore.testkit..")
+        .layer("mount")
+        .definedBy("io.sandstore.mount..")
         .layer("programs")
         .definedBy(
             "io.sandstore.control..",
@@ -146,6 +149,10 @@ class ArchitectureTest {
         .mayOnlyAccessLayers("host", "rpc")
         .whereLayer("measures")
         .mayOnlyAccessLayers("host", "rpc", "client")
+        .whereLayer("mount")
+        .mayOnlyAccessLayers("rpc", "client")
+        .whereLayer("mount")
+        .mayOnlyBeAccessedByLayers("programs")
         .whereLayer("node")
         .mayOnlyBeAccessedByLayers("programs")
         .check(all);

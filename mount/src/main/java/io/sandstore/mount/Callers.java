@@ -40,8 +40,7 @@ final class Callers {
     if (views.size() > KEPT_MAX) {
       views.clear();
     }
-    return views.computeIfAbsent(
-        new Identity(request.uid(), request.gid(), more, 0), client::as);
+    return views.computeIfAbsent(new Identity(request.uid(), request.gid(), more, 0), client::as);
   }
 
   private List<Integer> groups(Process process) {

@@ -90,8 +90,7 @@ final class FileOperations {
       case Fuse.GETLK -> getLock(request);
       case Fuse.SETLK -> setLock(request, false);
       case Fuse.SETLKW -> setLock(request, true);
-      default ->
-          throw new KernelException(KernelException.ENOSYS, "operation " + request.opcode());
+      default -> throw new KernelException(KernelException.ENOSYS, "operation " + request.opcode());
     };
   }
 
@@ -150,8 +149,8 @@ final class FileOperations {
   }
 
   /**
-   * Past the kernel's cache, or with what it has of the file if that is the file still. Where an append
-   * goes the kernel does not know, so it must not keep one.
+   * Past the kernel's cache, or with what it has of the file if that is the file still. Where an
+   * append goes the kernel does not know, so it must not keep one.
    */
   private int flagsOf(FileStat stat, int flags) {
     if (!cache || (flags & Fuse.O_APPEND) != 0) {
@@ -255,8 +254,7 @@ final class FileOperations {
       case 0 -> file.file().allocate(offset, length, keepSize);
       case Fuse.FALLOC_PUNCH_HOLE -> file.file().punchHole(offset, length);
       case Fuse.FALLOC_ZERO_RANGE -> file.file().zeroRange(offset, length, keepSize);
-      default ->
-          throw new KernelException(KernelException.EOPNOTSUPP, "fallocate mode " + mode);
+      default -> throw new KernelException(KernelException.EOPNOTSUPP, "fallocate mode " + mode);
     }
     return Replies.NOTHING;
   }

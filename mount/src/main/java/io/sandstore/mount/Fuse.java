@@ -1,8 +1,8 @@
 package io.sandstore.mount;
 
 /**
- * Numbers of the kernel's FUSE protocol, version 7 (linux/fuse.h). What a number means never changes;
- * what is new is announced by a flag of INIT.
+ * Numbers of the kernel's FUSE protocol, version 7 (linux/fuse.h). What a number means never
+ * changes; what is new is announced by a flag of INIT.
  */
 final class Fuse {
 

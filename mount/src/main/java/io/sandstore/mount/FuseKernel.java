@@ -43,8 +43,7 @@ final class FuseKernel {
       handle("write", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
   private final MethodHandle mount =
       handle(
-          "mount",
-          FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS));
+          "mount", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS));
   private final MethodHandle umount =
       handle("umount2", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT));
   private final MethodHandle pageSize = handle("getpagesize", FunctionDescriptor.of(JAVA_INT));

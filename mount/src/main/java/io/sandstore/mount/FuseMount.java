@@ -7,8 +7,8 @@ import java.nio.file.Files;
 import java.time.Duration;
 
 /**
- * A cluster that is mounted by this process. What programs do below the directory goes to the cluster on their
- * behalf; docs/mount.md says what they can rely on.
+ * A cluster that is mounted by this process. What programs do below the directory goes to the
+ * cluster on their behalf; docs/mount.md says what they can rely on.
  */
 public final class FuseMount implements Closeable {
 
@@ -47,7 +47,8 @@ public final class FuseMount implements Closeable {
     FuseKernel kernel = FuseKernel.linux();
     if (!Files.isDirectory(point.directory())) {
       throw new IOException(
-          point.directory() + " is not a directory, or a mount whose process is dead: "
+          point.directory()
+              + " is not a directory, or a mount whose process is dead: "
               + "'sandstore umount' takes that away");
     }
     client.inode(1).stat(); // no mount of nothing
@@ -64,8 +65,7 @@ public final class FuseMount implements Closeable {
     long flags = FuseKernel.MS_NOSUID | FuseKernel.MS_NODEV;
     flags |= options.readOnly ? FuseKernel.MS_RDONLY : 0;
     int result =
-        kernel.mount(
-            options.source, point.directory().toString(), MountPoint.TYPE, flags, data);
+        kernel.mount(options.source, point.directory().toString(), MountPoint.TYPE, flags, data);
     if (result < 0) {
       kernel.close(fd);
       throw new IOException(

@@ -9,8 +9,8 @@ import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A request of the kernel: a header, and a body that is read from its beginning to its end. Whatever is
- * asked of it beyond its end is refused.
+ * A request of the kernel: a header, and a body that is read from its beginning to its end.
+ * Whatever is asked of it beyond its end is refused.
  */
 final class FuseRequest {
 
@@ -26,7 +26,8 @@ final class FuseRequest {
   private FuseRequest(ByteBuffer in, @Nullable MemorySegment memory) throws KernelException {
     in.order(ByteOrder.nativeOrder());
     if (in.remaining() < Fuse.IN_HEADER_BYTES || in.getInt(0) != in.remaining()) {
-      throw new KernelException(KernelException.EIO, "not a request: %d bytes".formatted(in.limit()));
+      throw new KernelException(
+          KernelException.EIO, "not a request: %d bytes".formatted(in.limit()));
     }
     in.getInt(); // the length
     opcode = in.getInt();

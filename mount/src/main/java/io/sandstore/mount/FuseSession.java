@@ -21,9 +21,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The kernel's side of a mount: threads that read its requests, and a virtual thread for each request.
- * Requests with data stay in the piece of memory that they were read into, of which there are {@value
- * #MEMORIES}; when all are in use no more is read.
+ * The kernel's side of a mount: threads that read its requests, and a virtual thread for each
+ * request. Requests with data stay in the piece of memory that they were read into, of which there
+ * are {@value #MEMORIES}; when all are in use no more is read.
  */
 final class FuseSession {
 
@@ -64,8 +64,8 @@ final class FuseSession {
   /** Carries out requests, several at a time. */
   interface Handler {
     /**
-     * @return what follows the header of the answer, from its position to its limit; in the request's
-     *     own room, or anywhere
+     * @return what follows the header of the answer, from its position to its limit; in the
+     *     request's own room, or anywhere
      */
     ByteBuffer handle(FuseRequest request) throws IOException;
   }
@@ -252,8 +252,10 @@ final class FuseSession {
   }
 
   private void answer(
-      long unique, int error, ByteBuffer payload, @org.jspecify.annotations.Nullable
-      MemorySegment own) {
+      long unique,
+      int error,
+      ByteBuffer payload,
+      @org.jspecify.annotations.Nullable MemorySegment own) {
     int length = Fuse.OUT_HEADER_BYTES + payload.remaining();
     boolean inPlace = own != null && payload.isDirect();
     MemorySegment out = own != null ? own : FuseKernel.memory(length);

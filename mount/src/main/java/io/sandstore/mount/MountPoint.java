@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.OptionalLong;
 
 /**
- * A directory on which a cluster is mounted, or will be. Does not look at the directory itself: behind one
- * whose process or cluster is dead every look is an error, or waits.
+ * A directory on which a cluster is mounted, or will be. Does not look at the directory itself:
+ * behind one whose process or cluster is dead every look is an error, or waits.
  */
 public final class MountPoint {
 

@@ -8,9 +8,10 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A directory that is being read. The names come in their order, page by page; an offset is the place
- * of an entry among those that were shown, and what follows it is asked for by its name: whatever
- * comes and goes meanwhile, a name that stays is shown once. Remembers the names it has shown.
+ * A directory that is being read. The names come in their order, page by page; an offset is the
+ * place of an entry among those that were shown, and what follows it is asked for by its name:
+ * whatever comes and goes meanwhile, a name that stays is shown once. Remembers the names it has
+ * shown.
  */
 final class OpenDirectory {
 

@@ -11,9 +11,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * All files that are open through a mount. What one program wrote is seen by the others of this machine at
- * once: whoever looks at a file first has the others' writes flushed. Other machines see it after a
- * second at the latest.
+ * All files that are open through a mount. What one program wrote is seen by the others of this
+ * machine at once: whoever looks at a file first has the others' writes flushed. Other machines see
+ * it after a second at the latest.
  */
 final class OpenFiles {
 
@@ -69,8 +69,8 @@ final class OpenFiles {
   }
 
   /**
-   * Makes what was written through other open files part of an inode. What goes wrong is told to the
-   * program that wrote.
+   * Makes what was written through other open files part of an inode. What goes wrong is told to
+   * the program that wrote.
    *
    * @param except whoever asks, who sees its own writes as they are
    * @return true if there was something

@@ -19,9 +19,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * What the kernel asks of a file system, as calls of a cluster. All is asked on behalf of the process that
- * asks; the cluster says whether it may. A node of the kernel is an inode: nothing is remembered of
- * those that are not open.
+ * What the kernel asks of a file system, as calls of a cluster. All is asked on behalf of the
+ * process that asks; the cluster says whether it may. A node of the kernel is an inode: nothing is
+ * remembered of those that are not open.
  */
 final class Operations implements FuseSession.Handler {
 
@@ -59,8 +59,7 @@ final class Operations implements FuseSession.Handler {
       case Fuse.LOOKUP -> inDirectory(request, this::lookup);
       case Fuse.GETATTR -> getAttributes(request);
       case Fuse.SETATTR -> setAttributes(request);
-      case Fuse.READLINK ->
-          Replies.text(callers.of(request).inode(request.node()).readlink());
+      case Fuse.READLINK -> Replies.text(callers.of(request).inode(request.node()).readlink());
       case Fuse.SYMLINK -> inDirectory(request, Operations::symlink);
       case Fuse.MKNOD -> inDirectory(request, this::makeNode);
       case Fuse.MKDIR -> inDirectory(request, Operations::mkdir);
@@ -120,8 +119,7 @@ final class Operations implements FuseSession.Handler {
     return files.settle(stat.inode()) ? client.inode(stat.inode()).stat() : stat;
   }
 
-  private static FileStat symlink(FuseRequest request, SandDirectory directory)
-      throws IOException {
+  private static FileStat symlink(FuseRequest request, SandDirectory directory) throws IOException {
     String name = request.nextName();
     return directory.symlink(request.nextName(), name);
   }
@@ -234,13 +232,11 @@ final class Operations implements FuseSession.Handler {
     } else if (!(sized && mtimeNow)) { // to cut a file dates it
       if ((valid & Fuse.FATTR_ATIME) != 0) {
         change =
-            change.withAtime(
-                atimeNow ? Instant.now() : Instant.ofEpochSecond(atime, atimeNanos));
+            change.withAtime(atimeNow ? Instant.now() : Instant.ofEpochSecond(atime, atimeNanos));
       }
       if ((valid & Fuse.FATTR_MTIME) != 0) {
         change =
-            change.withMtime(
-                mtimeNow ? Instant.now() : Instant.ofEpochSecond(mtime, mtimeNanos));
+            change.withMtime(mtimeNow ? Instant.now() : Instant.ofEpochSecond(mtime, mtimeNanos));
       }
     }
     files.settle(request.node());

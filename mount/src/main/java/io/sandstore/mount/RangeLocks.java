@@ -12,8 +12,8 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Locks of fcntl(2), which belong to a process and not to what it has open: for each process and file there
- * is a handle in the cluster that has them, until the process closes the file.
+ * Locks of fcntl(2), which belong to a process and not to what it has open: for each process and
+ * file there is a handle in the cluster that has them, until the process closes the file.
  */
 final class RangeLocks {
 
@@ -34,8 +34,7 @@ final class RangeLocks {
   boolean lock(long inode, long process, long start, long last, boolean shared, boolean wait)
       throws IOException {
     SandFile holder = holder(new Owner(inode, process));
-    return holder.lock(
-        start, length(start, last), shared, wait ? SandFile.FOREVER : Duration.ZERO);
+    return holder.lock(start, length(start, last), shared, wait ? SandFile.FOREVER : Duration.ZERO);
   }
 
   private SandFile holder(Owner owner) throws IOException {
@@ -80,8 +79,8 @@ final class RangeLocks {
   }
 
   /** A lock of somebody else's that is in the way. */
-  Optional<LockHolder> inTheWay(
-      OpenFile asks, long process, long start, long last, boolean shared) throws IOException {
+  Optional<LockHolder> inTheWay(OpenFile asks, long process, long start, long last, boolean shared)
+      throws IOException {
     SandFile holder = holders.getOrDefault(new Owner(asks.inode(), process), asks.file());
     return holder.locks(start, length(start, last)).stream()
         .filter(lock -> !lock.own() && !lock.waiting() && !lock.whole())

@@ -5,7 +5,9 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
-/** Extended attributes. Access control lists are refused: the store would keep them and not obey. */
+/**
+ * Extended attributes. Access control lists are refused: the store would keep them and not obey.
+ */
 final class XattrOperations {
 
   private XattrOperations() {}

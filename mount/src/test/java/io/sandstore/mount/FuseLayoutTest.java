@@ -115,8 +115,7 @@ class FuseLayoutTest {
     String notText = LOOKUP.replace("c3a4 00", "c341 00");
     assertThatThrownBy(() -> FuseRequest.of(bytes(notText)).nextName())
         .isInstanceOfSatisfying(
-            KernelException.class,
-            e -> assertThat(e.number()).isEqualTo(KernelException.EILSEQ));
+            KernelException.class, e -> assertThat(e.number()).isEqualTo(KernelException.EILSEQ));
   }
 
   @Test
