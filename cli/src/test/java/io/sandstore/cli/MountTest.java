@@ -20,6 +20,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -72,6 +73,7 @@ class MountTest {
     TestCluster.Run run = cluster.run(words.toArray(String[]::new));
     assumeTrue(!run.err().contains("error 1"), "this machine does not let root mount");
     assertThat(run.code()).as(run.err()).isZero();
+    SERVERS.put(at, Long.parseLong(run.out().replaceAll("(?s).* process (\\d+),.*", "$1")));
     return at;
   }
 
@@ -82,17 +84,10 @@ class MountTest {
     assertThat(code).isZero();
   }
 
-  /** The process that serves a mount: the only one that has its directory among its words. */
+  private static final Map<Path, Long> SERVERS = new HashMap<>();
+
   private static ProcessHandle server(Path at) {
-    return ProcessHandle.current()
-        .children()
-        .filter(
-            child ->
-                child.info().arguments().stream()
-                    .flatMap(Arrays::stream)
-                    .anyMatch(at.toString()::equals))
-        .findFirst()
-        .orElseThrow();
+    return ProcessHandle.of(SERVERS.get(at)).orElseThrow();
   }
 
   @AfterAll
