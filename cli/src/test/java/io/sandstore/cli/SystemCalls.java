@@ -45,6 +45,7 @@ final class SystemCalls {
   /**
    * @param arguments strings, segments, ints and longs
    */
+  @SuppressWarnings("restricted")
   static long call(String function, Object... arguments) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment state = arena.allocate(STATE);

@@ -69,6 +69,7 @@ final class FuseKernel {
   }
 
   /** The same bytes as the kernel's are behind these calls; all have the state first. */
+  @SuppressWarnings("restricted")
   private static MethodHandle handle(String name, FunctionDescriptor descriptor) {
     return LINKER.downcallHandle(
         LINKER.defaultLookup().findOrThrow(name),
@@ -76,6 +77,7 @@ final class FuseKernel {
         Linker.Option.captureCallState("errno"));
   }
 
+  @SuppressWarnings("restricted")
   private static MethodHandle handle(String name, FunctionDescriptor descriptor, int fixed) {
     return LINKER.downcallHandle(
         LINKER.defaultLookup().findOrThrow(name),
