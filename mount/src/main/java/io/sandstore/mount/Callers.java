@@ -19,12 +19,12 @@ final class Callers {
   /** How long the groups of a process are believed to be what they were. */
   private static final long BELIEVED_NANOS = 100_000_000;
 
-  private record Process(int pid, int uid, int gid) {}
+  private record Caller(int pid, int uid, int gid) {}
 
   private record Groups(List<Integer> groups, long atNanos) {}
 
   private final SandstoreClient client;
-  private final Map<Process, Groups> groups = new ConcurrentHashMap<>();
+  private final Map<Caller, Groups> groups = new ConcurrentHashMap<>();
   private final Map<Identity, SandstoreClient> views = new ConcurrentHashMap<>();
 
   Callers(SandstoreClient client) {
@@ -36,14 +36,14 @@ final class Callers {
     List<Integer> more =
         request.uid() == 0
             ? List.of()
-            : groups(new Process(request.pid(), request.uid(), request.gid()));
+            : groups(new Caller(request.pid(), request.uid(), request.gid()));
     if (views.size() > KEPT_MAX) {
       views.clear();
     }
     return views.computeIfAbsent(new Identity(request.uid(), request.gid(), more, 0), client::as);
   }
 
-  private List<Integer> groups(Process process) {
+  private List<Integer> groups(Caller process) {
     Groups known = groups.get(process);
     if (known != null && System.nanoTime() - known.atNanos < BELIEVED_NANOS) {
       return known.groups;
