@@ -166,21 +166,17 @@ final class FuseSession {
           keeps
               ? FuseRequest.in(memory, count)
               : FuseRequest.of(memory.asSlice(0, count).toArray(ValueLayout.JAVA_BYTE));
-      switch (opcode) {
-        case Fuse.FORGET, Fuse.BATCH_FORGET -> {
-          return false; // nothing is remembered of an inode, and nobody waits
-        }
-        case Fuse.INTERRUPT -> {
-          interrupt(request);
-          return false;
-        }
-        default -> {
-          Thread thread = Thread.ofVirtual().unstarted(() -> run(request));
-          running.put(request.unique(), new Running(thread, opcode, System.nanoTime()));
-          thread.start();
-          return keeps;
-        }
+      if (opcode == Fuse.FORGET || opcode == Fuse.BATCH_FORGET) {
+        return false; // nothing is remembered of an inode, and nobody waits
       }
+      if (opcode == Fuse.INTERRUPT) {
+        interrupt(request);
+        return false;
+      }
+      Thread thread = Thread.ofVirtual().unstarted(() -> run(request));
+      running.put(request.unique(), new Running(thread, opcode, System.nanoTime()));
+      thread.start();
+      return keeps;
     } catch (KernelException e) {
       LOG.error("from the kernel: {}", e.getMessage());
       return false;
