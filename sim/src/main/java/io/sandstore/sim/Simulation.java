@@ -521,6 +521,11 @@ public final class Simulation {
     return memberInvariants.level();
   }
 
+  /** True if a member's cluster is at a level that a build of no more than this one cannot serve. */
+  boolean isAbove(Member member, FeatureLevel known) {
+    return memberInvariants.isAbove(member, known);
+  }
+
   /** True if a member rightly refuses to be run as an older build. */
   boolean isTooOld(Member member) {
     return rolls.isTooOld(member);
