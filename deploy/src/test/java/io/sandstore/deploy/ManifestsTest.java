@@ -169,7 +169,7 @@ class ManifestsTest {
           }
         }
         String name = file.getFileName().toString().replace(".env", "");
-        assertThat(NodeConfig.of(environment).profile()).isEqualTo(name);
+        assertThat(NodeConfig.of(environment).profile().name()).isEqualTo(name);
         profiles.add(name);
       }
     }
@@ -202,7 +202,7 @@ class ManifestsTest {
 
   private static TreeSet<String> known() {
     TreeSet<String> known = new TreeSet<>();
-    for (String profile : Profile.all().keySet()) {
+    for (Profile profile : Profile.all().values()) {
       NodeConfig.keys(profile).forEach(key -> known.add(key.name()));
     }
     return known;

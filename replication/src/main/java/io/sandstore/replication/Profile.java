@@ -4,20 +4,25 @@ import io.sandstore.host.Disk;
 import io.sandstore.wire.Identity;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.random.RandomGenerator;
 
 /**
  * A topology: what replicates the log, where blocks lie. A profile only constructs. It is found by
  * its name among all that the class path provides: one in a jar of somebody else's needs nothing
- * but that jar beside ours.
+ * but that jar beside ours. Most are files, of which {@link ProfileSource} makes profiles.
  */
 public interface Profile {
 
@@ -52,8 +57,18 @@ public interface Profile {
     return Configurations.SLOTS_MAX;
   }
 
+  /** True if its nodes cannot agree without {@link Views} that outlast them, as etcd's do. */
+  default boolean needsViews() {
+    return false;
+  }
+
   /** What an operator can tell it. */
   List<Settings.Key> keys();
+
+  /** What it has others of the {@link #NODE_KEYS} be by default. */
+  default Map<String, String> ofNodes() {
+    return Map.of();
+  }
 
   /**
    * Refuses settings that are in order by themselves but not together.
@@ -95,27 +110,90 @@ public interface Profile {
    */
   void standAlone(Disk disk, RandomGenerator random, Identity identity) throws IOException;
 
-  /** Those that there are, by name. */
+  /**
+   * Settings that every node has, and that a profile may have its own defaults for. Who a node is
+   * and where it lies are none of a profile's business.
+   */
+  SortedSet<String> NODE_KEYS =
+      Collections.unmodifiableSortedSet(
+          new TreeSet<>(
+              List.of(
+              "SANDSTORE_BLOCK_GRACE_S",
+              "SANDSTORE_BUFFERS",
+              "SANDSTORE_DRAIN_MS",
+              "SANDSTORE_LOG_LEVEL",
+              "SANDSTORE_METRICS",
+              "SANDSTORE_ORPHAN_GRACE_S",
+              "SANDSTORE_SESSION_TTL_S",
+              "SANDSTORE_SLOW_MS",
+              "SANDSTORE_SQUASH")));
+
+  /** What names of profiles may be: they are parts of names of images, files and keys. */
+  static boolean isName(String name) {
+    return name.matches("[a-z0-9][a-z0-9-]{0,31}");
+  }
+
+  /** Those that there are, by name, but for those that are refused. */
   static Map<String, Profile> all() {
     Map<String, Profile> all = new TreeMap<>();
-    for (Profile profile : ServiceLoader.load(Profile.class)) {
-      all.put(profile.name(), profile);
+    for (String name : names()) {
+      try {
+        all.put(name, named(name));
+      } catch (IllegalArgumentException e) {
+        // Who asks for it by its name is told why.
+      }
     }
     return all;
   }
 
+  /** Names of those that there are. */
+  static Set<String> names() {
+    Set<String> names = new TreeSet<>();
+    ServiceLoader.load(Profile.class).forEach(profile -> names.add(profile.name()));
+    ServiceLoader.load(ProfileSource.class).forEach(source -> names.addAll(source.names()));
+    return names;
+  }
+
+  /** True if this says where a profile's file lies, and not only what it is called. */
+  static boolean isFile(String name) {
+    return name.endsWith(".conf") || name.indexOf('/') >= 0;
+  }
+
   /**
-   * The profile of that name.
+   * The profile of that name, or in that file.
    *
-   * @throws IllegalArgumentException with those that there are, if there is no such one
+   * @throws IllegalArgumentException with those that there are, if there is no such one; or with
+   *     what is wrong with it
    */
   static Profile named(String name) {
-    Map<String, Profile> all = all();
-    Profile profile = all.get(name);
-    if (profile == null) {
-      throw new IllegalArgumentException(
-          "no profile '%s'; there are %s".formatted(name, all.keySet()));
+    if (isFile(name)) {
+      return source().read(Path.of(name));
     }
-    return profile;
+    for (ProfileSource source : ServiceLoader.load(ProfileSource.class)) {
+      if (source.names().contains(name)) {
+        return source.named(name);
+      }
+    }
+    for (Profile profile : ServiceLoader.load(Profile.class)) {
+      if (profile.name().equals(name)) {
+        return profile;
+      }
+    }
+    throw new IllegalArgumentException("no profile '%s'; there are %s".formatted(name, names()));
+  }
+
+  /**
+   * A profile of that name which is made of what a line says.
+   *
+   * @throws IllegalArgumentException with what is wrong with it
+   */
+  static Profile of(String name, String parts) {
+    return source().of(name, parts);
+  }
+
+  private static ProfileSource source() {
+    return ServiceLoader.load(ProfileSource.class)
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("nothing here reads profiles' files"));
   }
 }
