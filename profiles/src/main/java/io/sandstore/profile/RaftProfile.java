@@ -7,7 +7,6 @@ import io.sandstore.raft.Salvage;
 import io.sandstore.raft.Timing;
 import io.sandstore.raft.TrafficTransport;
 import io.sandstore.replication.BlockPlane;
-import io.sandstore.replication.CommandLog;
 import io.sandstore.replication.CorruptLogException;
 import io.sandstore.replication.Profile;
 import io.sandstore.replication.Settings;
@@ -25,7 +24,7 @@ import java.util.random.RandomGenerator;
  * {@code raft}: a Raft log on disk orders the metadata, blocks lie on the same disk, three copies
  * each. For clusters that must keep what they acknowledged.
  */
-public final class RaftProfile implements Profile {
+public class RaftProfile implements Profile {
 
   public static final Settings.Key HEARTBEAT =
       new Settings.Key(
@@ -118,7 +117,7 @@ public final class RaftProfile implements Profile {
   }
 
   @Override
-  public CommandLog log(Site site, StateMachine machine) throws IOException {
+  public RaftDriver log(Site site, StateMachine machine) throws IOException {
     if (site.identity().getLogBegun() && !RaftDriver.hasLog(site.disk())) {
       throw new CorruptLogException("the log is gone");
     }

@@ -15,11 +15,14 @@ class RaftSimulationTest {
   @Test
   void invariantsHoldForThousandsOfSeeds() {
     int elections = 0;
+    int reads = 0;
     for (long seed = FIRST; seed < FIRST + SEEDS; seed++) {
       RaftSimulation simulation = new RaftSimulation(seed, 1 + (int) (seed % 3) * 2);
       simulation.run(1500);
       elections += simulation.elections;
+      reads += simulation.reads;
     }
     assertThat(elections).as("elections in all").isGreaterThan(SEEDS);
+    assertThat(reads).as("reads that followers answered").isGreaterThan(10 * SEEDS);
   }
 }
