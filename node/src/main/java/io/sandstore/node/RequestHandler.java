@@ -80,7 +80,8 @@ final class RequestHandler implements RpcServer.Handler {
         HelloReply.newBuilder()
             .setName(identity.getName())
             .setClusterId(identity.getClusterId())
-            .addAllAddresses(node.config().addressing().clientAddresses());
+            .addAllAddresses(node.config().addressing().clientAddresses())
+            .setReadsEverywhere(node.profile().readsEverywhere());
     return caller instanceof Caller.Node ? reply.build() : withNodes(reply).build();
   }
 

@@ -193,6 +193,7 @@ final class Router implements Cluster {
       }
       case RETAIN_ORPHANS -> {
         log.readBarrier(deadline); // one that is cut off must not say that all is well
+        requirePrimary(); // who only follows is not asked what blocks are held
         RetainOrphans retain = command.getRetainOrphans();
         if (retain.getHolder() != 0) {
           holds.hold(retain.getHolder(), retain.getLowestBlock());
@@ -210,6 +211,12 @@ final class Router implements Cluster {
     }
     return Header.newBuilder()
         .setOutcome(log.propose(withCaller(proposed, mutate, deadline), deadline));
+  }
+
+  private void requirePrimary() throws PosixException {
+    if (!(log.commands() instanceof Route.Here)) {
+      throw new PosixException(Errno.NOT_PRIMARY, "commands are not taken here");
+    }
   }
 
   /** Below the level the log must not hold what members of an older release do not know. */

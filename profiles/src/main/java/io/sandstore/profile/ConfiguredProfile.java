@@ -108,6 +108,11 @@ public record ConfiguredProfile(
   }
 
   @Override
+  public boolean readsEverywhere() {
+    return parts.reads() == Parts.Reads.EVERYONE;
+  }
+
+  @Override
   public void check(Settings settings) {
     parts.log().check(settings);
     parts.blocks().check(settings);
@@ -120,7 +125,7 @@ public record ConfiguredProfile(
 
   @Override
   public CommandLog log(Site site, StateMachine machine) throws IOException {
-    return parts.log().log(site, machine, parts.reads() == Parts.Reads.EVERYONE);
+    return parts.log().log(site, machine, readsEverywhere());
   }
 
   @Override

@@ -86,7 +86,7 @@ final class RaftLogKind implements LogKind {
 
   @Override
   public boolean everyoneReads() {
-    return false;
+    return true;
   }
 
   @Override
@@ -128,7 +128,8 @@ final class RaftLogKind implements LogKind {
       throw new CorruptLogException("the log is gone");
     }
     Settings settings = site.settings();
-    return new RaftDriver(
+    RaftDriver driver =
+        new RaftDriver(
         site.host(),
         site.disk(),
         new Timing(settings.time(HEARTBEAT), settings.time(ELECTION), CLOCK_DRIFT_PERCENT),
@@ -137,6 +138,7 @@ final class RaftLogKind implements LogKind {
         site.identity().getFounders(),
         machine,
         new TrafficTransport(site.name(), site.traffic()));
+    return everyoneReads ? driver.readingEverywhere() : driver;
   }
 
   @Override

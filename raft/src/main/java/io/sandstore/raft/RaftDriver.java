@@ -64,6 +64,9 @@ public final class RaftDriver implements CommandLog {
   /** A learner this close to the leader's log becomes a voter. */
   private static final long PROMOTION_LAG_MAX = 64;
 
+  /** A member further behind what it knows to be committed answers no reads. */
+  private static final long READ_LAG_MAX = 64;
+
   /** A member this far behind the log is not ready. */
   private static final long READY_LAG_MAX = 1000;
 
@@ -225,6 +228,7 @@ public final class RaftDriver implements CommandLog {
   private volatile View view;
   private volatile boolean running = true;
   private volatile boolean applyWithheld;
+  private volatile boolean readsEverywhere;
 
   /** A whole snapshot is here that is to take the log's place. */
   private final AtomicBoolean installing = new AtomicBoolean();
@@ -493,6 +497,15 @@ public final class RaftDriver implements CommandLog {
           before.role(),
           before.leader().isEmpty() ? "unknown" : before.leader());
     }
+  }
+
+  /**
+   * From now on every member answers reads that has what is committed: those that do not lead ask
+   * who does. To be called before {@link #start}.
+   */
+  public RaftDriver readingEverywhere() {
+    readsEverywhere = true;
+    return this;
   }
 
   /** In the words of all logs where they have one. */
@@ -795,10 +808,18 @@ public final class RaftDriver implements CommandLog {
     CompletableFuture<Long> reached = new CompletableFuture<>();
     barriers.put(id, reached);
     try {
-      enqueue(new Task("read", at -> core.read(id, at)));
+      enqueue(new Task("read", at -> read(id, at)));
       applier.await(await(reached, deadline), deadline);
     } finally {
       barriers.remove(id);
+    }
+  }
+
+  private void read(long id, long at) {
+    if (readsEverywhere) {
+      core.readAnywhere(id, at);
+    } else {
+      core.read(id, at);
     }
   }
 
@@ -811,10 +832,13 @@ public final class RaftDriver implements CommandLog {
     return now.leader().isEmpty() ? new Route.Nobody("no primary") : new Route.At(now.leader());
   }
 
-  /** The leader answers those too: it alone knows that there is nothing newer. */
+  /** The leader alone knows that there is nothing newer; a voter that follows it may ask it. */
   @Override
   public Route queries() {
-    return commands();
+    View now = view;
+    boolean follows = now.role().equals(RaftCore.Role.FOLLOWER.name()) && !now.leader().isEmpty();
+    boolean isClose = now.commitIndex() - applier.applied() <= READ_LAG_MAX;
+    return readsEverywhere && follows && isClose ? new Route.Here() : commands();
   }
 
   @Override

@@ -62,6 +62,14 @@ public interface Profile {
     return false;
   }
 
+  /**
+   * True if members that order no commands answer queries as well ({@link CommandLog#queries}):
+   * clients are told so, and spread theirs.
+   */
+  default boolean readsEverywhere() {
+    return false;
+  }
+
   /** What an operator can tell it. */
   List<Settings.Key> keys();
 

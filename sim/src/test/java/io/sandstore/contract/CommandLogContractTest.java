@@ -226,6 +226,27 @@ class CommandLogContractTest {
         });
   }
 
+  /** Wherever it answers queries: there may be several such members. */
+  @Test
+  void whoAnswersQueriesMissesNothingThatWasAcknowledged() throws Exception {
+    cluster.run(
+        () -> {
+          int answers = 0;
+          for (int i = 1; i <= 20; i++) {
+            long acknowledged = propose(3);
+            for (Member member : cluster.members()) {
+              if (member.log().queries() instanceof Route.Here) {
+                member.log().readBarrier(cluster.soon());
+                assertThat(counter(member).sum).isGreaterThanOrEqualTo(acknowledged);
+                answers++;
+              }
+            }
+          }
+          int members = profile.readsEverywhere() ? cluster.members().size() : 1;
+          assertThat(answers).isGreaterThan(15 * members);
+        });
+  }
+
   /** Who may read alone has all that was acknowledged, at that moment. */
   @Test
   void whoMayReadAloneMissesNothing() throws Exception {
@@ -251,15 +272,19 @@ class CommandLogContractTest {
           String here = where(Member::name);
           for (Member member : followers()) {
             assertThat(member.log().commands()).isEqualTo(new Route.At(here));
-            assertThat(member.log().queries()).isEqualTo(new Route.At(here));
+            assertThat(member.log().queries())
+                .isEqualTo(profile.readsEverywhere() ? new Route.Here() : new Route.At(here));
             assertThat(member.log().coordinates()).isFalse();
             assertThat(member.log().mayReadAlone()).isFalse();
             assertThatThrownBy(() -> member.log().propose(add(1), cluster.soon()))
                 .isInstanceOfSatisfying(
                     PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.NOT_PRIMARY));
-            assertThatThrownBy(() -> member.log().readBarrier(cluster.soon()))
-                .isInstanceOfSatisfying(
-                    PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.NOT_PRIMARY));
+            if (!profile.readsEverywhere()) {
+              assertThatThrownBy(() -> member.log().readBarrier(cluster.soon()))
+                  .isInstanceOfSatisfying(
+                      PosixException.class,
+                      e -> assertThat(e.errno()).isEqualTo(Errno.NOT_PRIMARY));
+            }
           }
           assertThat(propose(1)).as("what was refused was not taken").isEqualTo(sum + 1);
         });
