@@ -106,14 +106,24 @@ byte writes, asks, crashes;
  * and how much they know of by either acknowledgements or reads. */
 byte all, acked, seen;
 
+/* Always false: names for what spin says is broken. */
+hidden byte updates_propagate, one_head_an_epoch, one_history, acknowledged_is_kept;
+hidden byte reads_are_fresh_and_committed, nothing_is_stuck;
+#define CHECK(holds, name) \
+    if \
+    :: holds \
+    :: else -> assert(name) \
+    fi
+
 /* --- The network --- */
 
 #define ON_ITS_WAY(m) (net[0] == (m) || net[NET - 1] == (m) || net[NET / 2] == (m))
 #define ROOM (net[NET - 1] == 0)
 #define CAN_SEND(m) (ROOM && !ON_ITS_WAY(m))
 
-int message, other;
-byte i, k, count;
+/* For one step only, and so no part of a state. */
+hidden int message, other, got;
+hidden byte i, k, count;
 
 /* Sends what is in message. */
 inline send() {
@@ -164,7 +174,7 @@ inline commit() {
   :: count > committed[n] ->
     committed[n] = count;
     other = PREFIX(hist[n], count);
-    assert(IS_PREFIX(other, all) || IS_PREFIX(all, other)); /* one history */
+    CHECK(IS_PREFIX(other, all) || IS_PREFIX(all, other), one_history);
     all = (LEN(other) > LEN(all) -> other : all);
     other = 0;
     if
@@ -239,8 +249,7 @@ inline receive(m) {
   :: TYPE(m) == ASK && READS(n) && !FENCED(m, n) && TAIL(chain[n]) == n && ROOM ->
     message = MESSAGE(TELL, n, FROM(m), EPOCH(m), A(m), committed[n]); send()
   :: TYPE(m) == TELL && ACTIVE(n) && !FENCED(m, n) && asking[n] == A(m) && B(m) <= LEN(hist[n]) ->
-    assert(B(m) >= least[n]); /* not older than what was known when it began */
-    assert(IS_PREFIX(PREFIX(hist[n], B(m)), all)); /* and committed */
+    CHECK(B(m) >= least[n] && IS_PREFIX(PREFIX(hist[n], B(m)), all), reads_are_fresh_and_committed);
     seen = (B(m) > seen -> B(m) : seen);
     asking[n] = 0; least[n] = 0
   :: TYPE(m) == COPY && up[n] && epoch[n] == 0 && ROOM && (EPOCH(m) > copied[n] ||
@@ -255,10 +264,9 @@ inline receive(m) {
 }
 
 #define RECEIVES(slot) up[n] && net[slot] != 0 && TO(net[slot]) == n -> \
-    got = net[slot]; remove(slot); receive(got); got = 0
+    got = net[slot]; remove(slot); receive(got)
 
 proctype node(byte n) {
-  int got;
 end:
   do
   /* The head takes a write. */
@@ -387,10 +395,6 @@ end:
 #define DONE(n) (!IN(view, n) || CLEAN(n) && hist[n] == all)
 #define SETTLED (!(IN_ORDER(0) && IN_ORDER(1) && IN_ORDER(2)) || DONE(0) && DONE(1) && DONE(2))
 
-/* Always false: names for what spin says. */
-hidden byte updates_propagate, one_head_an_epoch, acknowledged_is_kept;
-hidden byte reads_are_fresh_and_committed, nothing_is_stuck;
-
 active proctype world() {
   if
   :: view = CHAIN(0, 1, 2)
@@ -422,10 +426,7 @@ end:
   :: !(KEEPS(0) && KEEPS(1) && KEEPS(2)) -> assert(acknowledged_is_kept)
   :: !(ANSWERS(0) && ANSWERS(1) && ANSWERS(2)) -> assert(reads_are_fresh_and_committed)
   :: timeout ->
-    if
-    :: SETTLED
-    :: else -> assert(nothing_is_stuck)
-    fi;
+    CHECK(SETTLED, nothing_is_stuck);
     break
   od
 }
