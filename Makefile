@@ -10,7 +10,7 @@ KUBE_CONTEXT ?= minikube-laptop
 PROFILE ?= raft
 export KUBE_CONTEXT PROFILE REGISTRY_URL ENDPOINT ETCD_IMAGE ALLOW_LOCAL_CLUSTER DOCKER_BUILD_FLAGS POD TAIL FOLLOW COMPOSE_PORT TAKE_OVER
 
-.PHONY: help demo man chaos soak compare up status down check test build format clean sim jdk tools k8s-build k8s-destroy k8s-deploy k8s-update \
+.PHONY: help demo man models chaos soak compare up status down check test build format clean sim jdk tools k8s-build k8s-destroy k8s-deploy k8s-update \
 	k8s-rollback k8s-logs k8s-logs-crash k8s-status k8s-smoke compose-up compose-smoke compose-down parity e2e
 
 help: ## this list
@@ -55,6 +55,9 @@ test: | jdk tools ## all tests, or some: MODULE=raft TEST=LogStoreTest, TEST='Lo
 
 sim: build ## replay simulations: SEED=42 STEPS=2000, SEEDS=50 of them, PROFILE=raft
 	@$(JAVA_HOME)/bin/java --add-opens java.base/java.lang=ALL-UNNAMED -XX:+UseSerialGC -cp 'sim/target/classes:cli/target/lib/*:extensions/*' io.sandstore.sim.Replay $(or $(SEED),1) $(or $(STEPS),2000) $(or $(SEEDS),1) $(PROFILE)
+
+models: ## search the models of docs/models and their planted faults; needs spin and gcc, two minutes
+	@bin/check-models
 
 chaos: build ## hurt three real nodes under load, judge the histories: MINUTES=3, PROFILE=raft; needs root
 	@bin/chaos --profile $(PROFILE) --minutes $(or $(MINUTES),3) $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))

@@ -173,8 +173,8 @@ class SimulationTest {
   }
 
   /**
-   * Also in another process, whose hashes and orders of sets are others, and after other seeds: with
-   * two processes and with three, most seeds have different ones before them.
+   * Also in another process, whose hashes and orders of sets are others, and after other seeds:
+   * with two processes and with three, most seeds have different ones before them.
    */
   @Test
   @Tag("slow")
