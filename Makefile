@@ -55,17 +55,17 @@ test: | jdk tools ## all tests, or some: MODULE=raft TEST=LogStoreTest, TEST='Lo
 	$(MVN) verify $(if $(MODULE),-pl $(MODULE) -am) $(if $(TEST),-Dtest='$(TEST)' -Dsurefire.failIfNoSpecifiedTests=false)
 
 sim: build ## replay simulations: SEED=42 STEPS=2000, SEEDS=50 of them, PROFILE=raft
-	@$(JAVA_HOME)/bin/java --add-opens java.base/java.lang=ALL-UNNAMED -XX:+UseSerialGC -cp 'sim/target/classes:cli/target/lib/*:extensions/*' io.sandstore.sim.Replay $(or $(SEED),1) $(or $(STEPS),2000) $(or $(SEEDS),1) $(PROFILE)
+	@$(JAVA_HOME)/bin/java --add-opens java.base/java.lang=ALL-UNNAMED -XX:+UseSerialGC -cp 'sim/target/classes:cli/target/lib/*:extensions/*' io.sandstore.sim.Replay $(or $(SEED),1) $(or $(STEPS),2000) $(or $(SEEDS),1) '$(PROFILE)'
 
 chaos: build ## hurt three real nodes under load, judge the histories: MINUTES=3; needs root
-	@bin/chaos --minutes $(or $(MINUTES),3) $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
+	@bin/chaos --profile '$(PROFILE)' --minutes $(or $(MINUTES),3) $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
 
 soak: build ## a steady load on three nodes of 512 MiB: what they hold must stay flat: MINUTES=100
-	@bin/soak --minutes $(or $(MINUTES),100) $(if $(SEED),--seed $(SEED))
+	@bin/soak --profile '$(PROFILE)' --minutes $(or $(MINUTES),100) $(if $(SEED),--seed $(SEED))
 
 compare: build ## Sand Store against etcd and HDFS on this machine, in turns: ROUNDS=3, PEERS=...
 	@$(MVN) -q -Pcompare -pl compare -am -DskipTests -Dspotless.check.skip package > target/build.log 2>&1 || { tail -30 target/build.log; exit 1; }
-	@bin/compare $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PEERS),--peers $(PEERS))
+	@bin/compare --profile '$(PROFILE)' $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PEERS),--peers $(PEERS))
 
 format: | jdk tools ## format all sources
 	@$(MVN) -q spotless:apply

@@ -48,6 +48,9 @@ public final class Chaos implements Callable<Integer> {
   @Option(names = "--kinds", split = ",", description = "only these: ${COMPLETION-CANDIDATES}")
   List<Fault> kinds = List.of(Fault.values());
 
+  @Option(names = "--profile", description = "of the nodes, or its file (default: raft)")
+  String profile = "raft";
+
   @Option(names = "--seed", description = "of the choices; real time does not repeat")
   long seed = System.nanoTime();
 
@@ -85,7 +88,7 @@ public final class Chaos implements Callable<Integer> {
     }
     Files.createDirectories(out);
     Random random = new Random(seed);
-    try (Lab lab = new Lab(disks.toAbsolutePath());
+    try (Lab lab = new Lab(disks.toAbsolutePath(), profile);
         SandstoreClient operator = lab.client(Duration.ofSeconds(5))) {
       Runtime.getRuntime().addShutdownHook(new Thread(lab::close)); // Ctrl-C leaves nothing
       lab.awaitHealthy(operator, RECOVERY_LIMIT);

@@ -36,10 +36,10 @@ public final class Compare implements Callable<Integer> {
     ETCD,
     HDFS;
 
-    Contender peer() {
+    Contender peer(String profile) {
       return switch (this) {
-        case SANDSTORE -> new SandstoreContender(Map.of());
-        case UNMEASURED -> new SandstoreContender(Map.of("SANDSTORE_METRICS", "off"));
+        case SANDSTORE -> new SandstoreContender(profile, Map.of());
+        case UNMEASURED -> new SandstoreContender(profile, Map.of("SANDSTORE_METRICS", "off"));
         case ETCD -> new EtcdContender();
         case HDFS -> new HdfsContender();
       };
@@ -66,6 +66,9 @@ public final class Compare implements Callable<Integer> {
 
   @Option(names = "--concurrency", split = ",", description = "(default: 1,64)")
   List<Integer> concurrencies = List.of(1, 64);
+
+  @Option(names = "--profile", description = "of our nodes, or its file (default: raft)")
+  String profile = "raft";
 
   @Option(names = "--rounds", description = "(default: ${DEFAULT-VALUE})")
   int rounds = 3;
@@ -99,7 +102,7 @@ public final class Compare implements Callable<Integer> {
     Files.deleteIfExists(csv);
     Files.writeString(csv, BenchResult.CSV_HEADER + "\n");
     for (Who who : peers) {
-      try (Contender peer = who.peer()) {
+      try (Contender peer = who.peer(profile)) {
         System.out.printf("%s: %s%n", who, peer.guarantees());
       }
     }
@@ -118,7 +121,7 @@ public final class Compare implements Callable<Integer> {
             machine.diskMegabytes(),
             machine.forces(),
             machine.loopbackMegabytes());
-        try (Contender peer = who.peer()) {
+        try (Contender peer = who.peer(profile)) {
           peer.start(directory.resolve(who.name().toLowerCase(Locale.ROOT)).toAbsolutePath());
           measure(who, peer, machine);
         }

@@ -1,6 +1,7 @@
 package io.sandstore.compare;
 
 import io.sandstore.bench.Bench;
+import io.sandstore.replication.Profile;
 import io.sandstore.testkit.LocalCluster;
 import io.sandstore.bench.SandstoreSubject;
 import io.sandstore.client.SandstoreClient;
@@ -21,11 +22,12 @@ final class SandstoreContender implements Contender {
   private Optional<LocalCluster> cluster = Optional.empty();
 
   /**
+   * @param profile of the nodes, or its file
    * @param more variables of the nodes
    */
-  SandstoreContender(Map<String, String> more) {
+  SandstoreContender(String profile, Map<String, String> more) {
     environment = new HashMap<>(more);
-    environment.put("SANDSTORE_RESERVE_MB", "128");
+    environment.putAll(Profile.environment(profile, Map.of("SANDSTORE_RESERVE_MB", "128")));
   }
 
   @Override

@@ -227,6 +227,34 @@ public interface Profile {
     return source().of(name, parts);
   }
 
+  /**
+   * The environment of nodes on this machine: the profile, and those of some settings that it has.
+   * If the latter do not go together with what it is tuned to, none of them.
+   *
+   * @param name of the profile, or the path of its file
+   * @throws IllegalArgumentException as {@link #named}
+   */
+  static Map<String, String> environment(String name, Map<String, String> wanted) {
+    Profile profile = named(name);
+    Map<String, String> environment = new TreeMap<>(wanted);
+    environment.keySet().retainAll(profile.keys().stream().map(Settings.Key::name).toList());
+    try {
+      profile.check(Settings.of(profile.keys(), environment));
+    } catch (IllegalArgumentException e) {
+      environment.clear();
+    }
+    wanted.forEach(
+        (key, value) -> {
+          if (NODE_KEYS.contains(key)) {
+            environment.put(key, value);
+          }
+        });
+    // Nodes read the file themselves, from wherever they are started.
+    String where = isFile(name) ? Path.of(name).toAbsolutePath().toString() : name;
+    environment.put("SANDSTORE_PROFILE", where);
+    return environment;
+  }
+
   private static ProfileSource source() {
     return ServiceLoader.load(ProfileSource.class)
         .findFirst()
