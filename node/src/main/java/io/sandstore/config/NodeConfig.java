@@ -294,6 +294,31 @@ public record NodeConfig(
     return parts.isEmpty() ? Profile.named(name) : Profile.of(name, parts);
   }
 
+  /**
+   * What a node's environment has to say for it to run a profile: the name, the parts unless this
+   * build comes with them, and all that the profile has a say in.
+   *
+   * @throws IllegalArgumentException if the profile has a value that no node takes, with a line
+   *     that says what to set
+   */
+  public static Map<String, String> environment(Profile profile) {
+    Map<String, String> environment = new LinkedHashMap<>();
+    environment.put("SANDSTORE_PROFILE", profile.name());
+    environment.put(
+        "SANDSTORE_PROFILE_PARTS",
+        Profile.names().contains(profile.name()) ? "" : profile.line());
+    environment.putAll(new TreeMap<>(profile.ofNodes()));
+    for (Settings.Key key : profile.keys()) {
+      environment.put(key.name(), Long.toString(key.standard()));
+    }
+    Map<String, String> anywhere = new LinkedHashMap<>(environment);
+    anywhere.put("SANDSTORE_NAME", "check-0");
+    anywhere.put("SANDSTORE_MEMBERS", "check-0=127.0.0.1:9070");
+    anywhere.put("SANDSTORE_DATA_DIR", "/");
+    of(anywhere);
+    return environment;
+  }
+
   private static NodeConfig of(Profile profile, Reader r) {
     return new NodeConfig(
             r.text("NAME"),

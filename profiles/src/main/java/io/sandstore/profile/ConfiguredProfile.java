@@ -21,12 +21,13 @@ import org.jspecify.annotations.Nullable;
  * A profile that somebody wrote: a log, blocks, and what their settings are by default.
  *
  * @param description what it is for, in its author's words; may be empty
+ * @param made what it is made of
  * @param keys of the log and of the blocks, with this profile's defaults
  */
 public record ConfiguredProfile(
     String name,
     String description,
-    Parts parts,
+    Parts made,
     List<Settings.Key> keys,
     Map<String, String> ofNodes)
     implements Profile {
@@ -80,76 +81,101 @@ public record ConfiguredProfile(
 
   /** True if both are made of the same, and tuned alike. */
   boolean isAs(ConfiguredProfile other) {
-    return parts.equals(other.parts)
+    return made.equals(other.made)
         && keys.equals(other.keys)
         && ofNodes.equals(other.ofNodes);
+  }
+
+  @Override
+  public List<Part> parts() {
+    return made.list();
+  }
+
+  @Override
+  public List<String> promises() {
+    List<String> promises = new ArrayList<>();
+    promises.add(made.log().promise());
+    promises.add(made.blocks().promise());
+    promises.add("a read sees every change that was acknowledged before it began");
+    promises.add(
+        survivesRestart()
+            ? "if all nodes stop or lose power at once, nothing acknowledged is lost"
+            : "if all nodes stop or lose power at once, everything is lost, and it is said: the"
+                + " cluster that is founded then is another one, and whoever knew the former is"
+                + " told so (ESTALE)");
+    return promises;
+  }
+
+  @Override
+  public int mayLose(int members) {
+    return made.log().mayLose(members);
   }
 
   /** Who answers reads is no part of it: members need not agree on that. */
   @Override
   public String form() {
-    String form = parts.log().form() + "; " + parts.blocks().form();
-    return parts.copies() == Parts.Copies.STAR ? form : form + "; copies down a chain";
+    String form = made.log().form() + "; " + made.blocks().form();
+    return made.copies() == Parts.Copies.STAR ? form : form + "; copies down a chain";
   }
 
   @Override
   public boolean survivesRestart() {
-    return parts.log().survivesRestart();
+    return made.log().survivesRestart();
   }
 
   @Override
   public int membersMax() {
-    return parts.log().membersMax();
+    return made.log().membersMax();
   }
 
   @Override
   public boolean needsViews() {
-    return parts.log().needsViews();
+    return made.log().needsViews();
   }
 
   @Override
   public boolean readsEverywhere() {
-    return parts.reads() == Parts.Reads.EVERYONE;
+    return made.reads() == Parts.Reads.EVERYONE;
   }
 
   @Override
   public void check(Settings settings) {
-    parts.log().check(settings);
-    parts.blocks().check(settings);
+    made.log().check(settings);
+    made.blocks().check(settings);
   }
 
   @Override
   public BlockPlane blocks(Site site) throws IOException {
-    return parts.blocks().blocks(site, parts.copies());
+    return made.blocks().blocks(site, made.copies());
   }
 
   @Override
   public CommandLog log(Site site, StateMachine machine) throws IOException {
-    return parts.log().log(site, machine, readsEverywhere());
+    return made.log().log(site, machine, readsEverywhere());
   }
 
   @Override
   public void setAside(Disk disk) throws IOException {
-    parts.log().setAside(disk);
+    made.log().setAside(disk);
   }
 
   @Override
   public void dropAside(Disk disk) throws IOException {
-    parts.log().dropAside(disk);
+    made.log().dropAside(disk);
   }
 
   @Override
   public Optional<String> holdings(Disk disk) throws IOException {
-    return parts.log().holdings(disk);
+    return made.log().holdings(disk);
   }
 
   @Override
   public Optional<String> holdingsAside(Disk disk) throws IOException {
-    return parts.log().holdingsAside(disk);
+    return made.log().holdingsAside(disk);
   }
 
   @Override
   public void standAlone(Disk disk, RandomGenerator random, Identity identity) throws IOException {
-    parts.log().standAlone(disk, random, identity);
+    made.log().standAlone(disk, random, identity);
   }
 }

@@ -23,9 +23,9 @@ final class FileBlocks implements BlockKind {
 
   @Override
   public String promise() {
-    return "bytes that fsync or close acknowledged are on the disks of three members, or of two of"
-        + " three while one is away, forced and checksummed; what is damaged or missing is mended"
-        + " from another copy";
+    return "bytes that fsync or close acknowledged are on the disks of three members as a rule, and"
+        + " of two at least, forced and with checksums: they outlast any one of these disks, and the"
+        + " next once copies were made anew; what is damaged is mended from another copy";
   }
 
   @Override

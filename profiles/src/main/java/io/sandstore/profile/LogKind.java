@@ -28,6 +28,9 @@ public interface LogKind {
   /** True if what it acknowledged is there again when its process comes back. */
   boolean survivesRestart();
 
+  /** How many of so many members may be lost while the others go on. */
+  int mayLose(int members);
+
   /** Where it can keep its commands. */
   Parts.Store store();
 

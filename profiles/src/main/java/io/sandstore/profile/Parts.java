@@ -1,12 +1,12 @@
 package io.sandstore.profile;
 
+import io.sandstore.replication.Profile;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Function;
-import java.util.stream.Collectors;
 
 /**
  * What a profile is made of. Parts that together could not keep what they promise are refused.
@@ -19,22 +19,40 @@ public record Parts(LogKind log, Store store, BlockKind blocks, Copies copies, R
 
   /** Where the log keeps its commands. */
   public enum Store {
-    FILE,
-    MEMORY
+    FILE("commands are forced to disks before they are acknowledged"),
+    MEMORY("commands are in the memory of several processes, and on no disk");
+
+    private final String meaning;
+
+    Store(String meaning) {
+      this.meaning = meaning;
+    }
   }
 
   /** How a block's copies are made. */
   public enum Copies {
-    /** The node that took the block sends it to all other holders. */
-    STAR,
-    /** Each holder sends it to the next. */
-    CHAIN
+    STAR("the node that took a block sends it to all its holders at once: one hop"),
+    CHAIN("each holder of a block sends it on to the next: no node sends more than one copy");
+
+    private final String meaning;
+
+    Copies(String meaning) {
+      this.meaning = meaning;
+    }
   }
 
   /** Who answers reads. */
   public enum Reads {
-    PRIMARY,
-    EVERYONE
+    PRIMARY("one node, which knows what is the latest, answers for names and attributes"),
+    EVERYONE(
+        "every node answers for names and attributes, once it made sure that it knows the latest:"
+            + " reads cost each node a share");
+
+    private final String meaning;
+
+    Reads(String meaning) {
+      this.meaning = meaning;
+    }
   }
 
   /** The keys by which a profile chooses, in the order in which they are shown. */
@@ -133,19 +151,18 @@ public record Parts(LogKind log, Store store, BlockKind blocks, Copies copies, R
     return choice.name().toLowerCase(Locale.ROOT);
   }
 
-  /** What was chosen, by {@link #KEYS}. */
-  public Map<String, String> words() {
-    Map<String, String> words = new LinkedHashMap<>();
-    words.put("log", log.name());
-    words.put("store", word(store));
-    words.put("blocks", blocks.name());
-    words.put("copies", word(copies));
-    words.put("reads", word(reads));
-    return words;
+  /** What was chosen, in the order of {@link #KEYS}. */
+  List<Profile.Part> list() {
+    return List.of(
+        new Profile.Part("log", log.name(), log.promise()),
+        new Profile.Part("store", word(store), store.meaning),
+        new Profile.Part("blocks", blocks.name(), blocks.promise()),
+        new Profile.Part("copies", word(copies), copies.meaning),
+        new Profile.Part("reads", word(reads), reads.meaning));
   }
 
   /**
-   * Chooses by a line, as {@link #toString} makes it.
+   * Chooses by a line, as {@link io.sandstore.replication.Profile#line} makes it.
    *
    * @throws IllegalArgumentException with what to write instead
    */
@@ -160,13 +177,5 @@ public record Parts(LogKind log, Store store, BlockKind blocks, Copies copies, R
       }
     }
     return of(words);
-  }
-
-  /** In one line of letters, colons and commas, which every configuration can carry. */
-  @Override
-  public String toString() {
-    return words().entrySet().stream()
-        .map(word -> word.getKey() + ":" + word.getValue())
-        .collect(Collectors.joining(","));
   }
 }

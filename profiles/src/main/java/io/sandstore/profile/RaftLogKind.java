@@ -80,6 +80,11 @@ final class RaftLogKind implements LogKind {
   }
 
   @Override
+  public int mayLose(int members) {
+    return (members - 1) / 2;
+  }
+
+  @Override
   public Parts.Store store() {
     return Parts.Store.FILE;
   }

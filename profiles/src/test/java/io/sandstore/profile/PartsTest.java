@@ -111,8 +111,9 @@ class PartsTest {
           for (Reads reads : Reads.values()) {
             try {
               Parts parts = new Parts(log, log.store(), blocks, copies, reads);
-              assertThat(Parts.of(parts.words())).isEqualTo(parts);
               ConfiguredProfile profile = ConfiguredProfile.of("mine", "", parts, Map.of());
+              assertThat(Parts.of(profile.line())).isEqualTo(parts);
+              assertThat(profile.parts()).allMatch(part -> !part.meaning().isEmpty());
               assertThat(profile.survivesRestart()).isEqualTo(blocks.survivesRestart());
               made++;
             } catch (IllegalArgumentException e) {

@@ -52,7 +52,7 @@ class ProfileFileTest {
   void twoLinesAreAProfile() {
     ConfiguredProfile mine = parse(LEAST);
     assertThat(mine.name()).isEqualTo("mine");
-    assertThat(mine.parts()).hasToString("log:raft,store:file,blocks:files,copies:star,reads:primary");
+    assertThat(mine.line()).isEqualTo("log:raft,store:file,blocks:files,copies:star,reads:primary");
     assertThat(mine.keys()).isEqualTo(Profile.named("raft").keys());
     assertThat(mine.id()).startsWith("mine@").endsWith("@aa9fb6cb");
   }
@@ -86,7 +86,7 @@ class ProfileFileTest {
 
   @Test
   void whoSaysLeaderMeansThePrimary() {
-    assertThat(parse(LEAST + "reads = leader").parts().reads()).isEqualTo(Parts.Reads.PRIMARY);
+    assertThat(parse(LEAST + "reads = leader").made().reads()).isEqualTo(Parts.Reads.PRIMARY);
   }
 
   /** Below what the environment says. */
@@ -175,12 +175,11 @@ class ProfileFileTest {
   void partsAreALineAndBack() {
     Profile mine = Profile.of("mine", "log:raft,blocks:files");
     assertThat(mine).isEqualTo(parse(LEAST));
-    Parts parts = ((ConfiguredProfile) mine).parts();
-    assertThat(Profile.of("mine", parts.toString())).isEqualTo(mine);
+    assertThat(Profile.of("mine", mine.line())).isEqualTo(mine);
     for (String wrong :
         new String[] {"", "log", "log:raft", "log:raft,log:raft", "log:raft,blocks:files,x:y"}) {
       refused(() -> Profile.of("mine", wrong), "");
     }
-    refused(() -> Profile.of("../mine", parts.toString()), "no name of a profile");
+    refused(() -> Profile.of("../mine", mine.line()), "no name of a profile");
   }
 }

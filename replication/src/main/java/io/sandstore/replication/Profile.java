@@ -18,6 +18,7 @@ import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.random.RandomGenerator;
+import java.util.stream.Collectors;
 
 /**
  * A topology: what replicates the log, where blocks lie. A profile only constructs. It is found by
@@ -28,6 +29,40 @@ public interface Profile {
 
   /** By which it is asked for. */
   String name();
+
+  /** What it is for, in its author's words; may be empty. */
+  default String description() {
+    return "";
+  }
+
+  /**
+   * One of the choices that made it.
+   *
+   * @param meaning what was chosen with it, in a sentence for people
+   */
+  record Part(String key, String value, String meaning) {}
+
+  /** What it is made of; none: it is a class of its own. */
+  default List<Part> parts() {
+    return List.of();
+  }
+
+  /** Its parts in a line of letters, colons and commas, which every configuration can carry. */
+  default String line() {
+    return parts().stream()
+        .map(part -> part.key + ":" + part.value)
+        .collect(Collectors.joining(","));
+  }
+
+  /** What those who use it can rely on, each in a sentence. */
+  default List<String> promises() {
+    return List.of();
+  }
+
+  /** How many of so many members may be lost while the others go on. */
+  default int mayLose(int members) {
+    return 0;
+  }
 
   /**
    * The choices that data and messages depend on, in words that change when they do: nodes that do
@@ -129,7 +164,8 @@ public interface Profile {
               "SANDSTORE_BLOCK_GRACE_S",
               "SANDSTORE_BUFFERS",
               "SANDSTORE_DRAIN_MS",
-              "SANDSTORE_LOG_LEVEL",
+              "SANDSTORE_LOG_FORMAT",
+                  "SANDSTORE_LOG_LEVEL",
               "SANDSTORE_METRICS",
               "SANDSTORE_ORPHAN_GRACE_S",
               "SANDSTORE_SESSION_TTL_S",
@@ -191,12 +227,40 @@ public interface Profile {
   }
 
   /**
-   * A profile of that name which is made of what a line says.
+   * A profile of that name which is made of what a {@link #line} says.
    *
    * @throws IllegalArgumentException with what is wrong with it
    */
   static Profile of(String name, String parts) {
     return source().of(name, parts);
+  }
+
+  /**
+   * The environment of nodes on this machine: the profile, and those of some settings that it has.
+   * If the latter do not go together with what it is tuned to, none of them.
+   *
+   * @param name of the profile, or the path of its file
+   * @throws IllegalArgumentException as {@link #named}
+   */
+  static Map<String, String> environment(String name, Map<String, String> wanted) {
+    Profile profile = named(name);
+    Map<String, String> environment = new TreeMap<>(wanted);
+    environment.keySet().retainAll(profile.keys().stream().map(Settings.Key::name).toList());
+    try {
+      profile.check(Settings.of(profile.keys(), environment));
+    } catch (IllegalArgumentException e) {
+      environment.clear();
+    }
+    wanted.forEach(
+        (key, value) -> {
+          if (NODE_KEYS.contains(key)) {
+            environment.put(key, value);
+          }
+        });
+    // Nodes read the file themselves, from wherever they are started.
+    String where = isFile(name) ? Path.of(name).toAbsolutePath().toString() : name;
+    environment.put("SANDSTORE_PROFILE", where);
+    return environment;
   }
 
   private static ProfileSource source() {
