@@ -23,6 +23,7 @@ import java.util.TreeSet;
  * @param name this node's stable name
  * @param settings of the profile
  * @param squash which callers count as nobody
+ * @param cache when files that are marked so go
  */
 public record NodeConfig(
     String name,
@@ -36,7 +37,18 @@ public record NodeConfig(
     Duration sessionTtl,
     Duration blockGrace,
     int buffers,
-    Squash squash) {
+    Squash squash,
+    Cache cache) {
+
+  /**
+   * When files that are marked as a cache go.
+   *
+   * @param highPercent of the capacity: what is used beyond it is too much
+   * @param evict true: whoever finds no room gets that of the least recently used; false: a refusal
+   */
+  public record Cache(int highPercent, boolean evict) {
+    public static final Cache STANDARD = new Cache(90, false);
+  }
 
   /** How nodes find each other. */
   public enum DiscoveryMethod {
@@ -147,6 +159,14 @@ public record NodeConfig(
           new Key("SANDSTORE_SESSION_TTL_S", "3600", "how long a silent client is remembered"),
           new Key("SANDSTORE_BLOCK_GRACE_S", "600", "how long a block may wait for its file"),
           new Key("SANDSTORE_SQUASH", "none", "clients that count as nobody: none, root, all"),
+          new Key(
+              "SANDSTORE_CACHE_HIGH_PERCENT",
+              "90",
+              "use of the capacity beyond which cached files go"),
+          new Key(
+              "SANDSTORE_CACHE_FULL",
+              "refuse",
+              "who finds no room: refuse, or evict cached files"),
           new Key(
               "SANDSTORE_BUFFERS",
               "6",
@@ -291,7 +311,8 @@ public record NodeConfig(
             Duration.ofSeconds(r.number("SESSION_TTL_S", 1)),
             Duration.ofSeconds(r.number("BLOCK_GRACE_S", 1)),
             (int) r.number("BUFFERS", 2, 1024),
-            r.squash())
+            r.squash(),
+            r.cache())
         .together();
   }
 
@@ -339,6 +360,14 @@ public record NodeConfig(
               () ->
                   new IllegalArgumentException(
                       "SANDSTORE_SQUASH must be none, root or all, not '" + text("SQUASH") + "'"));
+    }
+
+    Cache cache() {
+      String full = text("CACHE_FULL");
+      require(
+          full.equals("refuse") || full.equals("evict"),
+          "SANDSTORE_CACHE_FULL must be refuse or evict, not '" + full + "'");
+      return new Cache((int) number("CACHE_HIGH_PERCENT", 10, 99), full.equals("evict"));
     }
 
     boolean flag(String key) {
