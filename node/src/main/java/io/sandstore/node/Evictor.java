@@ -60,6 +60,9 @@ final class Evictor {
   /** Bytes of what went are free after so long: readers have their time. */
   private static final Duration ON_THE_WAY = Duration.ofSeconds(8);
 
+  /** So long it takes until all members have deleted it where there is no room. */
+  private static final Duration DELETION = Duration.ofMillis(250);
+
   /** For a writer that finds no room, before it tries again. */
   private static final Duration ROOM_PAUSE = Duration.ofMillis(20);
 
@@ -244,7 +247,7 @@ final class Evictor {
     turn.acquire();
     try {
       boolean another = rounds.get() > before + 1; // made room since this one asked
-      boolean made = another || round(true) > 0 || onTheWay() > 0 || wanted(true) == 0;
+      boolean made = another || roomWasJustMade() || round(true) > 0;
       if (!made) {
         throw new PosixException(Errno.ENOSPC, "no room left, and nothing to evict");
       }
@@ -275,9 +278,6 @@ final class Evictor {
       return 0;
     }
     long wanted = wanted(full);
-    if (full && wanted == 0) {
-      return 0; // there is room, or it is on its way
-    }
     List<CacheFile> over = new ArrayList<>();
     List<Candidate> chosen = walk(over, wanted > 0);
     long files = evict(over.stream().map(file -> file.entry(isOpen(file))).toList(), true);
@@ -295,14 +295,20 @@ final class Evictor {
   private long wanted(boolean full) throws IOException {
     BlockPlane.Capacity capacity = blocks.capacity();
     long total = capacity.totalBytes();
-    long used = total - capacity.freeBytes() - onTheWay();
+    long used = total - capacity.freeBytes();
     long high = total / 100 * config.highPercent();
-    long low = total / 100 * (config.highPercent() - LOW_PERCENT_LESS);
+    long step = total / 100 * LOW_PERCENT_LESS;
     if (full) {
-      boolean enough = capacity.availableBytes() + onTheWay() > total / 100 * LOW_PERCENT_LESS;
-      return enough ? 0 : Math.max(used - low, total / 100 * LOW_PERCENT_LESS);
+      return roomWasJustMade() ? 0 : Math.max(used - high + step, step);
     }
-    return used > high ? used - low : 0;
+    long left = used - onTheWay();
+    return left > high ? left - high + step : 0;
+  }
+
+  /** Then its blocks are being deleted: at once, where there is no room. */
+  private boolean roomWasJustMade() {
+    return !gone.isEmpty()
+        && clock.nanos() - gone.getLast().atNanos < DELETION.toNanos();
   }
 
   private long onTheWay() {
@@ -376,7 +382,9 @@ final class Evictor {
       Outcome outcome = propose(Command.newBuilder().setEvict(op));
       files += outcome.getValue();
       bytes.addAndGet(outcome.getEvictedBytes());
-      gone.addLast(new Gone(clock.nanos(), outcome.getEvictedBytes()));
+      if (outcome.getValue() > 0) {
+        gone.addLast(new Gone(clock.nanos(), outcome.getEvictedBytes()));
+      }
     }
     if (files > 0) {
       log.debug("{} files left the cache", files);

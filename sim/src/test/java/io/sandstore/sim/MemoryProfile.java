@@ -14,6 +14,9 @@ import java.util.List;
  */
 public final class MemoryProfile extends OtherProfile {
 
+  /** Three of them fit into a test's process. */
+  private static final int SMALL_MB = 24;
+
   @Override
   public String name() {
     return "memory";
@@ -32,7 +35,8 @@ public final class MemoryProfile extends OtherProfile {
   @Override
   public List<Settings.Key> keys() {
     List<Settings.Key> keys = new ArrayList<>(super.keys());
-    keys.add(ReplicatedBlocks.MEMORY);
+    Settings.Key memory = ReplicatedBlocks.MEMORY;
+    keys.add(new Settings.Key(memory.name(), SMALL_MB, memory.unit(), memory.meaning()));
     return keys;
   }
 
