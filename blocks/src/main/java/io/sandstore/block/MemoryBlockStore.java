@@ -21,6 +21,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Blocks in this process's memory, outside the heap, which are gone with it. A block lies in pages
@@ -41,6 +43,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class MemoryBlockStore implements BlockStore {
 
+  private static final Logger log = LoggerFactory.getLogger(MemoryBlockStore.class);
   private static final int LENGTH = 8;
   private static final int NEXT = 12;
   private static final int CRCS = 16;
@@ -251,7 +254,15 @@ public final class MemoryBlockStore implements BlockStore {
       if (memory.free() - needed < keep) {
         return false;
       }
-      page = memory.allocate((int) needed);
+      try {
+        page = memory.allocate((int) needed);
+      } catch (OutOfMemoryError e) {
+        log.error(
+            "this process may not have SANDSTORE_MEMORY_MB={}: raise -XX:MaxDirectMemorySize, and what its container may have: {}",
+            capacityBytes >> 20,
+            e.getMessage());
+        return false;
+      }
     }
     memory.putLong(page, 0, id);
     memory.putInt(page, LENGTH, length);

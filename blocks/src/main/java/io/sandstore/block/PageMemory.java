@@ -3,6 +3,7 @@ package io.sandstore.block;
 import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,7 +41,18 @@ final class PageMemory {
   /** Pages that the system gave so far. */
   private int present;
 
+  private final IntFunction<ByteBuffer> system;
+
   PageMemory(int pages) {
+    // Of an automatic arena: goes with the last buffer that shows it, never before.
+    this(pages, bytes -> Arena.ofAuto().allocate(bytes, 4096).asByteBuffer());
+  }
+
+  /**
+   * @param system gives so many bytes of zeros, or throws OutOfMemoryError
+   */
+  PageMemory(int pages, IntFunction<ByteBuffer> system) {
+    this.system = system;
     next = new int[pages];
     Arrays.fill(next, FREE);
     slabs = new ByteBuffer[(pages + SLAB_PAGES - 1) / SLAB_PAGES];
@@ -68,6 +80,8 @@ final class PageMemory {
    * A chain of pages, in one piece if there is one.
    *
    * @return the first page; -1 if there are too few
+   * @throws OutOfMemoryError if the system, or a limit of this process, gives no more; then nothing
+   *     changed
    */
   int allocate(int count) {
     if (count <= 0 || count > free) {
@@ -93,8 +107,7 @@ final class PageMemory {
   private void addSlab() {
     int slab = present / SLAB_PAGES;
     int pages = Math.min(SLAB_PAGES, next.length - present);
-    // Of an automatic arena: goes with the last buffer that shows it, never before.
-    slabs[slab] = Arena.ofAuto().allocate((long) pages * PAGE_BYTES, 4096).asByteBuffer();
+    slabs[slab] = system.apply(pages * PAGE_BYTES);
     present += pages;
   }
 

@@ -1,6 +1,7 @@
 package io.sandstore.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -58,6 +59,28 @@ class PageMemoryTest {
       assertThat(read(memory, chain, 0, chain.content.length).array()).isEqualTo(chain.content);
     }
     assertThat(inPieces).as("chains in pieces occur").isPositive();
+  }
+
+  @Test
+  void aSystemThatGivesNoMoreLeavesWhatThereIs() {
+    int slab = 32 << 10;
+    List<Integer> given = new ArrayList<>();
+    PageMemory memory =
+        new PageMemory(
+            3 * slab,
+            bytes -> {
+              if (given.size() == 1) {
+                throw new OutOfMemoryError("no more");
+              }
+              given.add(bytes);
+              return ByteBuffer.allocateDirect(bytes);
+            });
+    int first = memory.allocate(slab);
+    assertThatThrownBy(() -> memory.allocate(1)).isInstanceOf(OutOfMemoryError.class);
+    assertThat(memory.free()).isEqualTo(2 * slab);
+    memory.free(first);
+    assertThat(memory.allocate(slab)).isNotNegative();
+    assertThat(given).containsExactly(slab * PageMemory.PAGE_BYTES);
   }
 
   @Test
