@@ -37,9 +37,11 @@ RUN jlink --output /opt/jre --strip-java-debug-attributes --no-header-files --no
 COPY --from=build /src/cli/target/lib /opt/sandstore
 COPY --from=build /src/extensions /opt/sandstore/extensions
 ARG PROFILE
+# What the profile is made of, if it is not one of those that were copied.
+ARG PROFILE_PARTS=
 # The archive of loaded classes halves the start. Before it: is the profile's name known? The JVM that
 # writes it, at its end, can crash (seen: SIGSEGV in LambdaProxyClassDictionary of 25.0.3): tried again.
-RUN export SANDSTORE_PROFILE=$PROFILE; \
+RUN export SANDSTORE_PROFILE=$PROFILE SANDSTORE_PROFILE_PARTS=$PROFILE_PARTS; \
     check() { /opt/jre/bin/java "$@" -XX:+UseSerialGC -XX:+UseCompactObjectHeaders \
       --enable-native-access=ALL-UNNAMED -cp "/opt/sandstore/sandstore-cli-0.1.0.jar:/opt/sandstore/extensions/*" \
       io.sandstore.cli.Main node --check-profile "$PROFILE"; }; \
@@ -53,7 +55,8 @@ FROM --platform=$TARGETOS/$TARGETARCH debian:bookworm-slim AS node
 COPY --from=runtime /opt/jre /opt/jre
 COPY --from=runtime /opt/sandstore /opt/sandstore
 ARG PROFILE
-ENV SANDSTORE_PROFILE=$PROFILE
+ARG PROFILE_PARTS=
+ENV SANDSTORE_PROFILE=$PROFILE SANDSTORE_PROFILE_PARTS=$PROFILE_PARTS
 LABEL io.sandstore.profile=$PROFILE
 USER 10001:10001
 EXPOSE 9070 9080

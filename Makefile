@@ -3,9 +3,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export JAVA_HOME := $(shell bin/find-jdk 2>/dev/null)
 MVN := mvn -B -ntp
-SOURCES := $(shell find . -path ./.git -prune -o \( -path '*/src/main/*' -o -name pom.xml \) -type f -print 2>/dev/null)
+SOURCES := $(shell find . -path ./.git -prune -o \( -path '*/src/main/*' -o -name pom.xml -o -path './profiles/*.conf' \) -type f -print 2>/dev/null)
 
-# The cluster, the registry and the profile of the k8s targets; see docs/kubernetes.md.
+# The cluster and the registry of the k8s targets; see docs/kubernetes.md. The profile is a name in profiles/, or a
+# file: PROFILE=../mine.conf; see docs/profiles.md.
 KUBE_CONTEXT ?= minikube-laptop
 PROFILE ?= raft
 export KUBE_CONTEXT PROFILE REGISTRY_URL ENDPOINT ETCD_IMAGE ALLOW_LOCAL_CLUSTER DOCKER_BUILD_FLAGS POD TAIL FOLLOW COMPOSE_PORT TAKE_OVER
@@ -16,11 +17,11 @@ export KUBE_CONTEXT PROFILE REGISTRY_URL ENDPOINT ETCD_IMAGE ALLOW_LOCAL_CLUSTER
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
-demo: build ## three nodes, real files in and out, a killed primary, nothing left behind
-	@bin/sandstore demo
+demo: build ## three nodes, real files in and out, a killed primary, nothing left behind: PROFILE=raft
+	@bin/sandstore demo --profile '$(PROFILE)'
 
-up: build ## start three nodes on this machine and keep them
-	@bin/sandstore cluster up
+up: build ## start three nodes on this machine and keep them: PROFILE=raft, or ../mine.conf
+	@bin/sandstore cluster up --profile '$(PROFILE)'
 
 status: build ## what the nodes say of themselves
 	@bin/sandstore status
@@ -72,7 +73,8 @@ format: | jdk tools ## format all sources
 clean: ## remove everything that was built
 	@$(MVN) -q clean
 
-k8s-build: ## build a profile's image and push it: REGISTRY_URL=..., PROFILE=raft
+# What a file of somewhere else says is understood here; what lies in profiles/, where the image is built.
+k8s-build: $(if $(filter %.conf,$(PROFILE)),build) ## build a profile's image and push it: REGISTRY_URL=..., PROFILE=raft
 	@deploy/flows/build.sh
 
 k8s-destroy: ## remove Sand Store from the cluster of KUBE_CONTEXT, data included
@@ -105,7 +107,7 @@ compose-up: build ## the pushed image under Docker Compose on this computer: REG
 compose-smoke: build ## the smoke test through Compose's published port
 	@deploy/flows/compose-smoke.sh
 
-compose-down: ## stop what compose-up started, volumes included
+compose-down: build ## stop what compose-up started, volumes included
 	@deploy/flows/compose-down.sh
 
 parity: build ## Kubernetes against Docker Compose on this computer, in turns; wipes both

@@ -31,7 +31,7 @@ public record NodeConfig(
     Addressing addressing,
     Operations operations,
     String dataDir,
-    String profile,
+    Profile profile,
     Settings settings,
     Duration orphanGrace,
     Duration sessionTtl,
@@ -139,7 +139,8 @@ public record NodeConfig(
           new Key("SANDSTORE_NAME", "", "this node's name"),
           new Key("SANDSTORE_LISTEN", "0.0.0.0:9070", "address and port to listen on"),
           new Key("SANDSTORE_DATA_DIR", "", "directory of this node's files"),
-          new Key("SANDSTORE_PROFILE", STANDARD_PROFILE, "how the node is wired"),
+          new Key("SANDSTORE_PROFILE", STANDARD_PROFILE, "how the node is wired: a name, or a file"),
+          new Key("SANDSTORE_PROFILE_PARTS", "", "what a profile is made of that is not here"),
           new Key("SANDSTORE_DISCOVERY", "static", "how nodes find each other: static, dns, etcd"),
           new Key("SANDSTORE_MEMBERS", "", "static: name=host:port of all nodes, by commas"),
           new Key("SANDSTORE_NODES", "3", "dns, etcd: how many nodes found a cluster"),
@@ -172,10 +173,14 @@ public record NodeConfig(
               "6",
               "4 MiB buffers of each kind (own, clients, peers, answers)"));
 
-  /** All variables of a node of a profile. */
-  public static List<Key> keys(String profile) {
-    List<Key> keys = new ArrayList<>(KEYS);
-    for (Settings.Key key : Profile.named(profile).keys()) {
+  /** All variables of a node of a profile, with that profile's defaults. */
+  public static List<Key> keys(Profile profile) {
+    List<Key> keys = new ArrayList<>();
+    for (Key key : KEYS) {
+      String standard = profile.ofNodes().getOrDefault(key.name, key.standard);
+      keys.add(new Key(key.name, standard, key.meaning));
+    }
+    for (Settings.Key key : profile.keys()) {
       keys.add(new Key(key.name(), Long.toString(key.standard()), key.meaning()));
     }
     return keys;
@@ -232,7 +237,7 @@ public record NodeConfig(
    * @throws IllegalArgumentException with a line that says what to set
    */
   private NodeConfig together() {
-    Profile.named(profile).check(settings);
+    profile.check(settings);
     require(
         orphanGrace.compareTo(ORPHAN_GRACE_MIN) >= 0,
         "SANDSTORE_ORPHAN_GRACE_S must be at least %d: clients say every 10 s which files are open"
@@ -271,13 +276,18 @@ public record NodeConfig(
    * @throws IllegalArgumentException with a line that says what to set
    */
   public static NodeConfig of(Map<String, String> environment) {
-    return of(new Reader(values(environment)));
+    Profile profile = profile(environment);
+    return of(profile, new Reader(values(profile, environment)));
   }
 
   /** Every variable's value, those included that the environment does not set. */
   public static Map<String, String> values(Map<String, String> environment) {
+    return values(profile(environment), environment);
+  }
+
+  private static Map<String, String> values(Profile profile, Map<String, String> environment) {
     Map<String, String> values = new LinkedHashMap<>();
-    keys(profile(environment)).forEach(key -> values.put(key.name, key.standard));
+    keys(profile).forEach(key -> values.put(key.name, key.standard));
     environment.forEach(
         (name, value) -> {
           if (values.containsKey(name)) {
@@ -292,21 +302,52 @@ public record NodeConfig(
     return values;
   }
 
-  /** The profile that an environment names. */
-  public static String profile(Map<String, String> environment) {
-    String name = environment.getOrDefault("SANDSTORE_PROFILE", "").strip();
-    return name.isEmpty() ? STANDARD_PROFILE : name;
+  /**
+   * The profile that an environment names, or says the parts of.
+   *
+   * @throws IllegalArgumentException if there is no such one, with a line that says why
+   */
+  public static Profile profile(Map<String, String> environment) {
+    String named = environment.getOrDefault("SANDSTORE_PROFILE", "").strip();
+    String name = named.isEmpty() ? STANDARD_PROFILE : named;
+    String parts = environment.getOrDefault("SANDSTORE_PROFILE_PARTS", "").strip();
+    return parts.isEmpty() ? Profile.named(name) : Profile.of(name, parts);
   }
 
-  private static NodeConfig of(Reader r) {
+  /**
+   * What a node's environment has to say for it to run a profile: the name, the parts unless this
+   * build comes with them, and all that the profile has a say in.
+   *
+   * @throws IllegalArgumentException if the profile has a value that no node takes, with a line
+   *     that says what to set
+   */
+  public static Map<String, String> environment(Profile profile) {
+    Map<String, String> environment = new LinkedHashMap<>();
+    environment.put("SANDSTORE_PROFILE", profile.name());
+    environment.put(
+        "SANDSTORE_PROFILE_PARTS",
+        Profile.names().contains(profile.name()) ? "" : profile.line());
+    environment.putAll(new TreeMap<>(profile.ofNodes()));
+    for (Settings.Key key : profile.keys()) {
+      environment.put(key.name(), Long.toString(key.standard()));
+    }
+    Map<String, String> anywhere = new LinkedHashMap<>(environment);
+    anywhere.put("SANDSTORE_NAME", "check-0");
+    anywhere.put("SANDSTORE_MEMBERS", "check-0=127.0.0.1:9070");
+    anywhere.put("SANDSTORE_DATA_DIR", "/");
+    of(anywhere);
+    return environment;
+  }
+
+  private static NodeConfig of(Profile profile, Reader r) {
     return new NodeConfig(
             r.text("NAME"),
             r.text("LISTEN"),
             r.addressing(),
             r.operations(),
             r.text("DATA_DIR"),
-            r.text("PROFILE"),
-            Settings.of(Profile.named(r.text("PROFILE")).keys(), r.values),
+            profile,
+            Settings.of(profile.keys(), r.values),
             Duration.ofSeconds(r.number("ORPHAN_GRACE_S", 1)),
             Duration.ofSeconds(r.number("SESSION_TTL_S", 1)),
             Duration.ofSeconds(r.number("BLOCK_GRACE_S", 1)),

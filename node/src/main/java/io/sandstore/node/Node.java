@@ -71,7 +71,6 @@ public final class Node implements Closeable {
   /**
    * Opens a node's disk and begins to listen, as this build.
    *
-   * @throws IllegalArgumentException if there is no such profile
    * @throws IOException if the disk belongs to another node or another release, the address is
    *     taken, or there are more nodes than the profile can have
    */
@@ -84,7 +83,6 @@ public final class Node implements Closeable {
    * Opens a node's disk and begins to listen.
    *
    * @param build what differs between nodes of one cluster while it is updated
-   * @throws IllegalArgumentException if there is no such profile
    * @throws IOException if the disk belongs to another node or another release, the address is
    *     taken, or there are more nodes than the profile can have
    */
@@ -94,7 +92,7 @@ public final class Node implements Closeable {
     this.host = host;
     this.disk = disk;
     this.config = config;
-    this.profile = Profile.named(config.profile());
+    this.profile = config.profile();
     this.discovery = discovery;
     this.views = views;
     this.build = build;

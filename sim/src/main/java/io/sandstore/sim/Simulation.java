@@ -154,7 +154,7 @@ public final class Simulation {
         NodeConfig.Addressing.of(addresses),
         NodeConfig.Operations.none(),
         "/",
-        profile.name(),
+        profile,
         small(profile, scenario.snapshotBytes()),
         Duration.ofSeconds(5),
         Duration.ofSeconds(600),

@@ -57,8 +57,13 @@ public final class LocalCluster {
     this.pages = pages;
   }
 
-  public static LocalCluster standard(Path directory) {
-    return new LocalCluster(directory, 9070, Map.of("SANDSTORE_RESERVE_MB", "128")).withPages();
+  /**
+   * The one at {@link #SEEDS}.
+   *
+   * @param environment variables of the nodes beside those that every node needs
+   */
+  public static LocalCluster standard(Path directory, Map<String, String> environment) {
+    return new LocalCluster(directory, 9070, environment).withPages();
   }
 
   /** The same, with probes, metrics and the dashboard ten ports above each node's. */
