@@ -155,6 +155,8 @@ public interface Profile {
               List.of(
               "SANDSTORE_BLOCK_GRACE_S",
               "SANDSTORE_BUFFERS",
+              "SANDSTORE_CACHE_FULL",
+              "SANDSTORE_CACHE_HIGH_PERCENT",
               "SANDSTORE_DRAIN_MS",
               "SANDSTORE_LOG_FORMAT",
                   "SANDSTORE_LOG_LEVEL",
