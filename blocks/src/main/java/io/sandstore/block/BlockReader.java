@@ -72,7 +72,8 @@ public final class BlockReader {
       }
       BufferPool.Lease bytes =
           store.read(request.getBlock(), request.getOffset(), request.getLength());
-      telemetry.blockRead(store.isInMemory(request.getBlock()) ? "memory" : "disk", clock.nanos() - begin);
+      telemetry.blockRead(
+          store.isInMemory(request.getBlock()) ? "memory" : "disk", clock.nanos() - begin);
       return new Reply(
           Header.newBuilder().setReadBlockReply(ReadBlockReply.getDefaultInstance()),
           bytes.buffer(),

@@ -382,8 +382,7 @@ public final class FileBlockStore implements BlockStore {
       for (int chunk = first; chunk < behind; chunk++) {
         crcs.add(header.getInt(HEADER_BYTES + 4 * chunk));
       }
-      return Chunks.onDisk(
-          new FileRegion(file, header.limit() + (long) start, end - start), crcs);
+      return Chunks.onDisk(new FileRegion(file, header.limit() + (long) start, end - start), crcs);
     } catch (IOException | RuntimeException e) {
       file.close();
       throw e;

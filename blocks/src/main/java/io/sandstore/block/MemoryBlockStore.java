@@ -92,8 +92,7 @@ public final class MemoryBlockStore implements BlockStore {
     this.buckets = new int[Integer.highestOneBit((int) most)];
     Arrays.fill(buckets, NONE);
     long left = capacityBytes - (long) Integer.BYTES * buckets.length;
-    this.memory =
-        new PageMemory((int) (left / (PageMemory.PAGE_BYTES + PageMemory.LINK_BYTES)));
+    this.memory = new PageMemory((int) (left / (PageMemory.PAGE_BYTES + PageMemory.LINK_BYTES)));
     long reserve = Math.min(RESERVE_BYTES_MAX, capacityBytes / 16);
     this.reservePages = (int) (reserve / PageMemory.PAGE_BYTES);
   }
@@ -283,8 +282,7 @@ public final class MemoryBlockStore implements BlockStore {
   @Override
   public void stage(long block, byte[] data) {
     ByteBuffer bytes = ByteBuffer.wrap(data);
-    if (isWhole(block)
-        || store(block, bytes, ChunkSums.of(bytes, host.telemetry()), 0)) {
+    if (isWhole(block) || store(block, bytes, ChunkSums.of(bytes, host.telemetry()), 0)) {
       owed.remove(block);
     } else {
       owed.add(block);
@@ -514,11 +512,12 @@ public final class MemoryBlockStore implements BlockStore {
   @Override
   public synchronized List<Long> shard(int shard) {
     List<Long> ids = new ArrayList<>();
-    forEach(id -> {
-      if ((id & 0xff) == shard) {
-        ids.add(id);
-      }
-    });
+    forEach(
+        id -> {
+          if ((id & 0xff) == shard) {
+            ids.add(id);
+          }
+        });
     return ids;
   }
 

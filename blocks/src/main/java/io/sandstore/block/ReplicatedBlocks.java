@@ -59,10 +59,7 @@ public final class ReplicatedBlocks implements BlockPlane {
   /** Memory for blocks that are kept in it, with all that they need; see MemoryBlockStore. */
   public static final Settings.Key MEMORY =
       new Settings.Key(
-          "SANDSTORE_MEMORY_MB",
-          256,
-          Settings.Unit.MEGABYTES,
-          "memory for blocks, to the byte");
+          "SANDSTORE_MEMORY_MB", 256, Settings.Unit.MEGABYTES, "memory for blocks, to the byte");
 
   /** Of a node that keeps blocks in memory. */
   public static final List<Settings.Key> KEYS_IN_MEMORY = List.of(MEMORY, SCRUB, COLLECT);
@@ -78,8 +75,7 @@ public final class ReplicatedBlocks implements BlockPlane {
 
   /** Over blocks in files of this node's disk. */
   public ReplicatedBlocks(Site site) throws IOException {
-    this(
-        site, new FileBlockStore(site.host(), site.disk(), site.settings().bytes(RESERVE)));
+    this(site, new FileBlockStore(site.host(), site.disk(), site.settings().bytes(RESERVE)));
   }
 
   /** Over a store of this node's. */

@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Which files are a cache: those that have the extended attribute {@link #MARK}, or are below a
- * directory that has it. The nearest mark counts, that of the file itself first; and it counts as it
- * is at the moment when something is chosen, and again when it goes.
+ * directory that has it. The nearest mark counts, that of the file itself first; and it counts as
+ * it is at the moment when something is chosen, and again when it goes.
  */
 public final class CacheFiles {
 
@@ -131,7 +131,12 @@ public final class CacheFiles {
       if (mark.evictable()) {
         files.add(
             new CacheFile(
-                name.parent(), name.name(), inode.id(), inode.size(), inode.ctimeMs(), mark.ttlMs()));
+                name.parent(),
+                name.name(),
+                inode.id(),
+                inode.size(),
+                inode.ctimeMs(),
+                mark.ttlMs()));
       }
       from = name;
     }
@@ -145,8 +150,7 @@ public final class CacheFiles {
 
   private Optional<Mark> own(long inode) {
     return namespace.xattrs.marked.contains(inode)
-        ? Optional.of(
-            Mark.of(namespace.xattrs.values.live.get(new Keys.Xattr(inode, MARK))))
+        ? Optional.of(Mark.of(namespace.xattrs.values.live.get(new Keys.Xattr(inode, MARK))))
         : Optional.empty();
   }
 
@@ -193,8 +197,6 @@ public final class CacheFiles {
 
   private boolean may(Inode inode, long directory, boolean expired) {
     Mark mark = own(inode.id()).orElseGet(() -> ofDirectory(directory));
-    return expired
-        ? mark.isOver(inode.ctimeMs(), namespace.time.dateMs())
-        : mark.evictable();
+    return expired ? mark.isOver(inode.ctimeMs(), namespace.time.dateMs()) : mark.evictable();
   }
 }

@@ -307,8 +307,7 @@ final class Evictor {
 
   /** Then its blocks are being deleted: at once, where there is no room. */
   private boolean roomWasJustMade() {
-    return !gone.isEmpty()
-        && clock.nanos() - gone.getLast().atNanos < DELETION.toNanos();
+    return !gone.isEmpty() && clock.nanos() - gone.getLast().atNanos < DELETION.toNanos();
   }
 
   private long onTheWay() {

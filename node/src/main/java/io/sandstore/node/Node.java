@@ -142,8 +142,7 @@ public final class Node implements Closeable {
     LevelRaise level = new LevelRaise(clock(), router, namespace, build);
     Housekeeping chores =
         new Housekeeping(clock(), router, commands, namespace, holds, level, config);
-    Evictor evictor =
-        new Evictor(host, router, commands, namespace, blocks, uses, config.cache());
+    Evictor evictor = new Evictor(host, router, commands, namespace, blocks, uses, config.cache());
     Merger merger = new Merger(host, router, namespace, blocks, commands::coordinates);
     parts = Optional.of(new Parts(commands, namespace, blocks, router, chores, evictor, merger));
     commands.start();

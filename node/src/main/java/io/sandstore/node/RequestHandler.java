@@ -280,8 +280,7 @@ final class RequestHandler implements RpcServer.Handler {
                               () ->
                                   serving()
                                       .blocks()
-                                      .write(
-                                          checked(payload), Payloads.sums(request), deadline))));
+                                      .write(checked(payload), Payloads.sums(request), deadline))));
       case READ_BLOCK -> serving().blocks().read(request.getReadBlock(), deadline);
       case STATUS_REQUEST ->
           Reply.of(

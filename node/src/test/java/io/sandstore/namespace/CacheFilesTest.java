@@ -77,7 +77,9 @@ class CacheFilesTest {
     apply(
         Command.newBuilder()
             .setWrite(
-                Write.newBuilder().setInode(inode).setInlineData(ByteString.copyFrom(new byte[bytes]))));
+                Write.newBuilder()
+                    .setInode(inode)
+                    .setInlineData(ByteString.copyFrom(new byte[bytes]))));
     return inode;
   }
 
@@ -114,8 +116,7 @@ class CacheFilesTest {
   }
 
   private static Command.Builder evict(boolean expired, Evict.Entry entry) {
-    return Command.newBuilder()
-        .setEvict(Evict.newBuilder().addEntries(entry).setExpired(expired));
+    return Command.newBuilder().setEvict(Evict.newBuilder().addEntries(entry).setExpired(expired));
   }
 
   private boolean isThere(String path) {
@@ -165,9 +166,7 @@ class CacheFilesTest {
     assertThat(outcome.getValue()).isEqualTo(1);
     assertThat(outcome.getEvictedBytes()).isEqualTo(100);
     assertThat(isThere("/f")).isFalse();
-    apply(
-        Command.newBuilder()
-            .setReapOrphans(ReapOrphans.newBuilder().setUnusedSinceMs(1)));
+    apply(Command.newBuilder().setReapOrphans(ReapOrphans.newBuilder().setUnusedSinceMs(1)));
     assertThat(namespace.attributesOf(inode).getInode()).as("at once").isZero();
     assertThat(namespace.hasCache()).as("its mark went with it").isFalse();
   }
@@ -188,8 +187,7 @@ class CacheFilesTest {
     long inode = create("/f", 100);
     mark("/f", "");
     apply(evict(false, file("f").entry(false)));
-    apply(
-        Command.newBuilder().setRetainOrphans(RetainOrphans.newBuilder().addInodes(inode)));
+    apply(Command.newBuilder().setRetainOrphans(RetainOrphans.newBuilder().addInodes(inode)));
     apply(Command.newBuilder().setReapOrphans(ReapOrphans.newBuilder().setUnusedSinceMs(1)));
     assertThat(namespace.attributesOf(inode).getSize()).isEqualTo(100);
   }
@@ -209,9 +207,7 @@ class CacheFilesTest {
     mark("/f", "");
     stays(chosen.toBuilder().setSize(99).build());
     stays(chosen.toBuilder().setCtimeMs(chosen.getCtimeMs() - 1).build());
-    apply(
-        Command.newBuilder()
-            .setLink(Link.newBuilder().setFrom(at("/f")).setTo(at("/second"))));
+    apply(Command.newBuilder().setLink(Link.newBuilder().setFrom(at("/f")).setTo(at("/second"))));
     stays(chosen);
     apply(Command.newBuilder().setUnlink(Unlink.newBuilder().setLocation(at("/f"))));
     create("/f", 100);
@@ -250,8 +246,7 @@ class CacheFilesTest {
   @Test
   void belowTheLevelNothingIsEvicted() {
     Namespace older = empty(FeatureLevel.LOCKS);
-    Evict.Entry entry =
-        Evict.Entry.newBuilder().setDirectory(1).setName("f").setInode(2).build();
+    Evict.Entry entry = Evict.Entry.newBuilder().setDirectory(1).setName("f").setInode(2).build();
     Command command = evict(false, entry).build();
     assertThat(older.tooEarly(command)).isPresent();
     assertThat(

@@ -21,8 +21,8 @@ import io.sandstore.wire.Create;
 import io.sandstore.wire.CreateUnnamed;
 import io.sandstore.wire.DirectoryEntry;
 import io.sandstore.wire.Errno;
-import io.sandstore.wire.Exchange;
 import io.sandstore.wire.Evict;
+import io.sandstore.wire.Exchange;
 import io.sandstore.wire.ExpireLocks;
 import io.sandstore.wire.ExpireSessions;
 import io.sandstore.wire.Extent;
@@ -179,8 +179,7 @@ class CommandCheckTest {
         Command.newBuilder()
             .setEvict(
                 Evict.newBuilder()
-                    .addEntries(
-                        Evict.Entry.newBuilder().setDirectory(1).setName("f").setInode(2)))
+                    .addEntries(Evict.Entry.newBuilder().setDirectory(1).setName("f").setInode(2)))
             .build(),
         Command.newBuilder()
             .setRetainOrphans(RetainOrphans.newBuilder().addInodes(FILE).setLowestBlock(1))

@@ -147,8 +147,7 @@ abstract class BlockStoreContract {
       if (expected != null) {
         int at = random.nextInt(expected.length);
         int length = 1 + random.nextInt(expected.length - at);
-        assertThat(read(id, at, length))
-            .isEqualTo(Arrays.copyOfRange(expected, at, at + length));
+        assertThat(read(id, at, length)).isEqualTo(Arrays.copyOfRange(expected, at, at + length));
       }
     }
     store.force();

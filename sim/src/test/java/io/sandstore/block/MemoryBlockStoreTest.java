@@ -227,8 +227,7 @@ class MemoryBlockStoreTest extends BlockStoreContract {
     put(1_000_001, data);
     assertThat(read(1_000_001, 0, data.length)).isEqualTo(data);
     try (BlockStore.Chunks chunks = store.find(1_000_001, 70_000, 10)) {
-      assertThat(chunks.bytes().buffer())
-          .isEqualTo(ByteBuffer.wrap(data, 65_536, 65_536).slice());
+      assertThat(chunks.bytes().buffer()).isEqualTo(ByteBuffer.wrap(data, 65_536, 65_536).slice());
     }
     store.delete(1_000_001);
     assertThat(host.buffers().used()).isZero();

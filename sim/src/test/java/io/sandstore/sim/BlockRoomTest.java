@@ -28,7 +28,8 @@ class BlockRoomTest {
   @BeforeEach
   void open() throws IOException {
     store =
-        new FileBlockStore(new SimProcess(world, "node", new SimNetwork(world)).host, disk, 1 << 20);
+        new FileBlockStore(
+            new SimProcess(world, "node", new SimNetwork(world)).host, disk, 1 << 20);
   }
 
   private void exhaust() {

@@ -42,9 +42,12 @@ class CacheTest {
   private static CalmCluster cluster(String full) {
     return new CalmCluster(
         Map.of(
-            "SANDSTORE_PROFILE", "memory",
-            "SANDSTORE_MEMORY_MB", Integer.toString(MEGABYTES),
-            "SANDSTORE_CACHE_FULL", full));
+            "SANDSTORE_PROFILE",
+            "memory",
+            "SANDSTORE_MEMORY_MB",
+            Integer.toString(MEGABYTES),
+            "SANDSTORE_CACHE_FULL",
+            full));
   }
 
   /** What the test knows of files, and of the memory of those who keep them. */
