@@ -77,8 +77,10 @@ LABEL io.sandstore.profile=$PROFILE
 USER 10001:10001
 EXPOSE 9070 9080
 # 364 MiB of heap for a million files and 144 MiB of buffers; with what a JVM takes besides they fit
-# into 640 MiB.
-ENTRYPOINT ["/opt/jre/bin/java", "-Xmx364m", "-XX:MaxNewSize=32m", "-XX:MaxDirectMemorySize=144m", \
+# into 640 MiB. A profile that keeps blocks in memory takes SANDSTORE_MEMORY_MB more, up to 256: for
+# more of it, run the image with another entrypoint that raises MaxDirectMemorySize, and raise the
+# container's limit.
+ENTRYPOINT ["/opt/jre/bin/java", "-Xmx364m", "-XX:MaxNewSize=32m", "-XX:MaxDirectMemorySize=400m", \
   "-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders", "-XX:+ExitOnOutOfMemoryError", \
   "-XX:SharedArchiveFile=/opt/sandstore/sandstore.jsa", "-Xlog:disable", \
   "-Xlog:all=error:stderr", "-XX:-UsePerfData", "-Djdk.virtualThreadScheduler.parallelism=8", \

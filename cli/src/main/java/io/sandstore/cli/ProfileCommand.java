@@ -120,7 +120,8 @@ final class ProfileCommand {
           "Says whether profiles' files are in order, and if one is not, which line it is and what"
               + " to write instead. Exits with 1 if one is refused.",
       mixinStandardHelpOptions = true)
-  int check(@Parameters(arity = "1..*", paramLabel = "FILE", description = OR_FILE) List<String> all)
+  int check(
+      @Parameters(arity = "1..*", paramLabel = "FILE", description = OR_FILE) List<String> all)
       throws IOException {
     ExitCode end = ExitCode.DONE;
     for (String name : all) {

@@ -23,6 +23,7 @@ import java.util.TreeSet;
  * @param name this node's stable name
  * @param settings of the profile
  * @param squash which callers count as nobody
+ * @param cache when files that are marked so go
  */
 public record NodeConfig(
     String name,
@@ -36,7 +37,18 @@ public record NodeConfig(
     Duration sessionTtl,
     Duration blockGrace,
     int buffers,
-    Squash squash) {
+    Squash squash,
+    Cache cache) {
+
+  /**
+   * When files that are marked as a cache go.
+   *
+   * @param highPercent of the capacity: what is used beyond it is too much
+   * @param evict true: whoever finds no room gets that of the least recently used; false: a refusal
+   */
+  public record Cache(int highPercent, boolean evict) {
+    public static final Cache STANDARD = new Cache(90, false);
+  }
 
   /** How nodes find each other. */
   public enum DiscoveryMethod {
@@ -127,7 +139,8 @@ public record NodeConfig(
           new Key("SANDSTORE_NAME", "", "this node's name"),
           new Key("SANDSTORE_LISTEN", "0.0.0.0:9070", "address and port to listen on"),
           new Key("SANDSTORE_DATA_DIR", "", "directory of this node's files"),
-          new Key("SANDSTORE_PROFILE", STANDARD_PROFILE, "how the node is wired: a name, or a file"),
+          new Key(
+              "SANDSTORE_PROFILE", STANDARD_PROFILE, "how the node is wired: a name, or a file"),
           new Key("SANDSTORE_PROFILE_PARTS", "", "what a profile is made of that is not here"),
           new Key("SANDSTORE_DISCOVERY", "static", "how nodes find each other: static, dns, etcd"),
           new Key("SANDSTORE_MEMBERS", "", "static: name=host:port of all nodes, by commas"),
@@ -148,6 +161,12 @@ public record NodeConfig(
           new Key("SANDSTORE_SESSION_TTL_S", "3600", "how long a silent client is remembered"),
           new Key("SANDSTORE_BLOCK_GRACE_S", "600", "how long a block may wait for its file"),
           new Key("SANDSTORE_SQUASH", "none", "clients that count as nobody: none, root, all"),
+          new Key(
+              "SANDSTORE_CACHE_HIGH_PERCENT",
+              "90",
+              "use of the capacity beyond which cached files go"),
+          new Key(
+              "SANDSTORE_CACHE_FULL", "refuse", "who finds no room: refuse, or evict cached files"),
           new Key(
               "SANDSTORE_BUFFERS",
               "6",
@@ -305,8 +324,7 @@ public record NodeConfig(
     Map<String, String> environment = new LinkedHashMap<>();
     environment.put("SANDSTORE_PROFILE", profile.name());
     environment.put(
-        "SANDSTORE_PROFILE_PARTS",
-        Profile.names().contains(profile.name()) ? "" : profile.line());
+        "SANDSTORE_PROFILE_PARTS", Profile.names().contains(profile.name()) ? "" : profile.line());
     environment.putAll(new TreeMap<>(profile.ofNodes()));
     for (Settings.Key key : profile.keys()) {
       environment.put(key.name(), Long.toString(key.standard()));
@@ -332,7 +350,8 @@ public record NodeConfig(
             Duration.ofSeconds(r.number("SESSION_TTL_S", 1)),
             Duration.ofSeconds(r.number("BLOCK_GRACE_S", 1)),
             (int) r.number("BUFFERS", 2, 1024),
-            r.squash())
+            r.squash(),
+            r.cache())
         .together();
   }
 
@@ -380,6 +399,14 @@ public record NodeConfig(
               () ->
                   new IllegalArgumentException(
                       "SANDSTORE_SQUASH must be none, root or all, not '" + text("SQUASH") + "'"));
+    }
+
+    Cache cache() {
+      String full = text("CACHE_FULL");
+      require(
+          full.equals("refuse") || full.equals("evict"),
+          "SANDSTORE_CACHE_FULL must be refuse or evict, not '" + full + "'");
+      return new Cache((int) number("CACHE_HIGH_PERCENT", 10, 99), full.equals("evict"));
     }
 
     boolean flag(String key) {

@@ -62,6 +62,7 @@ public final class Node implements Closeable {
       BlockPlane blocks,
       Router router,
       Housekeeping chores,
+      Evictor evictor,
       Merger merger) {}
 
   /** What the profile made, and the state that the log drives. */
@@ -133,17 +134,21 @@ public final class Node implements Closeable {
     Namespace namespace = planes.namespace();
     BlockPlane blocks = planes.blocks();
     BlockHolds holds = new BlockHolds(clock());
+    CacheUses uses = new CacheUses(clock());
     Router router =
-        new Router(config.name(), clock(), peers, commands, namespace, holds, () -> lacks(planes));
+        new Router(
+            config.name(), clock(), peers, commands, namespace, holds, () -> lacks(planes), uses);
     blocks.connect(namespace, router);
     LevelRaise level = new LevelRaise(clock(), router, namespace, build);
     Housekeeping chores =
         new Housekeeping(clock(), router, commands, namespace, holds, level, config);
+    Evictor evictor = new Evictor(host, router, commands, namespace, blocks, uses, config.cache());
     Merger merger = new Merger(host, router, namespace, blocks, commands::coordinates);
-    parts = Optional.of(new Parts(commands, namespace, blocks, router, chores, merger));
+    parts = Optional.of(new Parts(commands, namespace, blocks, router, chores, evictor, merger));
     commands.start();
     blocks.start();
     host.threads().start("chores", chores::run);
+    host.threads().start("evict", evictor::run);
     host.threads().start("merge", merger::run);
     host.threads().start("watch the others", () -> peers.watch(config.name()));
     log.info("{} serves at {}", config.name(), config.listen());
@@ -294,6 +299,7 @@ public final class Node implements Closeable {
     if (parts.isPresent()) {
       Parts p = parts.get();
       p.merger().close();
+      p.evictor().close();
       p.chores().close();
       p.blocks().close();
       p.log().close();

@@ -275,8 +275,13 @@ final class RequestHandler implements RpcServer.Handler {
               Header.newBuilder()
                   .setWriteBlockReply(
                       serving()
-                          .blocks()
-                          .write(checked(payload), Payloads.sums(request), deadline)));
+                          .evictor()
+                          .whereRoomIsMade(
+                              deadline,
+                              () ->
+                                  serving()
+                                      .blocks()
+                                      .write(checked(payload), Payloads.sums(request), deadline))));
       case READ_BLOCK -> serving().blocks().read(request.getReadBlock(), deadline);
       case STATUS_REQUEST ->
           Reply.of(
@@ -302,6 +307,14 @@ final class RequestHandler implements RpcServer.Handler {
       case JOIN -> Reply.of(join(request.getJoin(), deadline));
       case STEP_ASIDE -> {
         serving().log().stepAside(request.getStepAside().getTo(), deadline);
+        yield Reply.of(done());
+      }
+      case CACHE_USE -> {
+        serving().evictor().uses().heard(request.getCacheUse());
+        yield Reply.of(done());
+      }
+      case MAKE_ROOM -> {
+        serving().evictor().makeRoom();
         yield Reply.of(done());
       }
       case PING -> Reply.of(done());
@@ -358,9 +371,14 @@ final class RequestHandler implements RpcServer.Handler {
     counts(caller, mutate.hasCredentials(), mutate.getCredentials())
         .ifPresent(counted::setCredentials);
     Router router = serving().router();
-    return mutate.getForwarded()
-        ? router.mutateHere(counted.build(), deadline)
-        : router.mutateRouted(counted.build(), deadline);
+    return serving()
+        .evictor()
+        .whereRoomIsMade(
+            deadline,
+            () ->
+                mutate.getForwarded()
+                    ? router.mutateHere(counted.build(), deadline)
+                    : router.mutateRouted(counted.build(), deadline));
   }
 
   private Header.Builder ask(Caller caller, Ask ask, Deadline deadline)

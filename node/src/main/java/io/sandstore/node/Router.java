@@ -61,10 +61,12 @@ final class Router implements Cluster {
   private final Namespace namespace;
   private final BlockHolds holds;
   private final Supplier<String> lacks;
+  private final CacheUses uses;
 
   /**
    * @param holds told of what clients hold while commands are proposed here
    * @param lacks what this node has too little of for anything but removal; empty: nothing
+   * @param uses told of what clients use
    */
   Router(
       String self,
@@ -73,7 +75,8 @@ final class Router implements Cluster {
       CommandLog log,
       Namespace namespace,
       BlockHolds holds,
-      Supplier<String> lacks) {
+      Supplier<String> lacks,
+      CacheUses uses) {
     this.self = self;
     this.clock = clock;
     this.peers = peers;
@@ -81,6 +84,7 @@ final class Router implements Cluster {
     this.namespace = namespace;
     this.holds = holds;
     this.lacks = lacks;
+    this.uses = uses;
   }
 
   @Override
@@ -198,6 +202,7 @@ final class Router implements Cluster {
         if (retain.getHolder() != 0) {
           holds.hold(retain.getHolder(), retain.getLowestBlock());
         }
+        uses.open(retain.getInodesList());
         List<Long> orphans = namespace.orphansAmong(retain.getInodesList());
         if (orphans.isEmpty()) {
           return Header.newBuilder().setOutcome(Outcome.getDefaultInstance());
@@ -239,6 +244,9 @@ final class Router implements Cluster {
       return Header.newBuilder().setAnswer(watch(ask, deadline));
     }
     log.readBarrier(deadline);
+    if (ask.getQuery().hasLayout()) {
+      uses.read(ask.getQuery().getLayout().getInode());
+    }
     return Header.newBuilder().setAnswer(namespace.ask(ask));
   }
 

@@ -78,6 +78,9 @@ public final class StatusReport {
         .addAllNotReady(notReady)
         .setCorruptFound(health.corruptFound())
         .setCorruptRepaired(health.corruptRepaired())
+        .setCacheExpired(parts.evictor().expired())
+        .setCacheEvicted(parts.evictor().evicted())
+        .setCacheBytes(parts.evictor().bytes())
         .build();
   }
 

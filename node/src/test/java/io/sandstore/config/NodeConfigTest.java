@@ -69,6 +69,7 @@ class NodeConfigTest {
             "SANDSTORE_RESERVE_MB", "300",
             "SANDSTORE_BLOCK_GRACE_S", "120",
             "SANDSTORE_SQUASH", "root",
+            "SANDSTORE_CACHE_FULL", "evict",
             "SANDSTORE_CLIENT_ADDRESS", "outside:1,[::1]:2");
     for (NodeConfig.Key key : NodeConfig.keys(Profile.named("raft"))) {
       if (key.name().startsWith("SANDSTORE_PROFILE")) {
@@ -93,8 +94,7 @@ class NodeConfigTest {
       throws IOException {
     Path file = directory.resolve("mine.conf");
     Files.writeString(
-        file,
-        "log = raft\nblocks = files\nSANDSTORE_ELECTION_MS = 900\nSANDSTORE_SQUASH = all\n");
+        file, "log = raft\nblocks = files\nSANDSTORE_ELECTION_MS = 900\nSANDSTORE_SQUASH = all\n");
     NodeConfig mine = with("SANDSTORE_PROFILE", file.toString());
     assertThat(mine.profile().name()).isEqualTo("mine");
     assertThat(mine.settings().values()).containsEntry("SANDSTORE_ELECTION_MS", 900_000_000L);
@@ -108,8 +108,7 @@ class NodeConfigTest {
         .containsEntry("SANDSTORE_ELECTION_MS", 800_000_000L);
     assertThat(NodeConfig.of(environment).squash()).isEqualTo(Squash.NONE);
     environment.putAll(
-        Map.of(
-            "SANDSTORE_PROFILE", "mine", "SANDSTORE_PROFILE_PARTS", "log:raft,blocks:files"));
+        Map.of("SANDSTORE_PROFILE", "mine", "SANDSTORE_PROFILE_PARTS", "log:raft,blocks:files"));
     assertThat(NodeConfig.of(environment).profile().id()).isEqualTo(mine.profile().id());
     environment.put("SANDSTORE_PROFILE_PARTS", "log:raft,blocks:fails");
     assertThatThrownBy(() -> NodeConfig.of(environment))
@@ -128,7 +127,8 @@ class NodeConfigTest {
   void aProfileThatNobodyProvidesIsRefusedByName() {
     assertThatThrownBy(() -> with("SANDSTORE_PROFILE", "rafd"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("no profile 'rafd'; there are").hasMessageContaining("raft");
+        .hasMessageContaining("no profile 'rafd'; there are")
+        .hasMessageContaining("raft");
   }
 
   @Test

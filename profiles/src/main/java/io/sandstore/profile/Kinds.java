@@ -7,7 +7,7 @@ final class Kinds {
 
   static final List<LogKind> LOGS = List.of(new RaftLogKind());
 
-  static final List<BlockKind> BLOCKS = List.of(new FileBlocks());
+  static final List<BlockKind> BLOCKS = List.of(new FileBlocks(), new MemoryBlocks());
 
   private Kinds() {}
 }

@@ -160,7 +160,8 @@ public final class Simulation {
         Duration.ofSeconds(600),
         BLOCK_GRACE,
         8,
-        Squash.NONE);
+        Squash.NONE,
+        NodeConfig.Cache.STANDARD);
   }
 
   /** Much happens in little time, and on little room, where the profile lets that be set. */

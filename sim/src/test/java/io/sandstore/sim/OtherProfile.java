@@ -14,7 +14,7 @@ import java.util.Optional;
 import java.util.random.RandomGenerator;
 
 /** As {@code raft}, and yet another one: found beside it, as one of somebody else's would be. */
-public final class OtherProfile implements Profile {
+public class OtherProfile implements Profile {
 
   private final Profile raft = Profile.named("raft");
 

@@ -32,7 +32,7 @@ class PlantedBugsTest {
     BLOCK_NOT_FORCED(
         edit(
             "blocks",
-            "block/BlockStore",
+            "block/FileBlockStore",
             "      if (durable) {\n",
             "      if (durable && id < 0) {\n")),
     ENTRY_ACKNOWLEDGED_BEFORE_THE_MAJORITY(
@@ -50,7 +50,7 @@ class PlantedBugsTest {
     NO_BLOCK_CHECKSUM(
         edit(
             "blocks",
-            "block/BlockStore",
+            "block/FileBlockStore",
             "        if (crc != header.getInt(HEADER_BYTES + 4 * chunk)) {",
             "        if (at < 0 && crc != 0) {")),
     FAILED_FORCE_RETRIED(
@@ -84,7 +84,7 @@ class PlantedBugsTest {
     APPLYING_NEEDS_ROOM(
         edit(
             "blocks",
-            "block/BlockStore",
+            "block/FileBlockStore",
             "why = \"small blocks wait for room: \" + e.getMessage();",
             "throw e;")),
     MERGE_PROPOSED_BELOW_ITS_LEVEL(

@@ -92,7 +92,8 @@ final class SimCluster {
         Duration.ofSeconds(600),
         Duration.ofSeconds(60),
         8,
-        Squash.NONE);
+        Squash.NONE,
+        NodeConfig.Cache.STANDARD);
   }
 
   private void boot(String name) {
