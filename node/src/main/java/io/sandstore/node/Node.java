@@ -136,7 +136,15 @@ public final class Node implements Closeable {
     BlockPlane blocks = planes.blocks();
     BlockHolds holds = new BlockHolds(clock());
     Router router =
-        new Router(config.name(), clock(), peers, commands, namespace, holds, () -> lacks(planes));
+        new Router(
+            config.name(),
+            clock(),
+            peers,
+            commands,
+            namespace,
+            holds,
+            () -> lacks(planes),
+            profile.readsEverywhere());
     blocks.connect(namespace, router);
     LevelRaise level = new LevelRaise(clock(), router, namespace, build);
     Housekeeping chores =

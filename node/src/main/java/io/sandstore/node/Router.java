@@ -44,6 +44,9 @@ final class Router implements Cluster {
   private static final Duration RETRY = Duration.ofMillis(15);
   private static final Duration FORWARD_LIMIT = Duration.ofSeconds(2);
 
+  /** Who cannot know what is newest says so in time, where others may know. */
+  private static final Duration KNOWING_LIMIT = Duration.ofSeconds(1);
+
   /** Clients that wait for changes here at a time. */
   private static final int WATCHES_MAX = 1024;
 
@@ -61,10 +64,12 @@ final class Router implements Cluster {
   private final Namespace namespace;
   private final BlockHolds holds;
   private final Supplier<String> lacks;
+  private final boolean othersAnswer;
 
   /**
    * @param holds told of what clients hold while commands are proposed here
    * @param lacks what this node has too little of for anything but removal; empty: nothing
+   * @param othersAnswer queries, without this node: who asks it has others to ask
    */
   Router(
       String self,
@@ -73,7 +78,8 @@ final class Router implements Cluster {
       CommandLog log,
       Namespace namespace,
       BlockHolds holds,
-      Supplier<String> lacks) {
+      Supplier<String> lacks,
+      boolean othersAnswer) {
     this.self = self;
     this.clock = clock;
     this.peers = peers;
@@ -81,6 +87,7 @@ final class Router implements Cluster {
     this.namespace = namespace;
     this.holds = holds;
     this.lacks = lacks;
+    this.othersAnswer = othersAnswer;
   }
 
   @Override
@@ -116,7 +123,11 @@ final class Router implements Cluster {
   Header.Builder askRouted(Ask ask, Deadline deadline) throws IOException, InterruptedException {
     Supplier<Header.Builder> forward =
         () -> Header.newBuilder().setAsk(ask.toBuilder().setForwarded(true));
-    return route(log::queries, deadline, () -> askHere(ask, deadline), forward);
+    Deadline limit =
+        othersAnswer && !ask.getQuery().hasWatch()
+            ? clock.deadline(deadline.leftAtMost(KNOWING_LIMIT))
+            : deadline;
+    return route(log::queries, limit, () -> askHere(ask, limit), forward);
   }
 
   /** The node that carries commands out; empty if it is this one or nobody knows. */

@@ -45,7 +45,7 @@ class PlantedBugsTest {
         edit(
             "node",
             "node/Router",
-            "return route(log::queries, deadline, () -> askHere(ask, deadline), forward);",
+            "return route(log::queries, limit, () -> askHere(ask, limit), forward);",
             "return Header.newBuilder().setAnswer(namespace.ask(ask));")),
     NO_BLOCK_CHECKSUM(
         edit(
