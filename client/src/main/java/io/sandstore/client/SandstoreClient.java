@@ -42,6 +42,7 @@ import io.sandstore.wire.Unlink;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -53,6 +54,7 @@ import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -81,6 +83,9 @@ public final class SandstoreClient implements Closeable {
 
   /** Files that may be open at a time: the cluster is told of every one, again and again. */
   static final int OPEN_MAX = 65_536;
+
+  /** A file of at most so many bytes comes with its attributes, if that is wanted. */
+  private static final int FIRST_BYTES = 128 << 10;
 
   private static final int RETAINED_PER_REQUEST = 4096;
 
@@ -184,6 +189,9 @@ public final class SandstoreClient implements Closeable {
 
   SandFile open(Location location, Set<OpenFlag> flags, int mode) throws IOException {
     checkFlags(flags);
+    if (flags.contains(OpenFlag.O_AS_OPENED)) {
+      return openWithBytes(location, flags);
+    }
     return opened(() -> statToOpen(location, flags, mode), flags, location.getPath());
   }
 
@@ -236,6 +244,10 @@ public final class SandstoreClient implements Closeable {
       throw new PosixException(
           Errno.EINVAL, "one of O_RDONLY, O_WRONLY, O_RDWR; O_TRUNC only to write");
     }
+    if (flags.contains(OpenFlag.O_AS_OPENED)
+        && (!flags.contains(OpenFlag.O_RDONLY) || flags.contains(OpenFlag.O_CREAT))) {
+      throw new PosixException(Errno.EINVAL, "O_AS_OPENED is to read what is there");
+    }
     if (flags.contains(OpenFlag.O_DIRECTORY) && flags.contains(OpenFlag.O_CREAT)) {
       throw new PosixException(Errno.EINVAL, "O_CREAT makes no directory");
     }
@@ -270,6 +282,64 @@ public final class SandstoreClient implements Closeable {
 
   private interface Found {
     FileStat stat() throws IOException;
+  }
+
+  /** A file as it was when somebody asked: what it is, and all its bytes if they came along. */
+  private record Moment(FileStat stat, Optional<ByteBuffer> bytes) {}
+
+  /** Opens a file and has its bytes at once, if there are few. */
+  private SandFile openWithBytes(Location location, Set<OpenFlag> flags) throws IOException {
+    AtomicReference<ByteBuffer> bytes = new AtomicReference<>();
+    boolean noFollow = flags.contains(OpenFlag.O_NOFOLLOW);
+    SandFile file =
+        opened(
+            () -> {
+              Moment moment = look(location, noFollow);
+              moment.bytes().ifPresent(bytes::set);
+              return moment.stat();
+            },
+            flags,
+            location.getPath());
+    file.showAsOpened(bytes.get());
+    return file;
+  }
+
+  private Moment look(Location location, boolean noFollow) throws IOException {
+    Lookup.Builder op =
+        Lookup.newBuilder().setLocation(location).setNoFollow(noFollow).setMask(READ);
+    Ask.Builder ask =
+        Ask.newBuilder().setQuery(Query.newBuilder().setLookup(op)).setFirstBytes(FIRST_BYTES);
+    credentials.ifPresent(ask::setCredentials);
+    try (Frame frame = clusterClient.ask(Header.newBuilder().setAsk(ask), deadline())) {
+      Answer answer = checked(frame.header().getAnswer());
+      FileStat stat = FileStat.of(answer.getAttributes());
+      ByteBuffer payload = frame.payload();
+      boolean whole = answer.getWhole() && payload.remaining() == stat.size();
+      return new Moment(
+          stat,
+          whole
+              ? Optional.of(ByteBuffer.allocate(payload.remaining()).put(payload).flip())
+              : Optional.empty());
+    } catch (InterruptedException e) {
+      throw interrupted(e);
+    }
+  }
+
+  /**
+   * All bytes of a file. One of at most 128 KiB, at one moment and as a rule in one round trip; a
+   * longer one as reads of a handle show it.
+   *
+   * @throws PosixException as of {@link #open}; EFBIG for a file that no array can hold
+   */
+  public byte[] readAll(String path) throws IOException {
+    Moment moment = look(location(path), false);
+    checkOpenable(moment.stat(), EnumSet.of(OpenFlag.O_RDONLY), path);
+    if (moment.bytes().isPresent()) {
+      return moment.bytes().get().array();
+    }
+    try (SandFile file = open(path, EnumSet.of(OpenFlag.O_RDONLY), 0)) {
+      return file.readAll();
+    }
   }
 
   /** What was found or made, as an open file; one of at most so many. */
@@ -836,7 +906,10 @@ public final class SandstoreClient implements Closeable {
   Answer askInterruptibly(Query.Builder query) throws IOException, InterruptedException {
     Ask.Builder ask = Ask.newBuilder().setQuery(query);
     credentials.ifPresent(ask::setCredentials);
-    Answer answer = clusterClient.call(Header.newBuilder().setAsk(ask), deadline()).getAnswer();
+    return checked(clusterClient.call(Header.newBuilder().setAsk(ask), deadline()).getAnswer());
+  }
+
+  private static Answer checked(Answer answer) throws PosixException {
     if (answer.hasFault()) {
       throw PosixException.of(answer.getFault());
     }

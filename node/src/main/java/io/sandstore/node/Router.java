@@ -122,7 +122,7 @@ final class Router implements Cluster {
   /** The answer to a client, which is not built before all is in it. */
   Header.Builder askRouted(Ask ask, Deadline deadline) throws IOException, InterruptedException {
     Supplier<Header.Builder> forward =
-        () -> Header.newBuilder().setAsk(ask.toBuilder().setForwarded(true));
+        () -> Header.newBuilder().setAsk(ask.toBuilder().setForwarded(true).clearFirstBytes());
     Deadline limit =
         othersAnswer && !ask.getQuery().hasWatch()
             ? clock.deadline(deadline.leftAtMost(KNOWING_LIMIT))
