@@ -87,7 +87,7 @@ final class ClusterClient implements Closeable {
       return preferred;
     }
     routes.seek();
-    return readers.choose(routes.peers()).orElse(preferred);
+    return readers.choose(routes.peers(), preferred).orElse(preferred);
   }
 
   /** The next metadata goes to the node itself, if it greeted us; who has not is being asked. */

@@ -13,12 +13,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * Which node a client asks what changes nothing, where every node answers that: each client has its
  * own order of them (rendezvous hashing by a number that it draws), so that many clients load all
- * nodes alike and a node that leaves is replaced by all others. Thread-safe.
+ * nodes alike and a node that leaves is replaced by all others. The primary is asked by half as many
+ * as another node: it answers the others' questions, too. Thread-safe.
  */
 final class Readers {
 
   /** So long a node is spared that said it cannot answer: it may be cut off from the others. */
   private static final Duration SPARED = Duration.ofSeconds(10);
+
+  /** Against 1 of each other node. */
+  private static final double WEIGHT_OF_PRIMARY = 0.5;
 
   private record Spared(RpcClient peer, long untilNanos) {}
 
@@ -39,11 +43,15 @@ final class Readers {
     return greeting != null && greeting.getReadsEverywhere();
   }
 
-  /** The node to ask first; empty if they do not answer by themselves, or none is known to live. */
-  Optional<RpcClient> choose(List<RpcClient> peers) {
+  /**
+   * The node to ask first; empty if they do not answer by themselves, or none is known to live.
+   *
+   * @param primary the node that commands go to, as far as is known
+   */
+  Optional<RpcClient> choose(List<RpcClient> peers, RpcClient primary) {
     return peers.stream()
         .filter(peer -> answers(peer) && !peer.isSuspect() && !isSpared(peer))
-        .max(Comparator.comparingLong(this::rank));
+        .max(Comparator.comparingDouble(peer -> rank(name(peer), peer == primary)));
   }
 
   /** It answered that it cannot know, or not in time. */
@@ -56,10 +64,15 @@ final class Readers {
     return now != null && now.peer == peer && now.untilNanos - host.clock().nanos() > 0;
   }
 
-  private long rank(RpcClient peer) {
+  private static String name(RpcClient peer) {
     HelloReply greeting = peer.greeting();
-    long name = greeting == null ? 0 : greeting.getName().hashCode();
-    return mixed(number() ^ mixed(name));
+    return greeting == null ? "" : greeting.getName();
+  }
+
+  /** Weighted rendezvous hashing (Schindelhauer and Schomaker 2005). */
+  private double rank(String name, boolean primary) {
+    double drawn = ((mixed(number() ^ mixed(name.hashCode())) >>> 11) + 0.5) * 0x1p-53;
+    return -(primary ? WEIGHT_OF_PRIMARY : 1) / Math.log(drawn);
   }
 
   private long number() {

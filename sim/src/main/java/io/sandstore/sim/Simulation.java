@@ -353,6 +353,10 @@ public final class Simulation {
     return !healing && scenario.crashRate() > 0 && world.random.nextDouble() < scenario.crashRate();
   }
 
+  boolean readsEverywhere() {
+    return profile.readsEverywhere();
+  }
+
   boolean healing() {
     return healing;
   }

@@ -66,7 +66,7 @@ class ReadsEverywhereTest {
             client.stat("/");
           }
           assertThat(asked).containsOnlyKeys(cluster.names());
-          assertThat(asked.values()).allMatch(count -> count >= CLIENTS / 6);
+          assertThat(asked.values()).allMatch(count -> count >= CLIENTS / 10);
           count(Header::hasAsk, "sandstore");
           for (SandstoreClient client : clients) {
             client.stat("/");
