@@ -122,7 +122,7 @@ public final class SandFile implements Closeable {
   private long position;
 
   /** All of the file as it was when it was opened; null: every read asks what is there. */
-  private @Nullable ByteBuffer asOpened;
+  private volatile @Nullable AsOpened asOpened;
 
   // Of O_APPEND, whose place in the file is known once the file has it: bytes that were taken, how
   // many of them were when the last write that moves the position ended, and how many are there.
@@ -168,7 +168,7 @@ public final class SandFile implements Closeable {
   }
 
   /** From now on reads show this, if it is something. To be called before the file is used. */
-  void showAsOpened(@Nullable ByteBuffer bytes) {
+  void showAsOpened(@Nullable AsOpened bytes) {
     asOpened = bytes;
   }
 
@@ -577,9 +577,9 @@ public final class SandFile implements Closeable {
     if (!into.hasRemaining()) {
       return 0;
     }
-    ByteBuffer opened = asOpened;
+    AsOpened opened = asOpened;
     if (opened != null) {
-      return copy(opened, into, offset);
+      return opened.read(into, offset);
     }
     boolean sequential = offset == expected || into.remaining() >= ReadAhead.WINDOW_BYTES;
     if (!sequential) {
@@ -613,15 +613,6 @@ public final class SandFile implements Closeable {
         sequential = false; // block by block: the first must be had before it is overwritten, too
       }
     }
-  }
-
-  private static int copy(ByteBuffer opened, ByteBuffer into, long offset) {
-    if (offset >= opened.limit()) {
-      return -1;
-    }
-    int count = Math.min(into.remaining(), opened.limit() - (int) offset);
-    into.put(opened.slice((int) offset, count));
-    return count;
   }
 
   /** Everything from the beginning on. */
@@ -709,6 +700,10 @@ public final class SandFile implements Closeable {
     if (lock.tryLock()) {
       try {
         ahead.share(share);
+        AsOpened opened = asOpened;
+        if (opened != null) {
+          opened.settle();
+        }
       } finally {
         lock.unlock();
       }
@@ -716,7 +711,8 @@ public final class SandFile implements Closeable {
   }
 
   int aheadHeld() {
-    return ahead.held();
+    AsOpened opened = asOpened;
+    return ahead.held() + (opened != null && opened.holds() ? 1 : 0);
   }
 
   // --- The rest ---
@@ -1074,7 +1070,10 @@ public final class SandFile implements Closeable {
         }
       } finally {
         closed = true;
-        asOpened = null;
+        AsOpened opened = asOpened;
+        if (opened != null) {
+          opened.close();
+        }
         ByteBuffer rest = buffer;
         buffer = null;
         if (rest != null) {

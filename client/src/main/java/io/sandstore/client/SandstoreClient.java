@@ -42,7 +42,6 @@ import io.sandstore.wire.Unlink;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -284,45 +283,54 @@ public final class SandstoreClient implements Closeable {
     FileStat stat() throws IOException;
   }
 
-  /** A file as it was when somebody asked: what it is, and all its bytes if they came along. */
-  private record Moment(FileStat stat, Optional<ByteBuffer> bytes) {}
-
   /** Opens a file and has its bytes at once, if there are few. */
   private SandFile openWithBytes(Location location, Set<OpenFlag> flags) throws IOException {
-    AtomicReference<ByteBuffer> bytes = new AtomicReference<>();
+    AtomicReference<AsOpened> bytes = new AtomicReference<>();
     boolean noFollow = flags.contains(OpenFlag.O_NOFOLLOW);
-    SandFile file =
-        opened(
-            () -> {
-              Moment moment = look(location, noFollow);
-              moment.bytes().ifPresent(bytes::set);
-              return moment.stat();
-            },
-            flags,
-            location.getPath());
-    file.showAsOpened(bytes.get());
-    return file;
+    try {
+      SandFile file =
+          opened(
+              () -> {
+                Frame answer = look(location, noFollow);
+                if (hasAll(answer)) {
+                  bytes.set(AsOpened.of(answer, aheads));
+                } else {
+                  answer.close();
+                }
+                return FileStat.of(answer.header().getAnswer().getAttributes());
+              },
+              flags,
+              location.getPath());
+      file.showAsOpened(bytes.get());
+      return file;
+    } catch (IOException e) {
+      Optional.ofNullable(bytes.get()).ifPresent(AsOpened::close);
+      throw e;
+    }
   }
 
-  private Moment look(Location location, boolean noFollow) throws IOException {
+  /** What a file is, and all its bytes if there are few; the caller releases them. */
+  private Frame look(Location location, boolean noFollow) throws IOException {
     Lookup.Builder op =
         Lookup.newBuilder().setLocation(location).setNoFollow(noFollow).setMask(READ);
     Ask.Builder ask =
         Ask.newBuilder().setQuery(Query.newBuilder().setLookup(op)).setFirstBytes(FIRST_BYTES);
     credentials.ifPresent(ask::setCredentials);
-    try (Frame frame = clusterClient.ask(Header.newBuilder().setAsk(ask), deadline())) {
-      Answer answer = checked(frame.header().getAnswer());
-      FileStat stat = FileStat.of(answer.getAttributes());
-      ByteBuffer payload = frame.payload();
-      boolean whole = answer.getWhole() && payload.remaining() == stat.size();
-      return new Moment(
-          stat,
-          whole
-              ? Optional.of(ByteBuffer.allocate(payload.remaining()).put(payload).flip())
-              : Optional.empty());
+    try {
+      Frame answer = clusterClient.ask(Header.newBuilder().setAsk(ask), deadline());
+      if (answer.header().getAnswer().hasFault()) {
+        answer.close();
+      }
+      checked(answer.header().getAnswer());
+      return answer;
     } catch (InterruptedException e) {
       throw interrupted(e);
     }
+  }
+
+  private static boolean hasAll(Frame frame) {
+    Answer answer = frame.header().getAnswer();
+    return answer.getWhole() && frame.payload().remaining() == answer.getAttributes().getSize();
   }
 
   /**
@@ -332,12 +340,16 @@ public final class SandstoreClient implements Closeable {
    * @throws PosixException as of {@link #open}; EFBIG for a file that no array can hold
    */
   public byte[] readAll(String path) throws IOException {
-    Moment moment = look(location(path), false);
-    checkOpenable(moment.stat(), EnumSet.of(OpenFlag.O_RDONLY), path);
-    if (moment.bytes().isPresent()) {
-      return moment.bytes().get().array();
+    Set<OpenFlag> flags = EnumSet.of(OpenFlag.O_RDONLY);
+    try (Frame answer = look(location(path), false)) {
+      checkOpenable(FileStat.of(answer.header().getAnswer().getAttributes()), flags, path);
+      if (hasAll(answer)) {
+        byte[] bytes = new byte[answer.payload().remaining()];
+        answer.payload().get(bytes);
+        return bytes;
+      }
     }
-    try (SandFile file = open(path, EnumSet.of(OpenFlag.O_RDONLY), 0)) {
+    try (SandFile file = open(path, flags, 0)) {
       return file.readAll();
     }
   }

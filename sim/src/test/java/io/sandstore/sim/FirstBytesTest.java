@@ -13,7 +13,11 @@ import io.sandstore.rpc.PosixException;
 import io.sandstore.wire.Errno;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
@@ -53,7 +57,7 @@ class FirstBytesTest {
           cluster.awaitAll(host);
           try (SandstoreClient client = CalmCluster.client(host)) {
             client.stat("/");
-            host.clock().sleep(java.time.Duration.ofSeconds(1));
+            host.clock().sleep(Duration.ofSeconds(1));
             client.stat("/"); // all nodes are known by then, and the primary
             cluster.observe(
                 sent -> {
@@ -84,7 +88,7 @@ class FirstBytesTest {
         // Until all is there.
       }
     }
-    return java.util.Arrays.copyOf(all.array(), all.position());
+    return Arrays.copyOf(all.array(), all.position());
   }
 
   @Test
@@ -117,6 +121,32 @@ class FirstBytesTest {
           System.arraycopy(new byte[] {1, 2, 3}, 0, bytes, 1000, 3);
           assertThat(read(client, "/pieces")).isEqualTo(bytes);
           assertThat(client.readAll("/pieces")).isEqualTo(bytes);
+        });
+  }
+
+  /** They share the links' buffers with each other and with what is read ahead. */
+  @Test
+  void manyMayBeOpenAtATimeAndAreReadLater() throws Exception {
+    with(
+        (host, client) -> {
+          byte[] large = write(client, "/large", 1 << 20);
+          List<SandFile> open = new ArrayList<>();
+          for (int i = 0; i < 40; i++) {
+            write(client, "/many" + i, 10_000 + i);
+          }
+          for (int i = 0; i < 40; i++) {
+            open.add(client.open("/many" + i, AS_OPENED, 0));
+          }
+          assertThat(client.readAll("/large")).isEqualTo(large);
+          for (int i = 0; i < 40; i++) {
+            ByteBuffer found = ByteBuffer.allocate(20_000);
+            assertThat(open.get(i).read(found, 1)).isEqualTo(9_999 + i);
+            assertThat(open.get(i).read(found.clear())).isEqualTo(10_000 + i);
+            open.get(i).close();
+          }
+          for (int i = 0; i < 40; i++) {
+            assertThat(read(client, "/many" + i)).hasSize(10_000 + i);
+          }
         });
   }
 
