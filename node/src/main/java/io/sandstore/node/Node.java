@@ -137,7 +137,15 @@ public final class Node implements Closeable {
     CacheUses uses = new CacheUses(clock());
     Router router =
         new Router(
-            config.name(), clock(), peers, commands, namespace, holds, () -> lacks(planes), uses);
+            config.name(),
+            clock(),
+            peers,
+            commands,
+            namespace,
+            holds,
+            () -> lacks(planes),
+            uses,
+            profile.readsEverywhere());
     blocks.connect(namespace, router);
     LevelRaise level = new LevelRaise(clock(), router, namespace, build);
     Housekeeping chores =

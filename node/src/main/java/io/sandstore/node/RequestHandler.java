@@ -269,7 +269,7 @@ final class RequestHandler implements RpcServer.Handler {
       throws IOException, InterruptedException {
     return switch (request.getBodyCase()) {
       case MUTATE -> routed(mutate(caller, request.getMutate(), deadline));
-      case ASK -> routed(ask(caller, request.getAsk(), deadline));
+      case ASK -> asked(caller, request.getAsk(), deadline);
       case WRITE_BLOCK ->
           Reply.of(
               Header.newBuilder()
@@ -338,6 +338,14 @@ final class RequestHandler implements RpcServer.Handler {
   /** Tells the caller where to ask next time, if that is not here. */
   private Reply routed(Header.Builder answer) throws PosixException {
     return Reply.of(answer.setRoute(serving().router().elsewhere()));
+  }
+
+  private Reply asked(Caller caller, Ask ask, Deadline deadline)
+      throws IOException, InterruptedException {
+    Reply answer = routed(ask(caller, ask, deadline));
+    return ask.getFirstBytes() == 0
+        ? answer
+        : FirstBytes.with(answer, ask, serving().blocks(), deadline);
   }
 
   private static Header.Builder done() {

@@ -44,6 +44,9 @@ final class Router implements Cluster {
   private static final Duration RETRY = Duration.ofMillis(15);
   private static final Duration FORWARD_LIMIT = Duration.ofSeconds(2);
 
+  /** Who cannot know what is newest says so in time, where others may know. */
+  private static final Duration KNOWING_LIMIT = Duration.ofSeconds(1);
+
   /** Clients that wait for changes here at a time. */
   private static final int WATCHES_MAX = 1024;
 
@@ -62,11 +65,13 @@ final class Router implements Cluster {
   private final BlockHolds holds;
   private final Supplier<String> lacks;
   private final CacheUses uses;
+  private final boolean othersAnswer;
 
   /**
    * @param holds told of what clients hold while commands are proposed here
    * @param lacks what this node has too little of for anything but removal; empty: nothing
    * @param uses told of what clients use
+   * @param othersAnswer queries, without this node: who asks it has others to ask
    */
   Router(
       String self,
@@ -76,7 +81,8 @@ final class Router implements Cluster {
       Namespace namespace,
       BlockHolds holds,
       Supplier<String> lacks,
-      CacheUses uses) {
+      CacheUses uses,
+      boolean othersAnswer) {
     this.self = self;
     this.clock = clock;
     this.peers = peers;
@@ -85,6 +91,7 @@ final class Router implements Cluster {
     this.holds = holds;
     this.lacks = lacks;
     this.uses = uses;
+    this.othersAnswer = othersAnswer;
   }
 
   @Override
@@ -119,8 +126,12 @@ final class Router implements Cluster {
   /** The answer to a client, which is not built before all is in it. */
   Header.Builder askRouted(Ask ask, Deadline deadline) throws IOException, InterruptedException {
     Supplier<Header.Builder> forward =
-        () -> Header.newBuilder().setAsk(ask.toBuilder().setForwarded(true));
-    return route(log::queries, deadline, () -> askHere(ask, deadline), forward);
+        () -> Header.newBuilder().setAsk(ask.toBuilder().setForwarded(true).clearFirstBytes());
+    Deadline limit =
+        othersAnswer && !ask.getQuery().hasWatch()
+            ? clock.deadline(deadline.leftAtMost(KNOWING_LIMIT))
+            : deadline;
+    return route(log::queries, limit, () -> askHere(ask, limit), forward);
   }
 
   /** The node that carries commands out; empty if it is this one or nobody knows. */

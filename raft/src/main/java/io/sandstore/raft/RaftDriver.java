@@ -197,7 +197,9 @@ public final class RaftDriver implements CommandLog {
     }
   }
 
-  private record Lease(long untilNanos, long readableFrom) {}
+  private record Lease(long untilNanos, long readableFrom, long term) {
+    static final Lease NONE = new Lease(Long.MIN_VALUE, 0, 0);
+  }
 
   private final Host host;
   private final Clock clock;
@@ -224,7 +226,7 @@ public final class RaftDriver implements CommandLog {
 
   private final AtomicLong nextBarrier = new AtomicLong();
   private final CompletableFuture<Boolean> ended = new CompletableFuture<>();
-  private volatile Lease lease = new Lease(Long.MIN_VALUE, 0);
+  private volatile Lease lease = Lease.NONE;
   private volatile View view;
   private volatile boolean running = true;
   private volatile boolean applyWithheld;
@@ -355,7 +357,7 @@ public final class RaftDriver implements CommandLog {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } finally {
-      lease = new Lease(Long.MIN_VALUE, 0);
+      lease = Lease.NONE;
       ended.complete(true);
     }
   }
@@ -478,7 +480,7 @@ public final class RaftDriver implements CommandLog {
   }
 
   private void publishLease() {
-    lease = new Lease(core.leaseUntil(), core.termStart());
+    lease = new Lease(core.leaseUntil(), core.termStart(), core.term());
   }
 
   private void publish() {
@@ -793,10 +795,27 @@ public final class RaftDriver implements CommandLog {
 
   @Override
   public boolean mayReadAlone() {
+    return mayReadAlone(lease);
+  }
+
+  private boolean mayReadAlone(Lease now) {
     // Order matters: the lease holds at this moment, so everything acknowledged before it was
     // acknowledged by this leader, after applying it, or is before the first entry of its term.
-    Lease now = lease;
     return now.untilNanos > clock.nanos() && applier.applied() >= now.readableFrom;
+  }
+
+  /**
+   * Tells a follower what is applied here, if this member may read alone: without its thread, which
+   * would be woken for each such question. False if the question must be put to the core.
+   */
+  private boolean answers(Message.ReadIndex m, String from) {
+    Lease now = lease;
+    if (m.to() != self || m.term() != now.term || !mayReadAlone(now)) {
+      return false;
+    }
+    long index = applier.applied();
+    transport.send(from, new Message.ReadIndexReply(self, m.from(), m.term(), m.question(), index));
+    return true;
   }
 
   @Override
@@ -901,6 +920,9 @@ public final class RaftDriver implements CommandLog {
 
   /** Takes a message from another member; drops it when too much waits already. */
   public void receive(Message message, String fromName) {
+    if (message instanceof Message.ReadIndex m && answers(m, fromName)) {
+      return;
+    }
     if (names.size() < NAMES_MAX) {
       names.put(message.from(), fromName);
     }

@@ -526,6 +526,11 @@ final class RaftSimulation {
               .ifPresent(leader -> offer(leader, node));
       case 6 -> wipe(node);
       case 7 -> isolateWithTail(node);
+      case 9 ->
+          nodes.values().stream()
+              .filter(n -> n.up && n.core.role() == RaftCore.Role.LEADER && n != node)
+              .findFirst()
+              .ifPresent(leader -> isolate(leader.id, node.id));
       default -> {}
     }
     at(now + random.nextLong(mischiefNanos), this::mischief);
@@ -542,6 +547,19 @@ final class RaftSimulation {
             cut.add(leader.id + ">" + to.id);
             cut.add(to.id + ">" + leader.id);
           });
+    }
+  }
+
+  /** A leader hears of one member only, which reads: the others may have another leader by then. */
+  private void isolate(long leader, long reader) {
+    cut.clear();
+    for (long other : nodes.keySet()) {
+      if (other != leader && other != reader) {
+        for (long here : List.of(leader, reader)) {
+          cut.add(here + ">" + other);
+          cut.add(other + ">" + here);
+        }
+      }
     }
   }
 

@@ -190,6 +190,13 @@ public final class Simulation {
     return client(process, seeds, CLIENT_TIMEOUT);
   }
 
+  /** One of a node that answers by itself never learns of another one. */
+  private SandstoreClient reader(SimProcess process, String address) {
+    return profile.readsEverywhere()
+        ? new SandstoreClient(process.host, config(address, CLIENT_TIMEOUT).withSeedsOnly())
+        : client(process, address);
+  }
+
   private static SandstoreClient client(SimProcess process, String seeds, Duration timeout) {
     return new SandstoreClient(process.host, config(seeds, timeout));
   }
@@ -234,7 +241,7 @@ public final class Simulation {
       SimProcess process = new SimProcess(world, clientName(i), network);
       SandstoreClient client = client(process, everywhere());
       List<SandstoreClient> readers =
-          addresses.values().stream().map(address -> client(process, address)).toList();
+          addresses.values().stream().map(address -> reader(process, address)).toList();
       Workload workload =
           new Workload(this, process, client, readers, i, new Random(world.random.nextLong()));
       workloads.add(workload);
@@ -345,6 +352,10 @@ public final class Simulation {
   /** Draws every time, so that a run does not depend on who asks. */
   boolean crashesAtAChange() {
     return !healing && scenario.crashRate() > 0 && world.random.nextDouble() < scenario.crashRate();
+  }
+
+  boolean readsEverywhere() {
+    return profile.readsEverywhere();
   }
 
   boolean healing() {

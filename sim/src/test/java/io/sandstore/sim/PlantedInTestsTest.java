@@ -173,6 +173,25 @@ class PlantedInTestsTest {
             "raft/Leadership",
             "membership.isVoter(id) && isFollowing(id, at)",
             "membership.isVoter(id)")),
+    A_FOLLOWER_IS_TOLD_WHAT_IS_COMMITTED_WITHOUT_CONFIRMATION(
+        "raft.FollowerReadsTest",
+        edit(
+            "raft",
+            "raft/Leadership",
+            "    } else if (leaseUntil() > at) {",
+            "    } else if (leaseUntil() > at || reader.member() != self) {")),
+    AN_ANSWER_OF_BEFORE_IS_BELIEVED(
+        "raft.FollowerReadsTest",
+        edit(
+            "raft",
+            "raft/FollowerReads",
+            "if (asked.isEmpty() || m.question() != question) {",
+            "if (asked.isEmpty()) {"),
+        edit(
+            "raft",
+            "raft/RaftCore",
+            "if (leading == null && m.term() == term && m.from() == leader) {",
+            "if (leading == null) {")),
     SMALL_PIECES_ARE_NEVER_MERGED(
         "sim.MergeTest",
         edit("node", "node/MergePlan", "if (window.size() < FEW) {", "if (window.size() > 0) {")),

@@ -172,6 +172,14 @@ class SimulationTest {
     assertThat(count).isGreaterThan(SEEDS * 3);
   }
 
+  /** Clients of one member each, which read there, are told nothing old. */
+  @Test
+  void everyMemberAnswersReadsLinearizablyUnderAnySeed() throws Exception {
+    int seeds = Math.max(1, SEEDS / 2);
+    List<Run> runs = all("read", seeds);
+    assertThat(runs.stream().mapToLong(Run::acknowledged).sum()).isGreaterThan(seeds * 20L);
+  }
+
   /**
    * Also in another process, whose hashes and orders of sets are others, and after other seeds:
    * with two processes and with three, most seeds have different ones before them.
