@@ -57,7 +57,7 @@ final class ClusterCommand {
         if (!runs.equals(profile)) {
           throw new IllegalArgumentException(
               "%s runs with profile '%s', not '%s': stop the nodes first, and give the others a"
-                  .formatted(node.getName(), runs, profile)
+                      .formatted(node.getName(), runs, profile)
                   + " directory of their own or wipe this one (sandstore cluster down --wipe)");
         }
       }

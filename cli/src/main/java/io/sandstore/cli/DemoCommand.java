@@ -40,10 +40,7 @@ final class DemoCommand implements Callable<Integer> {
   @Option(names = "--port", description = "the nodes take the three ports behind this one")
   int port = 9170;
 
-  @Option(
-      names = LocalNodes.OPTION,
-      description = LocalNodes.DESCRIPTION,
-      defaultValue = "raft")
+  @Option(names = LocalNodes.OPTION, description = LocalNodes.DESCRIPTION, defaultValue = "raft")
   String profile = "raft";
 
   @Option(names = "--keep", description = "keep data and logs for a look")

@@ -88,11 +88,14 @@ final class ProfileCommand {
         .forEach(
             (key, meaning) ->
                 System.out.printf(
-                    "  %-24s %s%n", key, valued(values.get(key), standards.get(key), meaning)));
+                    "  %-24s %s%n", key, valued(values, standards, key, meaning)));
     return ExitCode.DONE.number();
   }
 
-  private static String valued(String value, String standard, String meaning) {
+  private static String valued(
+      Map<String, String> values, Map<String, String> standards, String key, String meaning) {
+    String value = values.getOrDefault(key, NOTHING);
+    String standard = standards.getOrDefault(key, NOTHING);
     return value.equals(standard)
         ? "%s %s".formatted(value, meaning)
         : "%s (by default %s) %s".formatted(value, standard, meaning);
@@ -120,7 +123,8 @@ final class ProfileCommand {
           "Says whether profiles' files are in order, and if one is not, which line it is and what"
               + " to write instead. Exits with 1 if one is refused.",
       mixinStandardHelpOptions = true)
-  int check(@Parameters(arity = "1..*", paramLabel = "FILE", description = OR_FILE) List<String> all)
+  int check(
+      @Parameters(arity = "1..*", paramLabel = "FILE", description = OR_FILE) List<String> all)
       throws IOException {
     ExitCode end = ExitCode.DONE;
     for (String name : all) {

@@ -114,7 +114,8 @@ class ExtensionTest {
     Process node = node(LocalCluster.command(), 1, TOY);
     assertThat(node.waitFor()).isEqualTo(ExitCode.USAGE.number());
     assertThat(Files.readString(directory.resolve("log")))
-        .contains("no profile 'toy'; there are [").contains("raft");
+        .contains("no profile 'toy'; there are [")
+        .contains("raft");
   }
 
   /** Three lines, anywhere: no jar, and nothing compiled. */

@@ -71,7 +71,8 @@ class ProfileCommandTest {
         .contains("log     = raft", "blocks  = files", "reads   = primary", "mine@")
         .contains("of 3 nodes 1 may be lost, of 5 2")
         .contains("if all nodes stop or lose power at once, nothing acknowledged is lost")
-        .containsPattern("SANDSTORE_ELECTION_MS +1500 \\(by default 700\\) milliseconds, from 1 to ")
+        .containsPattern(
+            "SANDSTORE_ELECTION_MS +1500 \\(by default 700\\) milliseconds, from 1 to ")
         .containsPattern("SANDSTORE_HEARTBEAT_MS +100 milliseconds");
     JsonNode shown = new ObjectMapper().readTree(done("show", "--json", file));
     assertThat(shown.at("/parts/log").asText()).isEqualTo("raft");
@@ -93,8 +94,9 @@ class ProfileCommandTest {
   @Test
   void aFileInOrderIsSaidToBe() throws Exception {
     Path file = mine();
-    assertThat(done("check", file)).isEqualTo(
-        file + ": in order; log:raft,store:file,blocks:files,copies:star,reads:primary\n");
+    assertThat(done("check", file))
+        .isEqualTo(
+            file + ": in order; log:raft,store:file,blocks:files,copies:star,reads:primary\n");
   }
 
   @Test

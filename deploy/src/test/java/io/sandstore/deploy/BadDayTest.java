@@ -536,8 +536,7 @@ class BadDayTest {
     assertThat(data)
         .containsEntry("SANDSTORE_PROFILE", "mine")
         .containsEntry(
-            "SANDSTORE_PROFILE_PARTS",
-            "log:raft,store:file,blocks:files,copies:star,reads:primary")
+            "SANDSTORE_PROFILE_PARTS", "log:raft,store:file,blocks:files,copies:star,reads:primary")
         .containsEntry("SANDSTORE_SLOW_MS", "5")
         .containsEntry("SANDSTORE_ELECTION_MS", "1500")
         .containsEntry("SANDSTORE_HEARTBEAT_MS", "100");
@@ -665,7 +664,8 @@ class BadDayTest {
     assertThat(here.calls).anyMatch(call -> call.contains(" up "));
     String file = Files.readString(here.repository.resolve("target/compose/mine.yaml"));
     assertThat(file)
-        .contains("    SANDSTORE_ELECTION_MS: \"1500\"\n", "SANDSTORE_SLOW_MS: \"${SANDSTORE_SLOW_MS")
+        .contains(
+            "    SANDSTORE_ELECTION_MS: \"1500\"\n", "SANDSTORE_SLOW_MS: \"${SANDSTORE_SLOW_MS")
         .doesNotContain("${SANDSTORE_ELECTION_MS");
     assertThat(Files.readString(here.repository.resolve("target/compose/mine.env")))
         .contains("SANDSTORE_SLOW_MS=7\n", "SANDSTORE_PROFILE=mine\n");

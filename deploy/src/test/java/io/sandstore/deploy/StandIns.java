@@ -3,8 +3,8 @@ package io.sandstore.deploy;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.sandstore.deploy.SimulatedKubectl.Answer;
 import io.sandstore.config.NodeConfig;
+import io.sandstore.deploy.SimulatedKubectl.Answer;
 import io.sandstore.replication.Profile;
 import java.io.BufferedInputStream;
 import java.io.IOException;

@@ -127,7 +127,8 @@ public record NodeConfig(
           new Key("SANDSTORE_NAME", "", "this node's name"),
           new Key("SANDSTORE_LISTEN", "0.0.0.0:9070", "address and port to listen on"),
           new Key("SANDSTORE_DATA_DIR", "", "directory of this node's files"),
-          new Key("SANDSTORE_PROFILE", STANDARD_PROFILE, "how the node is wired: a name, or a file"),
+          new Key(
+              "SANDSTORE_PROFILE", STANDARD_PROFILE, "how the node is wired: a name, or a file"),
           new Key("SANDSTORE_PROFILE_PARTS", "", "what a profile is made of that is not here"),
           new Key("SANDSTORE_DISCOVERY", "static", "how nodes find each other: static, dns, etcd"),
           new Key("SANDSTORE_MEMBERS", "", "static: name=host:port of all nodes, by commas"),
@@ -305,8 +306,7 @@ public record NodeConfig(
     Map<String, String> environment = new LinkedHashMap<>();
     environment.put("SANDSTORE_PROFILE", profile.name());
     environment.put(
-        "SANDSTORE_PROFILE_PARTS",
-        Profile.names().contains(profile.name()) ? "" : profile.line());
+        "SANDSTORE_PROFILE_PARTS", Profile.names().contains(profile.name()) ? "" : profile.line());
     environment.putAll(new TreeMap<>(profile.ofNodes()));
     for (Settings.Key key : profile.keys()) {
       environment.put(key.name(), Long.toString(key.standard()));

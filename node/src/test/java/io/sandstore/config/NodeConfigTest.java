@@ -93,8 +93,7 @@ class NodeConfigTest {
       throws IOException {
     Path file = directory.resolve("mine.conf");
     Files.writeString(
-        file,
-        "log = raft\nblocks = files\nSANDSTORE_ELECTION_MS = 900\nSANDSTORE_SQUASH = all\n");
+        file, "log = raft\nblocks = files\nSANDSTORE_ELECTION_MS = 900\nSANDSTORE_SQUASH = all\n");
     NodeConfig mine = with("SANDSTORE_PROFILE", file.toString());
     assertThat(mine.profile().name()).isEqualTo("mine");
     assertThat(mine.settings().values()).containsEntry("SANDSTORE_ELECTION_MS", 900_000_000L);
@@ -108,8 +107,7 @@ class NodeConfigTest {
         .containsEntry("SANDSTORE_ELECTION_MS", 800_000_000L);
     assertThat(NodeConfig.of(environment).squash()).isEqualTo(Squash.NONE);
     environment.putAll(
-        Map.of(
-            "SANDSTORE_PROFILE", "mine", "SANDSTORE_PROFILE_PARTS", "log:raft,blocks:files"));
+        Map.of("SANDSTORE_PROFILE", "mine", "SANDSTORE_PROFILE_PARTS", "log:raft,blocks:files"));
     assertThat(NodeConfig.of(environment).profile().id()).isEqualTo(mine.profile().id());
     environment.put("SANDSTORE_PROFILE_PARTS", "log:raft,blocks:fails");
     assertThatThrownBy(() -> NodeConfig.of(environment))
@@ -128,7 +126,8 @@ class NodeConfigTest {
   void aProfileThatNobodyProvidesIsRefusedByName() {
     assertThatThrownBy(() -> with("SANDSTORE_PROFILE", "rafd"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("no profile 'rafd'; there are").hasMessageContaining("raft");
+        .hasMessageContaining("no profile 'rafd'; there are")
+        .hasMessageContaining("raft");
   }
 
   @Test

@@ -81,9 +81,7 @@ public record ConfiguredProfile(
 
   /** True if both are made of the same, and tuned alike. */
   boolean isAs(ConfiguredProfile other) {
-    return made.equals(other.made)
-        && keys.equals(other.keys)
-        && ofNodes.equals(other.ofNodes);
+    return made.equals(other.made) && keys.equals(other.keys) && ofNodes.equals(other.ofNodes);
   }
 
   @Override

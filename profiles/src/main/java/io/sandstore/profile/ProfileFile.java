@@ -52,8 +52,7 @@ final class ProfileFile {
           "%s is no profile: its name does not end with %s".formatted(file, SUFFIX));
     }
     if (!Files.isRegularFile(file)) { // a pipe would have us wait
-      throw new IllegalArgumentException(
-          "there is no profile %s: no such file".formatted(file));
+      throw new IllegalArgumentException("there is no profile %s: no such file".formatted(file));
     }
     try (InputStream in = Files.newInputStream(file)) {
       return parse(
@@ -61,7 +60,8 @@ final class ProfileFile {
           name.substring(0, name.length() - SUFFIX.length()),
           in.readNBytes(BYTES_MAX + 1));
     } catch (IOException e) {
-      throw new IllegalArgumentException("%s cannot be read: %s".formatted(file, e.getMessage()), e);
+      throw new IllegalArgumentException(
+          "%s cannot be read: %s".formatted(file, e.getMessage()), e);
     }
   }
 
@@ -77,8 +77,7 @@ final class ProfileFile {
       throw file.refused("it has more than %d bytes".formatted(BYTES_MAX));
     }
     if (!Profile.isName(name)) {
-      throw file.refused(
-          "'%s' is no name of a profile: 1 to 32 of a-z, 0-9 and -".formatted(name));
+      throw file.refused("'%s' is no name of a profile: 1 to 32 of a-z, 0-9 and -".formatted(name));
     }
     try {
       String characters =

@@ -10,8 +10,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.zip.ZipFile;
 import java.util.stream.Stream;
+import java.util.zip.ZipFile;
 
 /** Profiles as files: those that lie in {@code profiles/} beside this class, and anybody's. */
 public final class ProfileFiles implements ProfileSource {

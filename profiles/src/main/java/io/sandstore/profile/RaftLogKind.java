@@ -127,8 +127,7 @@ final class RaftLogKind implements LogKind {
   }
 
   @Override
-  public CommandLog log(Site site, StateMachine machine, boolean everyoneReads)
-      throws IOException {
+  public CommandLog log(Site site, StateMachine machine, boolean everyoneReads) throws IOException {
     if (site.identity().getLogBegun() && !RaftDriver.hasLog(site.disk())) {
       throw new CorruptLogException("the log is gone");
     }

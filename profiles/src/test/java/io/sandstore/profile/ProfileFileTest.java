@@ -92,8 +92,7 @@ class ProfileFileTest {
   /** Below what the environment says. */
   @Test
   void tuningIsTheDefaultOfASetting() {
-    ConfiguredProfile mine =
-        parse(LEAST + "SANDSTORE_ELECTION_MS = 1500\nSANDSTORE_BUFFERS = 3\n");
+    ConfiguredProfile mine = parse(LEAST + "SANDSTORE_ELECTION_MS = 1500\nSANDSTORE_BUFFERS = 3\n");
     assertThat(standard(mine, "SANDSTORE_ELECTION_MS")).isEqualTo(1500);
     assertThat(standard(mine, "SANDSTORE_HEARTBEAT_MS")).isEqualTo(100);
     assertThat(mine.ofNodes()).isEqualTo(Map.of("SANDSTORE_BUFFERS", "3"));

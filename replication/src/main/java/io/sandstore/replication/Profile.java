@@ -153,16 +153,16 @@ public interface Profile {
       Collections.unmodifiableSortedSet(
           new TreeSet<>(
               List.of(
-              "SANDSTORE_BLOCK_GRACE_S",
-              "SANDSTORE_BUFFERS",
-              "SANDSTORE_DRAIN_MS",
-              "SANDSTORE_LOG_FORMAT",
+                  "SANDSTORE_BLOCK_GRACE_S",
+                  "SANDSTORE_BUFFERS",
+                  "SANDSTORE_DRAIN_MS",
+                  "SANDSTORE_LOG_FORMAT",
                   "SANDSTORE_LOG_LEVEL",
-              "SANDSTORE_METRICS",
-              "SANDSTORE_ORPHAN_GRACE_S",
-              "SANDSTORE_SESSION_TTL_S",
-              "SANDSTORE_SLOW_MS",
-              "SANDSTORE_SQUASH")));
+                  "SANDSTORE_METRICS",
+                  "SANDSTORE_ORPHAN_GRACE_S",
+                  "SANDSTORE_SESSION_TTL_S",
+                  "SANDSTORE_SLOW_MS",
+                  "SANDSTORE_SQUASH")));
 
   /** What names of profiles may be: they are parts of names of images, files and keys. */
   static boolean isName(String name) {
