@@ -87,8 +87,7 @@ final class ProfileCommand {
     settings(profile)
         .forEach(
             (key, meaning) ->
-                System.out.printf(
-                    "  %-24s %s%n", key, valued(values, standards, key, meaning)));
+                System.out.printf("  %-24s %s%n", key, valued(values, standards, key, meaning)));
     return ExitCode.DONE.number();
   }
 
