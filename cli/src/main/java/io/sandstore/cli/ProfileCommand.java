@@ -87,12 +87,14 @@ final class ProfileCommand {
     settings(profile)
         .forEach(
             (key, meaning) ->
-                System.out.printf(
-                    "  %-24s %s%n", key, valued(values.get(key), standards.get(key), meaning)));
+                System.out.printf("  %-24s %s%n", key, valued(values, standards, key, meaning)));
     return ExitCode.DONE.number();
   }
 
-  private static String valued(String value, String standard, String meaning) {
+  private static String valued(
+      Map<String, String> values, Map<String, String> standards, String key, String meaning) {
+    String value = values.getOrDefault(key, NOTHING);
+    String standard = standards.getOrDefault(key, NOTHING);
     return value.equals(standard)
         ? "%s %s".formatted(value, meaning)
         : "%s (by default %s) %s".formatted(value, standard, meaning);
