@@ -134,14 +134,15 @@ final class RaftLogKind implements LogKind {
     Settings settings = site.settings();
     RaftDriver driver =
         new RaftDriver(
-        site.host(),
-        site.disk(),
-        new Timing(settings.time(HEARTBEAT), settings.time(ELECTION), CLOCK_DRIFT_PERCENT),
-        new RaftDriver.Sizes(Math.toIntExact(settings.bytes(SEGMENT)), settings.bytes(SNAPSHOT)),
-        site.memberId(),
-        site.identity().getFounders(),
-        machine,
-        new TrafficTransport(site.name(), site.traffic()));
+            site.host(),
+            site.disk(),
+            new Timing(settings.time(HEARTBEAT), settings.time(ELECTION), CLOCK_DRIFT_PERCENT),
+            new RaftDriver.Sizes(
+                Math.toIntExact(settings.bytes(SEGMENT)), settings.bytes(SNAPSHOT)),
+            site.memberId(),
+            site.identity().getFounders(),
+            machine,
+            new TrafficTransport(site.name(), site.traffic()));
     return everyoneReads ? driver.readingEverywhere() : driver;
   }
 

@@ -533,7 +533,9 @@ public final class Simulation {
     return memberInvariants.level();
   }
 
-  /** True if a member's cluster is at a level that a build of no more than this one cannot serve. */
+  /**
+   * True if a member's cluster is at a level that a build of no more than this one cannot serve.
+   */
   boolean isAbove(Member member, FeatureLevel known) {
     return memberInvariants.isAbove(member, known);
   }
