@@ -149,9 +149,11 @@ public final class CacheFiles {
   }
 
   private Optional<Mark> own(long inode) {
-    return namespace.xattrs.marked.contains(inode)
-        ? Optional.of(Mark.of(namespace.xattrs.values.live.get(new Keys.Xattr(inode, MARK))))
-        : Optional.empty();
+    if (!namespace.xattrs.marked.contains(inode)) {
+      return Optional.empty();
+    }
+    @Nullable ByteString value = namespace.xattrs.values.get(new Keys.Xattr(inode, MARK));
+    return Optional.of(value == null ? Mark.NONE : Mark.of(value));
   }
 
   /** Of the nearest directory that has one, upwards from this one. */
