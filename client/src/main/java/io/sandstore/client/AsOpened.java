@@ -6,8 +6,8 @@ import java.util.concurrent.Semaphore;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All bytes of a small file as they came with the answer to open. They stay in the link's buffer, so
- * that nothing is copied but to the reader, while one of the client's {@link
+ * All bytes of a small file as they came with the answer to open. They stay in the link's buffer,
+ * so that nothing is copied but to the reader, while one of the client's {@link
  * SandstoreClient#aheads} can be had for that; else, or when others want the buffer, they are
  * copied. Not thread-safe: the file's lock guards it.
  */

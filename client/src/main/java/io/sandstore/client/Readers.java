@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Which node a client asks what changes nothing, where every node answers that: each client has its
  * own order of them (rendezvous hashing by a number that it draws), so that many clients load all
- * nodes alike and a node that leaves is replaced by all others. The primary is asked by half as many
- * as another node: it answers the others' questions, too. Thread-safe.
+ * nodes alike and a node that leaves is replaced by all others. The primary is asked by half as
+ * many as another node: it answers the others' questions, too. Thread-safe.
  */
 final class Readers {
 

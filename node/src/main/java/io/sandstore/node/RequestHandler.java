@@ -330,7 +330,9 @@ final class RequestHandler implements RpcServer.Handler {
   private Reply asked(Caller caller, Ask ask, Deadline deadline)
       throws IOException, InterruptedException {
     Reply answer = routed(ask(caller, ask, deadline));
-    return ask.getFirstBytes() == 0 ? answer : FirstBytes.with(answer, ask, serving().blocks(), deadline);
+    return ask.getFirstBytes() == 0
+        ? answer
+        : FirstBytes.with(answer, ask, serving().blocks(), deadline);
   }
 
   private static Header.Builder done() {

@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
 
-/** What a follower may believe of what is committed; the scripts {@code read-at-a-follower-*} say more. */
+/**
+ * What a follower may believe of what is committed; the scripts {@code read-at-a-follower-*} say
+ * more.
+ */
 class FollowerReadsTest {
 
   private final ScriptedCluster cluster = new ScriptedCluster();

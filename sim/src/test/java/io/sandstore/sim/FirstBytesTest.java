@@ -22,16 +22,17 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.junit.jupiter.api.Test;
 
 /** A small file is opened, read and closed in one round trip, with all rules of opening. */
 @ParameterizedClass(name = "{0}")
 @ValueSource(strings = {"raft", "read"})
 class FirstBytesTest {
 
-  private static final Set<OpenFlag> AS_OPENED = EnumSet.of(OpenFlag.O_RDONLY, OpenFlag.O_AS_OPENED);
+  private static final Set<OpenFlag> AS_OPENED =
+      EnumSet.of(OpenFlag.O_RDONLY, OpenFlag.O_AS_OPENED);
   private static final Identity OWNER = Identity.of(1000, 100);
   private static final Identity STRANGER = Identity.of(1001, 101);
 
@@ -75,7 +76,8 @@ class FirstBytesTest {
     byte[] bytes = new byte[size];
     new Random(size).nextBytes(bytes);
     try (SandFile file =
-        client.open(path, EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_TRUNC), 0600)) {
+        client.open(
+            path, EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_TRUNC), 0600)) {
       file.write(ByteBuffer.wrap(bytes));
     }
     return bytes;
@@ -174,8 +176,7 @@ class FirstBytesTest {
           refused(
               Errno.EINVAL,
               () ->
-                  client.open(
-                      "/own/secret", EnumSet.of(OpenFlag.O_RDWR, OpenFlag.O_AS_OPENED), 0));
+                  client.open("/own/secret", EnumSet.of(OpenFlag.O_RDWR, OpenFlag.O_AS_OPENED), 0));
         });
   }
 

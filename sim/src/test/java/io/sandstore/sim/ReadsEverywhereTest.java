@@ -110,7 +110,10 @@ class ReadsEverywhereTest {
             clients.add(client);
           }
           String alone =
-              cluster.names().stream().filter(name -> !isPrimary(host, name)).findFirst().orElseThrow();
+              cluster.names().stream()
+                  .filter(name -> !isPrimary(host, name))
+                  .findFirst()
+                  .orElseThrow();
           cluster.isolate(alone);
           for (SandstoreClient client : clients) {
             assertThat(time(host, () -> client.stat("/"))).isLessThan(Duration.ofMillis(1500));
@@ -137,7 +140,10 @@ class ReadsEverywhereTest {
         host -> {
           cluster.awaitAll(host);
           String alone =
-              cluster.names().stream().filter(name -> !isPrimary(host, name)).findFirst().orElseThrow();
+              cluster.names().stream()
+                  .filter(name -> !isPrimary(host, name))
+                  .findFirst()
+                  .orElseThrow();
           ClientConfig onlyIt =
               ClientConfig.of(alone + ":9070").withSeedsOnly().withTimeout(Duration.ofSeconds(5));
           try (SandstoreClient client = new SandstoreClient(host, onlyIt)) {
