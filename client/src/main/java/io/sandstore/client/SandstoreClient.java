@@ -174,6 +174,11 @@ public final class SandstoreClient implements Closeable {
     return new SandstoreClient(this, who);
   }
 
+  /** Whether this client acts for somebody, whose permissions count. */
+  boolean isSomebodys() {
+    return identity.isPresent();
+  }
+
   // --- Files ---
 
   /**
