@@ -88,8 +88,7 @@ final class CopyCommands {
 
     @Option(
         names = "--in-place",
-        description =
-            "write files themselves: one that broke off is neither old nor new")
+        description = "write files themselves: one that broke off is neither old nor new")
     boolean inPlace;
 
     TreeCopy copy(SandstoreClient client) {

@@ -336,11 +336,7 @@ public final class TreeCopy {
   }
 
   private void replaceAsAWhole(
-      @Nullable FileStat old,
-      String target,
-      int mode,
-      AttributeChange attributes,
-      Content content)
+      @Nullable FileStat old, String target, int mode, AttributeChange attributes, Content content)
       throws IOException {
     if (old != null && old.isDirectory()) {
       throw new PosixException(Errno.EISDIR, target + " is a directory");

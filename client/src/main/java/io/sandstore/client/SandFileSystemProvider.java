@@ -130,7 +130,7 @@ public final class SandFileSystemProvider extends FileSystemProvider {
 
   @Override
   public Path getPath(URI uri) {
-    SandFileSystem fileSystem = 
+    SandFileSystem fileSystem =
         open.computeIfAbsent(authority(uri), address -> create(address, null));
     String path = uri.getPath();
     return new SandPath(fileSystem, path == null || path.isEmpty() ? "/" : path);

@@ -343,9 +343,11 @@ final class RequestHandler implements RpcServer.Handler {
   private Reply asked(Caller caller, Ask ask, Deadline deadline)
       throws IOException, InterruptedException {
     Reply answer = routed(ask(caller, ask, deadline));
-    return ask.getFirstBytes() == 0
-        ? answer
-        : FirstBytes.with(answer, ask, serving().blocks(), deadline);
+    if (ask.getFirstBytes() == 0) {
+      return answer;
+    }
+    serving().evictor().uses().read(answer.header().getAnswer().getAttributes().getInode());
+    return FirstBytes.with(answer, ask, serving().blocks(), deadline);
   }
 
   private static Header.Builder done() {
