@@ -416,9 +416,11 @@ public final class ChainCore {
     if (grant) {
       leases.grant(to);
     }
+    // A tail that is not in step yet must not commit by a heartbeat what the view may not show.
+    long committed = inStep ? commit : 0;
     send(
         new Message.Beat(
-            self, to, view.epoch(), number, leases.echo(to), grant, entries.last(), commit));
+            self, to, view.epoch(), number, leases.echo(to), grant, entries.last(), committed));
   }
 
   private void suspect(long now) {

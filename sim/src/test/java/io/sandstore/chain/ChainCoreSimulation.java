@@ -326,17 +326,22 @@ final class ChainCoreSimulation {
     cut.clear();
     record.away.clear();
     long limit = now + Duration.ofSeconds(120).toNanos();
-    while (now < limit && record.value.chain().size() < size) {
+    while (now < limit && !isWhole()) {
       step();
     }
     require(
-        record.value.chain().size() == size,
+        isWhole(),
         () -> "Liveness: not all are back in 120 s after all faults ended" + describe());
     long goal = visible + 5;
     while (now < limit && !caughtUp(goal)) {
       step();
     }
     require(caughtUp(goal), () -> "Liveness: no progress after all faults ended" + describe());
+  }
+
+  private boolean isWhole() {
+    return record.value.chain().size() == size
+        && record.value.chain().stream().allMatch(link -> nodes.containsKey(link.id()));
   }
 
   private boolean caughtUp(long index) {
