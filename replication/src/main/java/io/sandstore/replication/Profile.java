@@ -47,6 +47,11 @@ public interface Profile {
    */
   boolean survivesRestart();
 
+  /** True if its log cannot do without {@link Views}: a node that has none does not start. */
+  default boolean needsViews() {
+    return false;
+  }
+
   /** How many nodes a cluster may have; more of them do not start. */
   default int membersMax() {
     return Configurations.SLOTS_MAX;

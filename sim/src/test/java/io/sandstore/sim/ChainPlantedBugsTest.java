@@ -23,7 +23,6 @@ class ChainPlantedBugsTest {
   private enum Bug {
     NO_EPOCH_CHECK("    if (message.epoch() < view.epoch()) {", "    if (message.epoch() < 0) {"),
     NO_LEASE("    return readableUntil() > now;", "    return inStep;"),
-    LEASES_NOT_WAITED_FOR("    if (active || !isMember() || now < quietUntil) {", "    if (active || !isMember()) {"),
     COMMITTED_BEFORE_THE_TAIL_HAS_IT(
         "data));\n    if (isTail()) {\n      advance(false);",
         "data));\n    if (leads()) {\n      commitTo(entries.last());"),
