@@ -13,6 +13,7 @@ COPY wire wire
 COPY base base
 COPY replication replication
 COPY raft raft
+COPY chain chain
 COPY blocks blocks
 COPY client client
 COPY profiles profiles
