@@ -14,9 +14,9 @@ import org.jspecify.annotations.Nullable;
  * {@link Output}s out. Not thread-safe.
  *
  * <p>Entries go from the head down the chain and are committed when the tail has them (van Renesse
- * and Schneider, OSDI 2004). What every member's history is a prefix of is its predecessor's (Update
- * Propagation); what it lacks of it the predecessor still has (In-process Requests). Reads are
- * answered by every member (Terrace and Freedman, USENIX ATC 2009): at once if nothing here is
+ * and Schneider, OSDI 2004). What every member's history is a prefix of is its predecessor's
+ * (Update Propagation); what it lacks of it the predecessor still has (In-process Requests). Reads
+ * are answered by every member (Terrace and Freedman, USENIX ATC 2009): at once if nothing here is
  * uncommitted, else after the tail said what is committed.
  *
  * <p>The paper takes failures to be known for certain. Here they are suspected, and a view without
@@ -790,8 +790,7 @@ public final class ChainCore {
 
   @Override
   public String toString() {
-    String chain =
-        view.chain().stream().map(ChainView.Link::name).collect(Collectors.joining(">"));
+    String chain = view.chain().stream().map(ChainView.Link::name).collect(Collectors.joining(">"));
     return "%s %s%s epoch %d [%s] commit %d of %d, kept from %d, successor %s, joins %s, wants %s"
         .formatted(
             name,

@@ -43,8 +43,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Runs {@link ChainCore}: one thread takes events in batches, carries out what the core wants and
- * applies what is committed. Proposals that wait together become one entry. Nothing is kept on disk:
- * a process that ends is gone, and the one after it joins as a new member.
+ * applies what is committed. Proposals that wait together become one entry. Nothing is kept on
+ * disk: a process that ends is gone, and the one after it joins as a new member.
  */
 public final class ChainLog implements CommandLog {
 
@@ -367,8 +367,7 @@ public final class ChainLog implements CommandLog {
             identity.getFounders().getMembersList().stream()
                 .map(member -> new ChainView.Link(member.getId(), member.getName()))
                 .toList());
-    return ChainView.of(
-        views.compareAndSet(ChainView.RECORD, record.version(), first.fields()));
+    return ChainView.of(views.compareAndSet(ChainView.RECORD, record.version(), first.fields()));
   }
 
   private void swap(ChainView next) {
@@ -481,15 +480,15 @@ public final class ChainLog implements CommandLog {
       joined.completeExceptionally(busy("adding " + joins));
     } else if (former.isPresent()) {
       joined.completeExceptionally(
-          busy(joins + " is in the chain under another identity: it is left out when it is silent"));
+          busy(
+              joins + " is in the chain under another identity: it is left out when it is silent"));
     } else if (latest.getMembersCount() >= ChainView.MEMBERS_MAX) {
       joined.completeExceptionally(
           new PosixException(
               Errno.EINVAL, "a chain has at most " + ChainView.MEMBERS_MAX + " members"));
     } else {
       log.info("{} joins as a new member", joins);
-      core.propose(
-          Entry.Kind.CONFIGURATION, Members.with(latest, id, joins).toByteString());
+      core.propose(Entry.Kind.CONFIGURATION, Members.with(latest, id, joins).toByteString());
       joined.completeExceptionally(busy("adding " + joins));
     }
   }
@@ -670,8 +669,10 @@ public final class ChainLog implements CommandLog {
     } else if (!now.inStep) {
       reasons.add("not in step with the chain yet");
     } else if (now.readableUntil <= clock.nanos()) {
-      reasons.add("no leases of all the others" + (now.suspected.isEmpty() ? "" : "; silent: ")
-          + String.join(", ", now.suspected));
+      reasons.add(
+          "no leases of all the others"
+              + (now.suspected.isEmpty() ? "" : "; silent: ")
+              + String.join(", ", now.suspected));
     }
     if (!trouble.isEmpty() && !reasons.isEmpty()) {
       reasons.add(trouble);

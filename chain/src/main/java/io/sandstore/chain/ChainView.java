@@ -63,8 +63,7 @@ public record ChainView(
       if (colon <= 0 || chain.size() >= MEMBERS_MAX) {
         throw new IllegalArgumentException("malformed record of the chain: " + fields);
       }
-      chain.add(
-          new Link(Long.parseUnsignedLong(link, 0, colon, HEX), link.substring(colon + 1)));
+      chain.add(new Link(Long.parseUnsignedLong(link, 0, colon, HEX), link.substring(colon + 1)));
     }
     return Optional.of(
         new ChainView(
@@ -84,8 +83,7 @@ public record ChainView(
     fields.put(
         "members",
         String.join(
-            " ",
-            chain.stream().map(l -> Long.toHexString(l.id()) + ":" + l.name()).toList()));
+            " ", chain.stream().map(l -> Long.toHexString(l.id()) + ":" + l.name()).toList()));
     return fields;
   }
 

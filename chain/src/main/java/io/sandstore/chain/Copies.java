@@ -66,12 +66,7 @@ final class Copies {
   void send(String name, long to, long index, StateMachine.Frozen state, Configuration members)
       throws IOException, InterruptedException {
     ChainCopy head =
-        ChainCopy.newBuilder()
-            .setVersion(VERSION)
-            .setFrom(self)
-            .setTo(to)
-            .setIndex(index)
-            .build();
+        ChainCopy.newBuilder().setVersion(VERSION).setFrom(self).setTo(to).setIndex(index).build();
     Pieces pieces = new Pieces(name, head);
     state.writeTo(pieces);
     pieces.finish(members);

@@ -42,14 +42,7 @@ public sealed interface Message {
    * @param grant the echo is a lease
    */
   record Beat(
-      long from,
-      long to,
-      long epoch,
-      long beat,
-      long echo,
-      boolean grant,
-      long last,
-      long commit)
+      long from, long to, long epoch, long beat, long echo, boolean grant, long last, long commit)
       implements Message {}
 
   /** To the tail: what is committed? */

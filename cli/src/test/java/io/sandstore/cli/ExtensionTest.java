@@ -111,6 +111,6 @@ class ExtensionTest {
     Process node = node(LocalCluster.command(), 1);
     assertThat(node.waitFor()).isEqualTo(ExitCode.USAGE.number());
     assertThat(Files.readString(directory.resolve("log")))
-        .contains("no profile 'toy'; there are [raft]");
+        .contains("no profile 'toy'; there are [chain, raft]");
   }
 }

@@ -386,8 +386,7 @@ class ArchitectureTest {
   void theCoreOfTheChainIsPure() {
     classes()
         .that()
-        .haveNameMatching(
-            "io\\.sandstore\\.chain\\.(ChainCore|Downstream|Entries|Leases)")
+        .haveNameMatching("io\\.sandstore\\.chain\\.(ChainCore|Downstream|Entries|Leases)")
         .should()
         .onlyDependOnClassesThat()
         .resideInAnyPackage(

@@ -20,8 +20,8 @@ import java.util.Optional;
 import java.util.random.RandomGenerator;
 
 /**
- * {@code chain}: a chain in memory orders the metadata, and every member answers reads. Survives the
- * end of all processes but one, not a loss of power.
+ * {@code chain}: a chain in memory orders the metadata, and every member answers reads. Survives
+ * the end of all processes but one, not a loss of power.
  */
 public final class ChainProfile implements Profile {
 

@@ -147,10 +147,12 @@ final class ChainCoreSimulation {
       require(applied.size() >= index, () -> name + " never gets " + index + " for a read");
       require(
           index >= floor,
-          () -> "LinearizableRead: %s shows %d after %d%s".formatted(name, index, floor, describe()));
+          () ->
+              "LinearizableRead: %s shows %d after %d%s".formatted(name, index, floor, describe()));
       require(
           index <= tailCommitted,
-          () -> "NothingUncommittedIsRead: %s shows %d of %d".formatted(name, index, tailCommitted));
+          () ->
+              "NothingUncommittedIsRead: %s shows %d of %d".formatted(name, index, tailCommitted));
       visible = Math.max(visible, index);
       reads++;
     }
@@ -330,8 +332,7 @@ final class ChainCoreSimulation {
       step();
     }
     require(
-        isWhole(),
-        () -> "Liveness: not all are back in 120 s after all faults ended" + describe());
+        isWhole(), () -> "Liveness: not all are back in 120 s after all faults ended" + describe());
     long goal = visible + 5;
     while (now < limit && !caughtUp(goal)) {
       step();
@@ -526,7 +527,8 @@ final class ChainCoreSimulation {
       if (node.up && now >= node.pausedUntil) {
         require(
             core.readableUntil() <= node.clock() || !core.isClean() || core.commit() >= visible,
-            () -> "LeaseExclusion: " + node.name + " may read alone without " + visible + describe());
+            () ->
+                "LeaseExclusion: " + node.name + " may read alone without " + visible + describe());
       }
     }
     ChainView newest = record.value;
@@ -550,8 +552,7 @@ final class ChainCoreSimulation {
 
   private void checkPair(ChainCore before, ChainCore core) {
     require(
-        core.last() <= before.last(),
-        () -> "UpdatePropagation: a successor has more" + describe());
+        core.last() <= before.last(), () -> "UpdatePropagation: a successor has more" + describe());
     require(
         before.first() <= core.last() + 1,
         () -> "InprocessRequests: what a successor lacks is gone" + describe());

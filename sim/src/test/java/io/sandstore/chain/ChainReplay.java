@@ -1,8 +1,8 @@
 package io.sandstore.chain;
 
 /**
- * Runs the simulation of the chain's core over seeds until one shows a violation: {@code FIRST STEPS
- * SEEDS}. Ends with 4 then.
+ * Runs the simulation of the chain's core over seeds until one shows a violation: {@code FIRST
+ * STEPS SEEDS}. Ends with 4 then.
  */
 public final class ChainReplay {
 

@@ -218,12 +218,7 @@ public final class ProfileMembers {
         opener.open(
             this,
             new Site(
-                booted.host,
-                disk,
-                self,
-                Simulation.small(profile, SNAPSHOT_BYTES),
-                this,
-                views));
+                booted.host, disk, self, Simulation.small(profile, SNAPSHOT_BYTES), this, views));
         open = true;
       } catch (IOException e) {
         booted.host.halt().halt("cannot start: " + e.getMessage(), e);
