@@ -592,6 +592,9 @@ public final class ChainCore {
       successor.heard(beat.last(), timing.beatNanos(), now);
       forward(false);
     }
+    if (first && active && !inStep && beat.from() == view.before(self)) {
+      hello(now); // what it did not hear as it was in the view before
+    }
     if (first && isMember() && beat.beat() > 0) {
       sendBeat(beat.from(), leases.beat(now), now); // so that leases need not wait for the next one
     }
