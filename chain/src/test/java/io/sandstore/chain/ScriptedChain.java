@@ -19,7 +19,8 @@ import java.util.TreeMap;
  *   <li>{@code start d}: another process, which may join
  *   <li>{@code propose a x}, {@code read b}, {@code aside a b}, {@code leave b}
  *   <li>{@code kill a}; {@code cut a b}: nothing gets from one to the other any more; {@code heal}
- *   <li>{@code hold a b}, {@code release a b}: what one sends to the other comes later, in that order
+ *   <li>{@code hold a b}, {@code release a b}: what one sends to the other comes later, in that
+ *       order
  *   <li>{@code again a b}: the last entries that one sent the other come once more
  *   <li>{@code away a}, {@code back a}: it does not reach the record
  *   <li>{@code steal a b}: the record changes to a view with these, by somebody else
@@ -82,8 +83,7 @@ final class ScriptedChain {
       }
       case "start" -> start(words[1]);
       case "propose" -> {
-        long index =
-            core(words[1]).propose(Entry.Kind.COMMANDS, ByteString.copyFromUtf8(words[2]));
+        long index = core(words[1]).propose(Entry.Kind.COMMANDS, ByteString.copyFromUtf8(words[2]));
         tell(words[1] + (index == 0 ? " does not take " : " takes ") + words[2]);
       }
       case "read" -> core(words[1]).read(++reads, now);
@@ -104,9 +104,7 @@ final class ScriptedChain {
       case "back" -> away.remove(id(words[1]));
       case "steal" -> {
         List<ChainView.Link> rest = record.where(id -> line.substring(5).contains(name(id)));
-        record =
-            new ChainView(
-                record.version() + 1, CLUSTER, 1, record.epoch() + 1, rest);
+        record = new ChainView(record.version() + 1, CLUSTER, 1, record.epoch() + 1, rest);
       }
       case "wait" -> pass(Integer.parseInt(words[1]));
       case "show" -> cores.values().forEach(core -> tell("  " + state(core)));
@@ -202,8 +200,7 @@ final class ScriptedChain {
     boolean won = record.version() == next.version();
     if (won) {
       record =
-          new ChainView(
-              next.version() + 1, CLUSTER, next.generation(), next.epoch(), next.chain());
+          new ChainView(next.version() + 1, CLUSTER, next.generation(), next.epoch(), next.chain());
     }
     String chain = String.join(">", next.chain().stream().map(ChainView.Link::name).toList());
     tell(from + " asks for epoch " + next.epoch() + " [" + chain + (won ? "]" : "], too late"));

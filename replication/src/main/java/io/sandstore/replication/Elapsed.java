@@ -15,8 +15,8 @@ public final class Elapsed {
    * Milliseconds since the batch before.
    *
    * @param newTerm of the batch that is proposed now: counts changes of who proposes
-   * @param appliedNanos when the last batch of another leader was applied here: for the first one
-   *     of a term. Up to that moment its leader has measured, or nobody has.
+   * @param appliedNanos when the last batch of another primary was applied here: for the first one
+   *     of a term. Up to that moment its primary has measured, or nobody has.
    */
   public long millis(long newTerm, long appliedNanos, long nowNanos) {
     if (newTerm != term) {
