@@ -622,8 +622,10 @@ public final class ChainCore {
   /** The tail commits what it has, and tells the others, if it is anything new. */
   private void advance(boolean anyway) {
     Joiner joins = joiner;
-    boolean waits = joins != null && joins.waitedFor;
-    long to = waits ? Math.min(entries.last(), joins.stream.acked()) : entries.last();
+    long to = entries.last();
+    if (joins != null && joins.waitedFor) {
+      to = Math.min(to, joins.stream.acked());
+    }
     if (to > commit || anyway) {
       commitTo(to);
       for (ChainView.Link link : view.chain()) {

@@ -43,7 +43,7 @@ class ChainPlantedBugsTest {
         "if (wanted == null && joins.waitedFor && joins.stream.acked() >= commit) {",
         "if (wanted == null) {"),
     COMMITTED_WITHOUT_ONE_THAT_JOINS(
-        "boolean waits = joins != null && joins.waitedFor;", "boolean waits = false;"),
+        "    if (joins != null && joins.waitedFor) {", "    if (joins != null && commit < 0) {"),
     HANDED_OVER_BEFORE_ALL_IS_COMMITTED(
         "inStep && wanted == null && commit == entries.last()) {", "inStep && wanted == null) {");
 
