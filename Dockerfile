@@ -24,6 +24,7 @@ COPY bench/pom.xml bench/pom.xml
 COPY testkit/pom.xml testkit/pom.xml
 COPY cli/pom.xml cli/pom.xml
 COPY sim/pom.xml sim/pom.xml
+COPY chain/pom.xml chain/pom.xml
 COPY chaos/pom.xml chaos/pom.xml
 COPY deploy/pom.xml deploy/pom.xml
 # In layers, from what seldom changes to what often does: an update compiles what its change reaches.

@@ -103,6 +103,8 @@ class ArchitectureTest {
         .definedBy("io.sandstore.replication..")
         .layer("raft")
         .definedBy("io.sandstore.raft..")
+        .layer("chain")
+        .definedBy("io.sandstore.chain..")
         .layer("block")
         .definedBy("io.sandstore.block..")
         .layer("profile")
@@ -132,10 +134,12 @@ class ArchitectureTest {
         .mayOnlyAccessLayers("host", "rpc")
         .whereLayer("raft")
         .mayOnlyAccessLayers("host", "rpc", "replication")
+        .whereLayer("chain")
+        .mayOnlyAccessLayers("host", "rpc", "replication")
         .whereLayer("block")
         .mayOnlyAccessLayers("host", "rpc", "replication")
         .whereLayer("profile")
-        .mayOnlyAccessLayers("host", "replication", "block", "raft")
+        .mayOnlyAccessLayers("host", "replication", "block", "raft", "chain")
         .whereLayer("namespace")
         .mayOnlyAccessLayers("host", "replication")
         .whereLayer("config")
@@ -157,10 +161,17 @@ class ArchitectureTest {
     noClasses()
         .that()
         .resideOutsideOfPackages(
-            "io.sandstore.raft..", "io.sandstore.block..", "io.sandstore.profile..")
+            "io.sandstore.raft..",
+            "io.sandstore.chain..",
+            "io.sandstore.block..",
+            "io.sandstore.profile..")
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage("io.sandstore.raft..", "io.sandstore.block..", "io.sandstore.profile..")
+        .resideInAnyPackage(
+            "io.sandstore.raft..",
+            "io.sandstore.chain..",
+            "io.sandstore.block..",
+            "io.sandstore.profile..")
         .check(all);
   }
 
@@ -261,6 +272,7 @@ class ArchitectureTest {
             "io.sandstore.node..",
             "io.sandstore.replication..",
             "io.sandstore.raft..",
+            "io.sandstore.chain..",
             "io.sandstore.block..",
             "io.sandstore.namespace..")
         .should()
@@ -276,6 +288,7 @@ class ArchitectureTest {
         .resideInAnyPackage(
             "io.sandstore.replication..",
             "io.sandstore.raft..",
+            "io.sandstore.chain..",
             "io.sandstore.namespace..",
             "io.sandstore.block..",
             "io.sandstore.node..",
@@ -357,6 +370,27 @@ class ArchitectureTest {
         .onlyDependOnClassesThat()
         .resideInAnyPackage(
             "io.sandstore.raft..",
+            "io.sandstore.replication..",
+            "io.sandstore.wire..",
+            "java.lang..",
+            "java.util",
+            "java.util.function..",
+            "java.util.random..",
+            "java.util.stream..",
+            "org.jspecify..",
+            "com.google.protobuf..")
+        .check(all);
+  }
+
+  @Test
+  void theCoreOfTheChainIsPure() {
+    classes()
+        .that()
+        .haveNameMatching("io\\.sandstore\\.chain\\.(ChainCore|Downstream|Entries|Leases)")
+        .should()
+        .onlyDependOnClassesThat()
+        .resideInAnyPackage(
+            "io.sandstore.chain..",
             "io.sandstore.replication..",
             "io.sandstore.wire..",
             "java.lang..",

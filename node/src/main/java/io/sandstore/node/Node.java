@@ -72,7 +72,7 @@ public final class Node implements Closeable {
    * Opens a node's disk and begins to listen, as this build.
    *
    * @throws IOException if the disk belongs to another node or another release, the address is
-   *     taken, or there are more nodes than the profile can have
+   *     taken, there are more nodes than the profile can have, or it lacks what to agree by
    */
   public Node(Host host, Disk disk, NodeConfig config, Discovery discovery, Views views)
       throws IOException {
@@ -84,7 +84,7 @@ public final class Node implements Closeable {
    *
    * @param build what differs between nodes of one cluster while it is updated
    * @throws IOException if the disk belongs to another node or another release, the address is
-   *     taken, or there are more nodes than the profile can have
+   *     taken, there are more nodes than the profile can have, or it lacks what to agree by
    */
   public Node(
       Host host, Disk disk, NodeConfig config, Discovery discovery, Views views, Build build)
@@ -104,6 +104,10 @@ public final class Node implements Closeable {
                   profile.membersMax(),
                   profile.membersMax() == 1 ? "" : "s",
                   discovery.expected()));
+    }
+    Optional<String> lacks = views.lacks();
+    if (profile.needsViews() && lacks.isPresent()) {
+      throw new IOException("profile " + profile.name() + " cannot do without: " + lacks.get());
     }
     this.startedAt = host.clock().nanos();
     this.peers = new Peers(host, discovery, this::hello);

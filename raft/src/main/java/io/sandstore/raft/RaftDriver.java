@@ -12,6 +12,7 @@ import io.sandstore.host.NoRoomException;
 import io.sandstore.replication.CommandLog;
 import io.sandstore.replication.Configurations;
 import io.sandstore.replication.CorruptLogException;
+import io.sandstore.replication.Elapsed;
 import io.sandstore.replication.Route;
 import io.sandstore.replication.StateMachine;
 import io.sandstore.rpc.LostException;

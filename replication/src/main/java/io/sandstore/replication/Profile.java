@@ -92,7 +92,10 @@ public interface Profile {
     return Configurations.SLOTS_MAX;
   }
 
-  /** True if its nodes cannot agree without {@link Views} that outlast them, as etcd's do. */
+  /**
+   * True if its nodes cannot agree without {@link Views} that outlast them, as etcd's do: one that
+   * has none does not start.
+   */
   default boolean needsViews() {
     return false;
   }
