@@ -3,24 +3,25 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export JAVA_HOME := $(shell bin/find-jdk 2>/dev/null)
 MVN := mvn -B -ntp
-SOURCES := $(shell find . -path ./.git -prune -o \( -path '*/src/main/*' -o -name pom.xml \) -type f -print 2>/dev/null)
+SOURCES := $(shell find . -path ./.git -prune -o \( -path '*/src/main/*' -o -name pom.xml -o -path './profiles/*.conf' \) -type f -print 2>/dev/null)
 
-# The cluster, the registry and the profile of the k8s targets; see docs/kubernetes.md.
+# The cluster and the registry of the k8s targets; see docs/kubernetes.md. The profile is a name in profiles/, or a
+# file: PROFILE=../mine.conf; see docs/profiles.md.
 KUBE_CONTEXT ?= minikube-laptop
 PROFILE ?= raft
 export KUBE_CONTEXT PROFILE REGISTRY_URL ENDPOINT ETCD_IMAGE ALLOW_LOCAL_CLUSTER DOCKER_BUILD_FLAGS POD TAIL FOLLOW COMPOSE_PORT TAKE_OVER
 
-.PHONY: help demo man chaos soak compare up status down check test build format clean sim jdk tools k8s-build k8s-destroy k8s-deploy k8s-update \
+.PHONY: help demo man models chaos soak compare up status down check test build format clean sim jdk tools k8s-build k8s-destroy k8s-deploy k8s-update \
 	k8s-rollback k8s-logs k8s-logs-crash k8s-status k8s-smoke compose-up compose-smoke compose-down parity e2e
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
-demo: build ## three nodes, real files in and out, a killed primary, nothing left behind
-	@bin/sandstore demo
+demo: build ## three nodes, real files in and out, a killed primary, nothing left behind: PROFILE=raft
+	@bin/sandstore demo --profile '$(PROFILE)'
 
-up: build ## start three nodes on this machine and keep them
-	@bin/sandstore cluster up
+up: build ## start three nodes on this machine and keep them: PROFILE=raft, or ../mine.conf
+	@bin/sandstore cluster up --profile '$(PROFILE)'
 
 status: build ## what the nodes say of themselves
 	@bin/sandstore status
@@ -54,17 +55,20 @@ test: | jdk tools ## all tests, or some: MODULE=raft TEST=LogStoreTest, TEST='Lo
 	$(MVN) verify $(if $(MODULE),-pl $(MODULE) -am) $(if $(TEST),-Dtest='$(TEST)' -Dsurefire.failIfNoSpecifiedTests=false)
 
 sim: build ## replay simulations: SEED=42 STEPS=2000, SEEDS=50 of them, PROFILE=raft
-	@$(JAVA_HOME)/bin/java --add-opens java.base/java.lang=ALL-UNNAMED -XX:+UseSerialGC -cp 'sim/target/classes:cli/target/lib/*:extensions/*' io.sandstore.sim.Replay $(or $(SEED),1) $(or $(STEPS),2000) $(or $(SEEDS),1) $(PROFILE)
+	@$(JAVA_HOME)/bin/java --add-opens java.base/java.lang=ALL-UNNAMED -XX:+UseSerialGC -cp 'sim/target/classes:cli/target/lib/*:extensions/*' io.sandstore.sim.Replay $(or $(SEED),1) $(or $(STEPS),2000) $(or $(SEEDS),1) '$(PROFILE)'
+
+models: ## search the models of docs/models and their planted faults; needs spin and gcc, two minutes
+	@bin/check-models
 
 chaos: build ## hurt three real nodes under load, judge the histories: MINUTES=3, PROFILE=raft; needs root
-	@bin/chaos --profile $(PROFILE) --minutes $(or $(MINUTES),3) $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
+	@bin/chaos --profile '$(PROFILE)' --minutes $(or $(MINUTES),3) $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
 
 soak: build ## a steady load on three nodes of 512 MiB: what they hold must stay flat: MINUTES=100, PROFILE=raft
-	@bin/soak --profile $(PROFILE) --minutes $(or $(MINUTES),100) $(if $(SEED),--seed $(SEED))
+	@bin/soak --profile '$(PROFILE)' --minutes $(or $(MINUTES),100) $(if $(SEED),--seed $(SEED))
 
 compare: build ## Sand Store against etcd and HDFS on this machine, in turns: ROUNDS=3, PEERS=..., PROFILE=raft,flash
 	@$(MVN) -q -Pcompare -pl compare -am -DskipTests -Dspotless.check.skip package > target/build.log 2>&1 || { tail -30 target/build.log; exit 1; }
-	@bin/compare --profiles $(PROFILE) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PEERS),--peers $(PEERS))
+	@bin/compare --profiles '$(PROFILE)' $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PEERS),--peers $(PEERS))
 
 format: | jdk tools ## format all sources
 	@$(MVN) -q spotless:apply
@@ -72,7 +76,8 @@ format: | jdk tools ## format all sources
 clean: ## remove everything that was built
 	@$(MVN) -q clean
 
-k8s-build: ## build a profile's image and push it: REGISTRY_URL=..., PROFILE=raft
+# What a file of somewhere else says is understood here; what lies in profiles/, where the image is built.
+k8s-build: $(if $(filter %.conf,$(PROFILE)),build) ## build a profile's image and push it: REGISTRY_URL=..., PROFILE=raft
 	@deploy/flows/build.sh
 
 k8s-destroy: ## remove Sand Store from the cluster of KUBE_CONTEXT, data included
@@ -105,7 +110,7 @@ compose-up: build ## the pushed image under Docker Compose on this computer: REG
 compose-smoke: build ## the smoke test through Compose's published port
 	@deploy/flows/compose-smoke.sh
 
-compose-down: ## stop what compose-up started, volumes included
+compose-down: build ## stop what compose-up started, volumes included
 	@deploy/flows/compose-down.sh
 
 parity: build ## Kubernetes against Docker Compose on this computer, in turns; wipes both

@@ -22,12 +22,16 @@ require_registry k8s-build
 require_docker
 require_login
 
+# The image knows what lies in profiles/. What a file of somewhere else is made of, it is told.
+parts=
+case $PROFILE in */* | *.conf) read_profile && parts=$(setting SANDSTORE_PROFILE_PARTS) ;; esac
+
 tag=$(image_tag)
 mkdir -p target/k8s
 step "building $tag"
 # shellcheck disable=SC2086 # the flags are words
 DOCKER_BUILDKIT=1 docker build --platform linux/amd64 \
-  --build-arg PROFILE="$PROFILE" --build-arg TARGETOS=linux --build-arg TARGETARCH=amd64 \
+  --build-arg PROFILE="$profile" --build-arg PROFILE_PARTS="$parts" --build-arg TARGETOS=linux --build-arg TARGETARCH=amd64 \
   ${DOCKER_BUILD_FLAGS:-} --tag "$tag" . 2>&1 | tee target/k8s/build.log ||
   die "the image was not built; the cluster was not touched (all of it: target/k8s/build.log)"
 
@@ -37,4 +41,4 @@ docker push "$tag" 2>&1 | tee target/k8s/push.log ||
 digest=$(sed -n 's/.*digest: \(sha256:[0-9a-f]*\).*/\1/p' target/k8s/push.log | tail -1)
 [ -n "$digest" ] || die "docker push named no digest (target/k8s/push.log)"
 say "pushed ${tag%:*}@$digest"
-printf '%s\n' "${tag%:*}@$digest" >"target/k8s/$PROFILE.image"
+printf '%s\n' "${tag%:*}@$digest" >"target/k8s/$profile.image"

@@ -1,29 +1,5 @@
-# A profile's values, and the manifests as they are applied. Sourced.
+# The manifests as they are applied, with a profile's settings. Sourced.
 # shellcheck shell=bash
-
-# Sets settings to the profile's KEY=VALUE lines. The one parser of profiles: what it does not understand it
-# refuses, because a value that is ignored is found out about much later.
-read_profile() {
-  local file=deploy/profiles/$PROFILE.env
-  settings=$(awk '
-    function refuse(why) { printf "%s, line %d: %s: %s\n", FILENAME, FNR, why, $0; bad = 1 }
-    NR == FNR { if (match($0, /^  SANDSTORE_[A-Z0-9_]*:/)) known[substr($0, 3, RLENGTH - 3)] = 1; next }
-    /\r/ { sub(/\r.*/, ""); refuse("a line end of another system (CRLF)"); next }
-    /^#/ || /^$/ { next }
-    !/^SANDSTORE_[A-Z0-9_]*=/ { refuse("not SANDSTORE_KEY=value from the first column on"); next }
-    {
-      key = substr($0, 1, index($0, "=") - 1)
-      value = substr($0, index($0, "=") + 1)
-      if (!(key in known)) refuse("no key of deploy/k8s/configmap.yaml")
-      else if (key in seen) refuse("a second time")
-      else if (value ~ /[^A-Za-z0-9._:\/,@%+ -]/) refuse("a character that is taken literally nowhere (letters, digits and ._:/,@%+- are)")
-      else if (value ~ /^ / || value ~ / $/) refuse("a blank at the value'\''s begin or end")
-      else print
-      seen[key] = 1
-    }
-    END { exit bad }' deploy/k8s/configmap.yaml "$file") ||
-    die "the profile has lines that nobody would understand" "$(printf '%s\n' "$settings" | grep -v '^SANDSTORE_')"
-}
 
 # Sets manifests_sum: a checksum of what an update does not change. Comments mean nothing to a cluster, and
 # configuration is compared by key.
@@ -47,14 +23,26 @@ render() {
       -e "s|image: sandstore-node:raft-latest|image: $2|" ${etcd_image:+-e "s|image: .*etcd.*|image: $etcd_image|"} \
       "$file" >"$rendered/$(basename "$file")"
   done
+  # What stands last in the ConfigMap is the standard profile's: another one has other keys.
   printf '%s\n' "$settings" | awk '
-    NR == FNR { if (i = index($0, "=")) value[substr($0, 1, i - 1)] = substr($0, i + 1); next }
-    match($0, /^  SANDSTORE_[A-Z0-9_]*:/) && (substr($0, 3, RLENGTH - 3) in value) {
+    NR == FNR { if (i = index($0, "=")) { key = substr($0, 1, i - 1); value[key] = substr($0, i + 1); keys[++n] = key }; next }
+    /^  # Of the profile/ { own = 1 }
+    match($0, /^  SANDSTORE_[A-Z0-9_]*:/) {
       key = substr($0, 3, RLENGTH - 3)
-      printf "  %s: \"%s\"\n", key, value[key]
+      if (key in value) { printf "  %s: \"%s\"\n", key, value[key]; there[key] = 1 } else if (!own) print
       next
     }
-    { print }' - deploy/k8s/configmap.yaml | sed "s|$MARK: by-hand|$MARK: $1|" >"$rendered/configmap.yaml"
+    { print }
+    END { for (i = 1; i <= n; i++) if (!(keys[i] in there)) printf "  %s: \"%s\"\n", keys[i], value[keys[i]] }
+    ' - deploy/k8s/configmap.yaml | sed "s|$MARK: by-hand|$MARK: $1|" >"$rendered/configmap.yaml"
+}
+
+# Sets standards to what each key is where nobody says anything, as KEY=VALUE lines.
+find_standards() {
+  local untuned
+  untuned=$(bin/sandstore profile env --untuned "$PROFILE" 2>"$scratch/profile") ||
+    die "the profile is refused" "$(cat "$scratch/profile")"
+  standards=$({ config_of deploy/k8s/configmap.yaml && printf '%s\n' "$untuned"; } | awk -F= '!($1 in seen) { print; seen[$1] = 1 }')
 }
 
 # Sets etcd_image: what the rendered manifest of etcd runs.

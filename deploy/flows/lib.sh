@@ -8,6 +8,7 @@ cd "$flows/../.."
 : "${KUBE_CONTEXT:=minikube-laptop}"
 : "${PROFILE:=raft}"
 : "${ALLOW_LOCAL_CLUSTER:=}"
+profile=$(basename "$PROFILE" .conf) # its name
 # Read by the flows that source this.
 # shellcheck disable=SC2034
 NODE_PORT=30080 REPLICAS=3
@@ -73,11 +74,27 @@ trap interrupted INT TERM HUP
 
 # --- What a flow needs ---
 
+# A file somewhere, or what lies in profiles/ or in a jar of somebody's: that these have one is found out when
+# it is read. What its lines say is for 'sandstore profile' to understand.
 require_profile() {
-  [ -f "deploy/profiles/$PROFILE.env" ] && return
+  case $PROFILE in
+  */* | *.conf) if [ -f "$PROFILE" ] && [ "${PROFILE%.conf}" != "$PROFILE" ]; then return; fi ;;
+  *) if [ -f "profiles/$PROFILE.conf" ] || has_extensions; then return; fi ;;
+  esac
   die "there is no profile '$PROFILE'" \
-    "profiles: $(for f in deploy/profiles/*.env; do basename "$f" .env; done | tr '\n' ' ')"
+    "profiles: $(for f in profiles/*.conf; do basename "$f" .conf; done | tr '\n' ' ')" \
+    "or the path of a file: PROFILE=../mine.conf (see docs/profiles.md)"
 }
+
+has_extensions() { ls extensions/*.jar >/dev/null 2>&1; }
+
+# Sets settings to what the profile has a node's environment say, as KEY=VALUE lines.
+read_profile() {
+  settings=$(bin/sandstore profile env "$PROFILE" 2>"$scratch/profile") ||
+    die "the profile is refused" "$(cat "$scratch/profile")" "see: sandstore profile check $PROFILE"
+}
+
+setting() { printf '%s\n' "$settings" | sed -n "s/^$1=//p"; }
 
 require_registry() {
   [ -n "${REGISTRY_URL:-}" ] || die "REGISTRY_URL is not set: where images are pushed to and the cluster pulls from" \
@@ -89,7 +106,7 @@ require_docker() {
   docker info >/dev/null 2>&1 || die "the Docker daemon does not answer: start Docker (docker info says why)"
 }
 
-image_tag() { printf '%s/sandstore-node:%s-latest' "${REGISTRY_URL%/}" "$PROFILE"; }
+image_tag() { printf '%s/sandstore-node:%s-latest' "${REGISTRY_URL%/}" "$profile"; }
 
 # Sets image: the digest behind the tag now. What runs must not change when somebody pushes.
 find_pushed_image() {

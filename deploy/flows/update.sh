@@ -14,11 +14,12 @@ names_its_end=yes
 require_same_configuration() {
   local live differs
   render "$set_instance" "$set_image"
+  find_standards
   ask live get configmap sandstore-config -o 'jsonpath={.data}'
   differs=$({
     # One JSON object of texts. A quote within one has a backslash before it, which no value here has.
     printf '%s\n' "$live" | { grep -oE '"SANDSTORE_[A-Z0-9_]*":"[^"]*"' || true; } | sed 's/^"/live=/; s/":"/=/; s/"$//'
-    config_of deploy/k8s/configmap.yaml | sed 's/^/base=/'
+    printf '%s\n' "$standards" | sed 's/^/base=/'
     config_of "$rendered/configmap.yaml" | sed 's/^/here=/'
   } | awk '
     { from = substr($0, 1, 4); key = substr($0, 6); value = key; sub(/=.*/, "", key); sub(/^[^=]*=/, "", value) }
@@ -83,7 +84,7 @@ lock k8s-update
 require_running
 ask running get configmap sandstore-config --ignore-not-found -o 'jsonpath={.data.SANDSTORE_PROFILE}'
 # shellcheck disable=SC2154 # ask has set it
-[ "$running" = "$PROFILE" ] || die "profile '$running' runs, not '$PROFILE': data of one is nothing to the other" "run: make k8s-deploy PROFILE=$PROFILE (it wipes)"
+[ "$running" = "$profile" ] || die "profile '$running' runs, not '$profile': data of one is nothing to the other" "run: make k8s-deploy PROFILE=$PROFILE (it wipes)"
 require_same_configuration
 require_all_steady 20
 find_endpoint
@@ -91,7 +92,7 @@ require_primary
 
 doing="building"
 "$flows/build.sh" || { state=refused && exit 1; }
-new=$(cat "target/k8s/$PROFILE.image")
+new=$(cat "target/k8s/$profile.image")
 
 # The build took minutes: what was true before it is looked at again.
 doing="looking at the cluster again"

@@ -3,7 +3,6 @@ package io.sandstore.block;
 import io.sandstore.host.BufferPool;
 import io.sandstore.host.Clock;
 import io.sandstore.host.Deadline;
-import io.sandstore.host.DiskFile;
 import io.sandstore.host.Frame;
 import io.sandstore.host.Host;
 import io.sandstore.host.Telemetry;
@@ -68,13 +67,13 @@ public final class BlockReader {
   public Reply read(ReadBlock request, Deadline deadline) throws IOException, InterruptedException {
     long begin = clock.nanos();
     try {
-      boolean inMemory = store.isStaged(request.getBlock());
-      if (request.getUnchecked() && !inMemory) {
+      if (request.getUnchecked() && !store.isStaged(request.getBlock())) {
         return find(request, begin);
       }
       BufferPool.Lease bytes =
           store.read(request.getBlock(), request.getOffset(), request.getLength());
-      telemetry.blockRead(inMemory ? "memory" : "disk", clock.nanos() - begin);
+      telemetry.blockRead(
+          store.isInMemory(request.getBlock()) ? "memory" : "disk", clock.nanos() - begin);
       return new Reply(
           Header.newBuilder().setReadBlockReply(ReadBlockReply.getDefaultInstance()),
           bytes.buffer(),
@@ -95,7 +94,7 @@ public final class BlockReader {
     return answer;
   }
 
-  /** The file's bytes go to the client as they are, past this process's memory. */
+  /** What is kept goes to the client as it is: of a file, past this process's memory. */
   private Reply find(ReadBlock request, long begin) throws IOException {
     BlockStore.Chunks chunks =
         store.find(request.getBlock(), request.getOffset(), request.getLength());
@@ -105,17 +104,17 @@ public final class BlockReader {
             .addAllChunkCrcs(chunks.crcs());
     return new Reply(
         Header.newBuilder().setReadBlockReply(reply),
-        Frame.NO_PAYLOAD,
+        chunks.bytes().buffer(),
         chunks.region(),
         () -> {
-          close(chunks.region().file());
-          telemetry.blockRead("disk", clock.nanos() - begin);
+          close(chunks);
+          telemetry.blockRead(chunks.region() == null ? "memory" : "disk", clock.nanos() - begin);
         });
   }
 
-  private static void close(DiskFile file) {
+  private static void close(BlockStore.Chunks chunks) {
     try {
-      file.close();
+      chunks.close();
     } catch (IOException e) {
       throw new UncheckedIOException(e); // it was only read
     }

@@ -397,7 +397,7 @@ public final class Repair {
   private boolean isDue(ArrayDeque<Released> waiting) throws IOException {
     return clock.nanos() - waiting.getFirst().atNanos >= READERS_GRACE.toNanos()
         || waiting.size() > RELEASED_MAX
-        || !store.hasRoom(0);
+        || !store.hasRoom(Frame.PAYLOAD_BYTES_MAX);
   }
 
   private void collectShard() throws IOException {

@@ -29,7 +29,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
-/** Blocks as files on this disk and those of other members, three copies each. */
+/** Blocks in the stores of this member and others, three copies each. */
 public final class ReplicatedBlocks implements BlockPlane {
 
   /** Disk that file data may not use, so that the log can go on when it is full. */
@@ -56,6 +56,14 @@ public final class ReplicatedBlocks implements BlockPlane {
 
   public static final List<Settings.Key> KEYS = List.of(RESERVE, SCRUB, COLLECT);
 
+  /** Memory for blocks that are kept in it, with all that they need; see MemoryBlockStore. */
+  public static final Settings.Key MEMORY =
+      new Settings.Key(
+          "SANDSTORE_MEMORY_MB", 256, Settings.Unit.MEGABYTES, "memory for blocks, to the byte");
+
+  /** Of a node that keeps blocks in memory. */
+  public static final List<Settings.Key> KEYS_IN_MEMORY = List.of(MEMORY, SCRUB, COLLECT);
+
   private final Host host;
   private final long self;
   private final Settings settings;
@@ -65,12 +73,17 @@ public final class ReplicatedBlocks implements BlockPlane {
   /** What there is once the rest of the node is. */
   private record Parts(Catalog catalog, BlockWriter writer, Repair repair) {}
 
-  /** Opens the files of a node. */
+  /** Over blocks in files of this node's disk. */
   public ReplicatedBlocks(Site site) throws IOException {
+    this(site, new FileBlockStore(site.host(), site.disk(), site.settings().bytes(RESERVE)));
+  }
+
+  /** Over a store of this node's. */
+  public ReplicatedBlocks(Site site, BlockStore store) {
     this.host = site.host();
     this.self = site.memberId();
     this.settings = site.settings();
-    this.store = new BlockStore(host, site.disk(), settings.bytes(RESERVE));
+    this.store = store;
   }
 
   @Override
@@ -145,8 +158,7 @@ public final class ReplicatedBlocks implements BlockPlane {
 
   @Override
   public Capacity capacity() throws IOException {
-    long free = store.freeBytes();
-    return new Capacity(store.totalBytes(), free, Math.max(0, free - settings.bytes(RESERVE)));
+    return new Capacity(store.totalBytes(), store.freeBytes(), store.availableBytes());
   }
 
   @Override

@@ -34,7 +34,7 @@ class BlockStoreTest {
 
   @BeforeEach
   void open() throws IOException {
-    store = new BlockStore(host, new FileDisk(directory), 0);
+    store = new FileBlockStore(host, new FileDisk(directory), 0);
   }
 
   private static byte[] content(long seed, int size) {
@@ -79,8 +79,8 @@ class BlockStoreTest {
     for (int[] range : new int[][] {{0, 1}, {65_535, 2}, {131_072, 65_536}, {999_999, 4}}) {
       int start = range[0] / BlockStore.CHUNK_BYTES * BlockStore.CHUNK_BYTES;
       BlockStore.Chunks chunks = store.find(5, range[0], range[1]);
-      ByteBuffer bytes = chunks.region().read();
-      chunks.region().file().close();
+      ByteBuffer bytes = java.util.Objects.requireNonNull(chunks.region()).read();
+      chunks.close();
       assertThat(start + bytes.remaining()).isGreaterThanOrEqualTo(range[0] + range[1]);
       assertThat(bytes).isEqualTo(ByteBuffer.wrap(data, start, bytes.remaining()));
       int at = 0;
@@ -137,7 +137,7 @@ class BlockStoreTest {
     ChunkSums sums = ChunkSums.of(data, Telemetry.NONE);
     store.put(9, data, sums);
     BlockStore.Chunks chunks = store.find(9, 0, 200_000);
-    chunks.region().file().close();
+    chunks.close();
     assertThat(chunks.crcs()).isEqualTo(sums.crcs());
     assertThat(store.verify(9)).isTrue();
   }
@@ -205,7 +205,7 @@ class BlockStoreTest {
 
   @Test
   void aFullDiskIsSaidSo() throws IOException {
-    BlockStore full = new BlockStore(host, new FileDisk(directory), Long.MAX_VALUE);
+    BlockStore full = new FileBlockStore(host, new FileDisk(directory), Long.MAX_VALUE);
     assertThatThrownBy(() -> put(full, 1, ByteBuffer.wrap(new byte[1])))
         .isInstanceOfSatisfying(
             PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENOSPC));

@@ -54,7 +54,7 @@ public final class Chaos implements Callable<Integer> {
           "only these: ${COMPLETION-CANDIDATES} (default: all that mean something in the profile)")
   List<Fault> kinds = List.of();
 
-  @Option(names = "--profile", description = "of the nodes (default: ${DEFAULT-VALUE})")
+  @Option(names = "--profile", description = "of the nodes, or its file (default: raft)")
   String profile = "raft";
 
   @Option(names = "--seed", description = "of the choices; real time does not repeat")

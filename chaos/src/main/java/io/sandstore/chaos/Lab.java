@@ -3,6 +3,7 @@ package io.sandstore.chaos;
 import io.sandstore.client.ClientConfig;
 import io.sandstore.client.SandstoreClient;
 import io.sandstore.host.jvm.JvmHost;
+import io.sandstore.replication.Profile;
 import io.sandstore.testkit.LocalCluster;
 import io.sandstore.wire.ClusterStatus;
 import io.sandstore.wire.NodeStatus;
@@ -12,6 +13,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
@@ -35,6 +37,17 @@ final class Lab implements AutoCloseable {
    * Most nodes live for some seconds here: the thorough compiler would take the cores from them.
    */
   private static final String SHORT_LIVED = "-XX:TieredStopAtLevel=1";
+
+  /** Much happens in little time, and on little room, where the profile lets that be set. */
+  private static final Map<String, String> SMALL =
+      Map.of(
+          "SANDSTORE_RESERVE_MB", "16",
+          "SANDSTORE_SNAPSHOT_MB", "1",
+          "SANDSTORE_SEGMENT_MB", "4",
+          "SANDSTORE_ORPHAN_GRACE_S", "30",
+          "SANDSTORE_BLOCK_GRACE_S", "120",
+          "SANDSTORE_COLLECT_S", "5",
+          "SANDSTORE_SCRUB_MS", "20");
 
   /** One of the machines. */
   final class LabNode {
@@ -91,18 +104,11 @@ final class Lab implements AutoCloseable {
       ProcessBuilder builder = new ProcessBuilder(command);
       var environment = builder.environment();
       environment.keySet().removeIf(key -> key.startsWith("SANDSTORE_"));
-      environment.put("SANDSTORE_PROFILE", profile);
       environment.put("SANDSTORE_NAME", name);
       environment.put("SANDSTORE_LISTEN", endpoint());
       environment.put("SANDSTORE_DATA_DIR", data().toString());
       environment.put("SANDSTORE_MEMBERS", members());
-      environment.put("SANDSTORE_RESERVE_MB", "16");
-      environment.put("SANDSTORE_SNAPSHOT_MB", "1");
-      environment.put("SANDSTORE_SEGMENT_MB", "4");
-      environment.put("SANDSTORE_ORPHAN_GRACE_S", "30");
-      environment.put("SANDSTORE_BLOCK_GRACE_S", "120");
-      environment.put("SANDSTORE_COLLECT_S", "5");
-      environment.put("SANDSTORE_SCRUB_MS", "20");
+      environment.putAll(settings);
       environment.put("LD_PRELOAD", root.resolve("clock.so").toString());
       environment.put("CHAOS_CLOCK", clock().toString());
       builder.redirectErrorStream(true);
@@ -209,16 +215,17 @@ final class Lab implements AutoCloseable {
   }
 
   private final Path root;
-  private final String profile;
+  private final Map<String, String> settings;
   final List<LabNode> machines;
 
   /**
    * @param root where disks and logs go; needs room for three times what is written
-   * @param profile of the nodes
+   * @param profile of the nodes, or its file
+   * @throws IllegalArgumentException if there is no such profile, or it is refused
    */
   Lab(Path root, String profile) throws IOException {
     this.root = root;
-    this.profile = profile;
+    this.settings = Profile.environment(profile, SMALL);
     this.machines = IntStream.range(0, NODES).mapToObj(LabNode::new).toList();
     clean();
     Files.createDirectories(root);

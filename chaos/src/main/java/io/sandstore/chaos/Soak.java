@@ -4,6 +4,7 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.sandstore.client.SandstoreClient;
+import io.sandstore.replication.Profile;
 import io.sandstore.testkit.LocalCluster;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -68,7 +69,7 @@ public final class Soak implements Callable<Integer> {
   @Option(names = "--rate", description = "operations a second (default: ${DEFAULT-VALUE})")
   int rate = 120;
 
-  @Option(names = "--profile", description = "of the nodes (default: ${DEFAULT-VALUE})")
+  @Option(names = "--profile", description = "of the nodes, or its file (default: raft)")
   String profile = "raft";
 
   @Option(names = "--seed", description = "of the choices; real time does not repeat")
@@ -113,12 +114,13 @@ public final class Soak implements Callable<Integer> {
                 disks.toAbsolutePath(),
                 BASE_PORT,
                 // Less than by default, so that the run passes many snapshots and collections.
-                Map.of(
-                    "SANDSTORE_PROFILE", profile,
-                    "SANDSTORE_RESERVE_MB", "128",
-                    "SANDSTORE_SNAPSHOT_MB", "16",
-                    "SANDSTORE_BLOCK_GRACE_S", "120",
-                    "SANDSTORE_COLLECT_S", "30"))
+                Profile.environment(
+                    profile,
+                    Map.of(
+                        "SANDSTORE_RESERVE_MB", "128",
+                        "SANDSTORE_SNAPSHOT_MB", "16",
+                        "SANDSTORE_BLOCK_GRACE_S", "120",
+                        "SANDSTORE_COLLECT_S", "30")))
             .withPages();
     cluster.stopAll();
     cluster.wipe();

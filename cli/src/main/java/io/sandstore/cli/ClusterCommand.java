@@ -1,9 +1,14 @@
 package io.sandstore.cli;
 
+import io.sandstore.client.SandstoreClient;
+import io.sandstore.replication.Profile;
 import io.sandstore.testkit.LocalCluster;
+import io.sandstore.wire.ClusterStatus;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -24,11 +29,19 @@ final class ClusterCommand {
   @Command(
       description = "Starts the cluster, or what of it does not run, and waits for a primary.",
       mixinStandardHelpOptions = true)
-  int up() throws Exception {
+  int up(
+      @Option(
+              names = LocalNodes.OPTION,
+              description = LocalNodes.DESCRIPTION,
+              defaultValue = "raft")
+          String profile)
+      throws Exception {
     long begin = System.nanoTime();
-    LocalCluster cluster = LocalCluster.standard(directory.toAbsolutePath());
+    LocalCluster cluster =
+        LocalCluster.standard(directory.toAbsolutePath(), LocalNodes.environment(profile));
     cluster.startAll();
     String primary = cluster.awaitPrimary(cluster.names().size(), Duration.ofSeconds(60));
+    refuseOthers(cluster, Profile.named(profile).name());
     System.out.printf(
         "three nodes at %s, primary %s, after %.1f s%n",
         cluster.seeds(), primary, (System.nanoTime() - begin) / 1e9);
@@ -36,12 +49,27 @@ final class ClusterCommand {
     return 0;
   }
 
+  /** Nodes that ran already may be of another profile than was asked for. */
+  private static void refuseOthers(LocalCluster cluster, String profile) throws IOException {
+    try (SandstoreClient client = cluster.client()) {
+      for (ClusterStatus.Entry node : client.status().getNodesList()) {
+        String runs = node.getStatus().getProfile();
+        if (!runs.equals(profile)) {
+          throw new IllegalArgumentException(
+              "%s runs with profile '%s', not '%s': stop the nodes first, and give the others a"
+                      .formatted(node.getName(), runs, profile)
+                  + " directory of their own or wipe this one (sandstore cluster down --wipe)");
+        }
+      }
+    }
+  }
+
   @Command(
       description = "Stops the cluster; its data stays unless --wipe is given.",
       mixinStandardHelpOptions = true)
   int down(@Option(names = "--wipe", description = "remove data and logs") boolean wipe)
       throws Exception {
-    LocalCluster cluster = LocalCluster.standard(directory.toAbsolutePath());
+    LocalCluster cluster = LocalCluster.standard(directory.toAbsolutePath(), Map.of());
     cluster.stopAll();
     if (wipe) {
       cluster.wipe();

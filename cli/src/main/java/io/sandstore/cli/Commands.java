@@ -110,6 +110,11 @@ final class Commands {
               "Runs a node, configured by environment variables.",
               "sandstore node --variables"),
           new Entry(
+              "profile",
+              "Shows profiles: what each is made of and promises.",
+              "sandstore profile explain raft ../mine.conf",
+              "sandstore profile check mine.conf"),
+          new Entry(
               "recover",
               "Shows what the disks of stopped nodes hold.",
               "sandstore recover .cluster/sandstore-*/data"),
@@ -153,6 +158,7 @@ final class Commands {
       case "demo" -> new DemoCommand();
       case "cluster" -> new ClusterCommand();
       case "node" -> new NodeCommand();
+      case "profile" -> new ProfileCommand();
       case "recover" -> new RecoverCommand();
       case "completion" -> new CompletionCommand();
       default -> throw new IllegalArgumentException("no class for " + name);

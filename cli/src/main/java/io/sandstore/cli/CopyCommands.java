@@ -88,8 +88,7 @@ final class CopyCommands {
 
     @Option(
         names = "--in-place",
-        description =
-            "write files that exist themselves: one that broke off is neither old nor new")
+        description = "write files themselves: one that broke off is neither old nor new")
     boolean inPlace;
 
     TreeCopy copy(SandstoreClient client) {
@@ -108,7 +107,7 @@ final class CopyCommands {
       description = {
         "What was copied is durable.",
         "Like cp -r: an existing directory as target takes the source under its own name.",
-        "A file that exists is replaced as a whole: until then its new content is beside it, in",
+        "A file is new or replaced as a whole: until then its content is beside it, in",
         ".sandstore-put-*, which a copy that was killed leaves there."
       },
       mixinStandardHelpOptions = true)

@@ -40,6 +40,9 @@ final class DemoCommand implements Callable<Integer> {
   @Option(names = "--port", description = "the nodes take the three ports behind this one")
   int port = 9170;
 
+  @Option(names = LocalNodes.OPTION, description = LocalNodes.DESCRIPTION, defaultValue = "raft")
+  String profile = "raft";
+
   @Option(names = "--keep", description = "keep data and logs for a look")
   boolean keep;
 
@@ -47,9 +50,9 @@ final class DemoCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    Map<String, String> environment = LocalNodes.environment(profile);
     Path work = Files.createTempDirectory("sandstore-demo");
-    LocalCluster cluster =
-        new LocalCluster(work.resolve("cluster"), port, Map.of("SANDSTORE_RESERVE_MB", "128"));
+    LocalCluster cluster = new LocalCluster(work.resolve("cluster"), port, environment);
     Thread cleaner = new Thread(() -> clean(cluster, work));
     Runtime.getRuntime().addShutdownHook(cleaner);
     boolean same;

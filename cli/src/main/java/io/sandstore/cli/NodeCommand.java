@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
@@ -96,7 +97,10 @@ final class NodeCommand implements Callable<Integer> {
             "SANDSTORE_LISTEN", "127.0.0.1:9070",
             "SANDSTORE_HTTP", "127.0.0.1:9080",
             "SANDSTORE_DATA_DIR", data.toString(),
-            "SANDSTORE_PROFILE", profile);
+            "SANDSTORE_PROFILE", profile,
+            // The image's Dockerfile says it of a profile that is not among those here.
+            "SANDSTORE_PROFILE_PARTS",
+                Objects.requireNonNullElse(System.getenv("SANDSTORE_PROFILE_PARTS"), ""));
     NodeConfig config = NodeConfig.of(environment);
     Metrics metrics = new Metrics(config.operations().slow());
     Host host = JvmHost.create(config.buffers(), metrics);
@@ -114,7 +118,7 @@ final class NodeCommand implements Callable<Integer> {
       }
     }
     LocalCluster.wipe(data);
-    System.out.println("profile " + profile + " works");
+    System.out.println("profile " + config.profile().name() + " works");
   }
 
   /** Volumes are often open to everybody: what is ours is not. */

@@ -50,7 +50,7 @@ public final class TreeCopy {
 
   /** What becomes of a file that exists. */
   public enum Way {
-    /** Its new content is written beside it, and takes its name when it is whole. */
+    /** Its new content, or that of a new one, is beside it until it is whole. */
     REPLACE,
     /** It is written itself: keeps its identity, and is neither old nor new if that breaks off. */
     IN_PLACE,
@@ -209,7 +209,7 @@ public final class TreeCopy {
       throws IOException {
     @Nullable FileStat old = statOrNull(target);
     if (old != null && old.isSymlink()) {
-      replaceExisting(old, target, attributes(item), out -> pump(in::read, item, out, bar));
+      replace(target, item.mode, attributes(item), out -> pump(in::read, item, out, bar));
       return;
     }
     if (old != null && old.isDirectory()) {
@@ -317,36 +317,28 @@ public final class TreeCopy {
   }
 
   /**
-   * Writes a new file; the new content of one that exists beside it, until it is durable as a
-   * whole: whoever is killed half-way leaves the old one. Through a link what it names is written
-   * in place.
+   * Writes a file's content beside it, until it is durable as a whole: whoever is killed half-way
+   * leaves the old one, or none. Through a link what it names is written in place.
    */
   private void replace(String target, int mode, AttributeChange attributes, Content content)
       throws IOException {
-    Set<OpenFlag> create = EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_EXCL);
-    try (SandFile file = client.open(target, create, mode)) {
-      content.writeTo(file);
-    } catch (PosixException e) {
-      if (e.errno() != Errno.EEXIST) {
-        throw e;
-      }
-      replaceExisting(client.lstat(target), target, attributes, content);
-      return;
-    }
-    client.setattr(target, attributes);
-  }
-
-  private void replaceExisting(
-      FileStat old, String target, AttributeChange attributes, Content content) throws IOException {
-    if (old.isSymlink() || (way == Way.IN_PLACE && old.isFile())) {
+    @Nullable FileStat old = statOrNull(target);
+    boolean inPlace = way == Way.IN_PLACE && (old == null || old.isFile());
+    if (inPlace || (old != null && old.isSymlink())) {
       Set<OpenFlag> through = EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_TRUNC);
-      try (SandFile file = client.open(target, through, old.mode())) {
+      try (SandFile file = client.open(target, through, mode)) {
         content.writeTo(file);
       }
       client.setattr(target, attributes);
       return;
     }
-    if (old.isDirectory()) {
+    replaceAsAWhole(old, target, mode, attributes, content);
+  }
+
+  private void replaceAsAWhole(
+      @Nullable FileStat old, String target, int mode, AttributeChange attributes, Content content)
+      throws IOException {
+    if (old != null && old.isDirectory()) {
       throw new PosixException(Errno.EISDIR, target + " is a directory");
     }
     String beside =
@@ -355,10 +347,12 @@ public final class TreeCopy {
             ".sandstore-put-%016x".formatted(ThreadLocalRandom.current().nextLong()));
     Set<OpenFlag> create = EnumSet.of(OpenFlag.O_WRONLY, OpenFlag.O_CREAT, OpenFlag.O_EXCL);
     try {
-      try (SandFile file = client.open(beside, create, old.mode())) {
+      try (SandFile file = client.open(beside, create, old == null ? mode : old.mode())) {
         content.writeTo(file);
       }
-      client.setattr(beside, AttributeChange.NONE.withOwner(old.uid(), old.gid()));
+      if (old != null) {
+        client.setattr(beside, AttributeChange.NONE.withOwner(old.uid(), old.gid()));
+      }
       client.setattr(beside, attributes);
       client.rename(beside, target);
     } catch (IOException e) {

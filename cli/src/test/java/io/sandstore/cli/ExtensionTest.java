@@ -62,12 +62,15 @@ class ExtensionTest {
     return jar;
   }
 
-  private Process node(List<String> command, int port) throws Exception {
+  private static final Map<String, String> TOY =
+      Map.of("SANDSTORE_PROFILE", "toy", "SANDSTORE_TOY_MB", "128");
+
+  private Process node(List<String> command, int port, Map<String, String> profile)
+      throws Exception {
     ProcessBuilder builder = new ProcessBuilder(command);
     Map<String, String> environment = builder.environment();
     environment.keySet().removeIf(key -> key.startsWith("SANDSTORE_"));
-    environment.put("SANDSTORE_PROFILE", "toy");
-    environment.put("SANDSTORE_TOY_MB", "128");
+    environment.putAll(profile);
     environment.put("SANDSTORE_NAME", "n-0");
     environment.put("SANDSTORE_MEMBERS", "n-0=127.0.0.1:" + port);
     environment.put("SANDSTORE_LISTEN", "127.0.0.1:" + port);
@@ -88,7 +91,7 @@ class ExtensionTest {
     int classPath = command.indexOf("-cp") + 1;
     String extended = CLASS_PATH + File.pathSeparator + jar().resolveSibling("*");
     command.set(classPath, extended);
-    Process node = node(command, port);
+    Process node = node(command, port, TOY);
     try (SandstoreClient client =
         new SandstoreClient(
             JvmHost.create(4),
@@ -108,9 +111,38 @@ class ExtensionTest {
   /** Without the jar, the name says nothing to a node, which says so at once. */
   @Test
   void withoutItsJarTheNameIsRefused() throws Exception {
-    Process node = node(LocalCluster.command(), 1);
+    Process node = node(LocalCluster.command(), 1, TOY);
     assertThat(node.waitFor()).isEqualTo(ExitCode.USAGE.number());
     assertThat(Files.readString(directory.resolve("log")))
-        .contains("no profile 'toy'; there are [raft]");
+        .contains("no profile 'toy'; there are [")
+        .contains("raft");
+  }
+
+  /** Three lines, anywhere: no jar, and nothing compiled. */
+  @Test
+  void aNodeOfAProfileInAFileServesTheCommandLine() throws Exception {
+    Path file = directory.resolve("mine.conf");
+    Files.writeString(file, "log = raft\nblocks = files\nSANDSTORE_RESERVE_MB = 128\n");
+    Map<String, String> mine = Map.of("SANDSTORE_PROFILE", file.toString());
+    int port;
+    try (ServerSocket free = new ServerSocket(0)) {
+      port = free.getLocalPort();
+    }
+    Process node = node(LocalCluster.command(), port, mine);
+    try (SandstoreClient client =
+        new SandstoreClient(
+            JvmHost.create(4),
+            ClientConfig.of("127.0.0.1:" + port).withTimeout(Duration.ofSeconds(60)))) {
+      assertThat(SmokeCommand.run(client, false, Optional.empty()))
+          .as(Files.readString(directory.resolve("log")))
+          .isTrue();
+      assertThat(client.status().getNodes(0).getStatus().getProfile()).isEqualTo("mine");
+    } finally {
+      node.destroyForcibly().waitFor();
+    }
+    Process other = node(LocalCluster.command(), port, Map.of());
+    assertThat(other.waitFor()).isNotZero();
+    assertThat(Files.readString(directory.resolve("log")))
+        .contains("the data directory is of profile mine@", "this node would run profile raft@");
   }
 }

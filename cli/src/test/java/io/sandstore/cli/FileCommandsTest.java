@@ -246,6 +246,21 @@ class FileCommandsTest {
     assertThat(TestCluster.read(client, "/whole")).isEqualTo(old);
   }
 
+  /** Killed half-way, a copy to a new name leaves nothing of that name. */
+  @Test
+  void aCopyOfANewFileThatIsKilledLeavesNoFile() throws Exception {
+    client.mkdirs("/killed");
+    Run run =
+        shell(
+            Map.of(),
+            "mkfifo rest; (seq 1 2000000; sleep 600) > rest & w=$!; "
+                + "$S put -q rest /killed/new & p=$!; "
+                + "until [ -n \"$($S ls /killed)\" ]; do :; done; "
+                + "kill -9 $p; pkill -P $w; kill $w; true");
+    assertThat(run.code()).isZero();
+    assertThat(names("/killed")).hasSize(1).doesNotContain("new");
+  }
+
   @Test
   void aCopyOverAFileKeepsNothingOfItAndLeavesNothingBeside() throws Exception {
     Path file = Files.write(local.resolve("file"), TestCluster.content(2, 5_000));

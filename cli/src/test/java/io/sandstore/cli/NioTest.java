@@ -817,6 +817,60 @@ class NioTest extends BothFileSystems {
     assertThat(names(dir)).containsExactly("pipe");
   }
 
+  // --- On somebody's behalf ---
+
+  private static FileSystem as(Object who) throws IOException {
+    String[] seeds = uri().getAuthority().split(",", -1);
+    java.net.URI other = java.net.URI.create("sand://" + seeds[2] + "," + seeds[0] + "/");
+    return FileSystems.newFileSystem(other, Map.of("as", who));
+  }
+
+  /** The rules of access(2): the owner's bits for the owner, though others may do more. */
+  @Test
+  void aFileSystemOfSomebodyAllowsWhatItsIdentityMay() throws Exception {
+    Path dir = sand().fresh();
+    Files.setPosixFilePermissions(dir, PosixFilePermissions.fromString("rwxrwxrwx"));
+    Path secret = Files.writeString(dir.resolve("secret"), "root's");
+    Files.setPosixFilePermissions(secret, PosixFilePermissions.fromString("rw-------"));
+    try (FileSystem theirs = as("1000:1000,50")) {
+      Path here = theirs.getPath(dir.toString());
+      Path file = Files.writeString(here.resolve("file"), "theirs");
+      assertThat(Files.getAttribute(file, "unix:uid")).isEqualTo(1000);
+      assertThat(List.of(Files.isReadable(file), Files.isWritable(file))).containsOnly(true);
+      assertThat(Files.isExecutable(file)).isFalse();
+      Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("-w-rwxrwx"));
+      assertThat(Files.isReadable(file)).isFalse();
+      assertThat(Files.isWritable(file)).isTrue();
+      assertThat(Files.isExecutable(file)).isFalse();
+      Path theirSecret = here.resolve("secret");
+      assertThat(Files.exists(theirSecret)).isTrue();
+      assertThat(Files.isReadable(theirSecret)).isFalse();
+      refused(java.nio.file.AccessDeniedException.class, () -> Files.readString(theirSecret));
+      refused(
+          java.nio.file.AccessDeniedException.class,
+          () -> {
+            theirSecret.getFileSystem().provider().checkAccess(theirSecret, READ_ACCESS);
+            return null;
+          });
+      Files.setAttribute(secret, "unix:gid", 50);
+      Files.setPosixFilePermissions(secret, PosixFilePermissions.fromString("---r-x---"));
+      assertThat(Files.isReadable(theirSecret)).isTrue();
+      assertThat(Files.isExecutable(theirSecret)).isTrue();
+      assertThat(Files.isWritable(theirSecret)).isFalse();
+      refused(
+          NoSuchFileException.class,
+          () -> {
+            here.getFileSystem().provider().checkAccess(here.resolve("nothing"));
+            return null;
+          });
+    }
+    assertThat(Files.isReadable(secret)).as("without an identity all is allowed").isTrue();
+    refused(IllegalArgumentException.class, () -> as("nobody"));
+    refused(IllegalArgumentException.class, () -> as(1000));
+  }
+
+  private static final java.nio.file.AccessMode READ_ACCESS = java.nio.file.AccessMode.READ;
+
   // --- Programs that nobody here wrote ---
 
   @ParameterizedTest

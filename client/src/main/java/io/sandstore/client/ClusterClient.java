@@ -41,6 +41,7 @@ final class ClusterClient implements Closeable {
   private final Routes routes;
   private final HedgeDelay hedges = new HedgeDelay();
   private final AtomicLong turn = new AtomicLong();
+  private final Readers readers;
 
   private volatile RpcClient preferred;
   private volatile String clusterId = "";
@@ -49,6 +50,7 @@ final class ClusterClient implements Closeable {
     this.host = host;
     this.clock = host.clock();
     this.routes = new Routes(host, config, this::hello);
+    this.readers = new Readers(host);
     this.preferred = routes.peers().getFirst();
   }
 
@@ -61,14 +63,31 @@ final class ClusterClient implements Closeable {
     return Hello.newBuilder().setClusterId(clusterId).build();
   }
 
-  /** Metadata: to the node that carries it out if it is known, else to who answered last. */
+  /**
+   * Metadata: to the node that carries it out if it is known, else to who answered last. Queries,
+   * where every node answers them, to the one that this client chose.
+   */
   Header call(Header.Builder request, Deadline deadline) throws IOException, InterruptedException {
-    try (Frame answer = call(request, Frame.NO_PAYLOAD, deadline, preferred, false)) {
-      if (!answer.header().getRoute().isEmpty()) {
-        follow(answer.header().getRoute());
-      }
+    try (Frame answer = ask(request, deadline)) {
       return answer.header();
     }
+  }
+
+  /** Likewise, with the payload that came with the answer; the caller releases it. */
+  Frame ask(Header.Builder request, Deadline deadline) throws IOException, InterruptedException {
+    Frame answer = call(request, Frame.NO_PAYLOAD, deadline, first(request), false);
+    if (!answer.header().getRoute().isEmpty()) {
+      follow(answer.header().getRoute());
+    }
+    return answer;
+  }
+
+  private RpcClient first(Header.Builder request) {
+    if (!request.hasAsk() || !Readers.answers(preferred)) {
+      return preferred;
+    }
+    routes.seek();
+    return readers.choose(routes.peers(), preferred).orElse(preferred);
   }
 
   /** The next metadata goes to the node itself, if it greeted us; who has not is being asked. */
@@ -203,12 +222,15 @@ final class ClusterClient implements Closeable {
         Deadline limit = clock.deadline(deadline.leftAtMost(ATTEMPT_LIMIT));
         int lane = bulk ? peer.bulkLane() : RpcClient.CONTROL;
         Frame answer = peer.call(lane, request.clone(), payload.duplicate(), limit);
-        remember(peer, bulk);
+        remember(peer, bulk || (request.hasAsk() && Readers.answers(peer)));
         return answer;
       } catch (PosixException e) {
         boolean elsewhere = e.errno() == Errno.MISMATCH && routes.forget(peer);
         if (!elsewhere && !isTransient(e.errno())) {
           throw e;
+        }
+        if (request.hasAsk()) {
+          readers.failed(peer);
         }
         last = e;
       } catch (DamagedException e) {
@@ -239,8 +261,11 @@ final class ClusterClient implements Closeable {
     }
   }
 
-  private void remember(RpcClient peer, boolean bulk) {
-    if (!bulk) {
+  /**
+   * @param anyone would have done
+   */
+  private void remember(RpcClient peer, boolean anyone) {
+    if (!anyone) {
       preferred = peer;
     }
     routes.heard(peer.greeting());

@@ -23,5 +23,12 @@ public enum OpenFlag {
    * attributes and closed, but not read; see {@link SandstoreClient#openDirectory} for a directory
    * in which names are looked up.
    */
-  O_DIRECTORY
+  O_DIRECTORY,
+  /**
+   * Close-to-open consistency, as NFS has it, for files that are read at once and seldom changed: a
+   * file of at most 128 KiB may come with the answer to open, in one round trip, and this handle's
+   * reads then show it as it was when it was opened. Of all other files every read shows what is
+   * there when it begins. Only with O_RDONLY; not with O_TRUNC or O_CREAT.
+   */
+  O_AS_OPENED
 }

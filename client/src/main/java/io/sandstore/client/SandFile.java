@@ -28,6 +28,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NavigableSet;
@@ -66,6 +67,8 @@ public final class SandFile implements Closeable {
   private static final int RECORD_BLOCKS_MAX = 4096;
 
   private static final int COPIED_AT_ONCE = 1 << 20;
+
+  private static final int ARRAY_BYTES_MAX = Integer.MAX_VALUE - 8;
 
   /** The longest file. */
   private static final long FILE_BYTES_MAX = 1L << 60;
@@ -119,6 +122,9 @@ public final class SandFile implements Closeable {
 
   private long position;
 
+  /** All of the file as it was when it was opened; null: every read asks what is there. */
+  private volatile @Nullable AsOpened asOpened;
+
   // Of O_APPEND, whose place in the file is known once the file has it: bytes that were taken, how
   // many of them were when the last write that moves the position ended, and how many are there.
   private long taken;
@@ -161,6 +167,11 @@ public final class SandFile implements Closeable {
 
   private <T> T finished(Uninterrupted.Action<T> wait) throws IOException {
     return finishing ? Uninterrupted.run(client.host(), wait) : wait.run();
+  }
+
+  /** From now on reads show this, if it is something. To be called before the file is used. */
+  void showAsOpened(@Nullable AsOpened bytes) {
+    asOpened = bytes;
   }
 
   /** Counts the files that a client opened. */
@@ -573,6 +584,10 @@ public final class SandFile implements Closeable {
     if (!into.hasRemaining()) {
       return 0;
     }
+    AsOpened opened = asOpened;
+    if (opened != null) {
+      return opened.read(into, offset);
+    }
     boolean sequential = offset == expected || into.remaining() >= ReadAhead.WINDOW_BYTES;
     if (!sequential) {
       ahead.clear();
@@ -605,6 +620,19 @@ public final class SandFile implements Closeable {
         sequential = false; // block by block: the first must be had before it is overwritten, too
       }
     }
+  }
+
+  /** Everything from the beginning on. */
+  byte[] readAll() throws IOException {
+    long size = stat().size();
+    if (size > ARRAY_BYTES_MAX) {
+      throw new PosixException(Errno.EFBIG, "more bytes than an array can hold");
+    }
+    ByteBuffer all = ByteBuffer.allocate((int) size);
+    while (all.hasRemaining() && read(all, all.position()) > 0) {
+      // Until all is there, or the file has become shorter.
+    }
+    return Arrays.copyOf(all.array(), all.position());
   }
 
   /** Asked anew for every read: another client's acknowledged write must not be missed. */
@@ -679,6 +707,10 @@ public final class SandFile implements Closeable {
     if (lock.tryLock()) {
       try {
         ahead.share(share);
+        AsOpened opened = asOpened;
+        if (opened != null) {
+          opened.settle();
+        }
       } finally {
         lock.unlock();
       }
@@ -686,7 +718,8 @@ public final class SandFile implements Closeable {
   }
 
   int aheadHeld() {
-    return ahead.held();
+    AsOpened opened = asOpened;
+    return ahead.held() + (opened != null && opened.holds() ? 1 : 0);
   }
 
   // --- The rest ---
@@ -1053,6 +1086,10 @@ public final class SandFile implements Closeable {
         }
       } finally {
         closed = true;
+        AsOpened opened = asOpened;
+        if (opened != null) {
+          opened.close();
+        }
         ByteBuffer rest = buffer;
         buffer = null;
         if (rest != null) {

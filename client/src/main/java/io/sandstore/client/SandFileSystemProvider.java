@@ -60,6 +60,8 @@ public final class SandFileSystemProvider extends FileSystemProvider {
 
   static final String SCHEME = "sand";
 
+  private static final String AS = "as";
+
   private final Map<String, SandFileSystem> open = new ConcurrentHashMap<>();
 
   @Override
@@ -80,19 +82,37 @@ public final class SandFileSystemProvider extends FileSystemProvider {
     return authority;
   }
 
+  /**
+   * Opens a file system.
+   *
+   * @param env {@code "as"}: on whose behalf ({@link SandstoreClient#as}), an {@link Identity} or
+   *     its text as {@link Identity#parse} reads it; without it, nobody's, and all is allowed
+   * @throws IllegalArgumentException if {@code "as"} is something else
+   */
   @Override
   public FileSystem newFileSystem(URI uri, Map<String, ?> env) {
     String authority = authority(uri);
+    @Nullable Identity as = identity(env.get(AS));
     SandFileSystem[] created = new SandFileSystem[1];
-    open.computeIfAbsent(authority, address -> created[0] = create(address));
+    open.computeIfAbsent(authority, address -> created[0] = create(address, as));
     if (created[0] == null) {
       throw new FileSystemAlreadyExistsException(authority);
     }
     return created[0];
   }
 
-  private SandFileSystem create(String authority) {
-    return new SandFileSystem(this, authority, SandstoreClient.connect(authority));
+  private static @Nullable Identity identity(@Nullable Object as) {
+    return switch (as) {
+      case null -> null;
+      case Identity identity -> identity;
+      case String text -> Identity.parse(text);
+      default -> throw new IllegalArgumentException("\"as\" is an Identity or its text, not " + as);
+    };
+  }
+
+  private SandFileSystem create(String authority, @Nullable Identity as) {
+    SandstoreClient client = SandstoreClient.connect(authority);
+    return new SandFileSystem(this, authority, as == null ? client : client.as(as));
   }
 
   @Override
@@ -110,7 +130,8 @@ public final class SandFileSystemProvider extends FileSystemProvider {
 
   @Override
   public Path getPath(URI uri) {
-    SandFileSystem fileSystem = open.computeIfAbsent(authority(uri), this::create);
+    SandFileSystem fileSystem =
+        open.computeIfAbsent(authority(uri), address -> create(address, null));
     String path = uri.getPath();
     return new SandPath(fileSystem, path == null || path.isEmpty() ? "/" : path);
   }
@@ -453,16 +474,40 @@ public final class SandFileSystemProvider extends FileSystemProvider {
   }
 
   /**
-   * Permissions are kept, not enforced: what exists may be used. As for root on Linux, a file may
-   * be executed only if somebody may.
+   * Whether whom this file system acts for may use a file so. Without an identity what exists may
+   * be used; as for root on Linux, a file may be executed only if somebody may.
    */
   @Override
   public void checkAccess(Path path, AccessMode... modes) throws IOException {
-    SandAttributes attributes = attributes(cast(path), true);
+    SandPath sand = cast(path);
+    if (client(sand).isSomebodys()) {
+      int mask = mask(modes);
+      translated(
+          sand,
+          () -> {
+            client(sand).access(sand.inCluster(), mask);
+            return true;
+          });
+      return;
+    }
+    SandAttributes attributes = attributes(sand, true);
     boolean executable = attributes.isDirectory() || (attributes.stat().mode() & 0111) != 0;
     if (!executable && List.of(modes).contains(AccessMode.EXECUTE)) {
       throw new AccessDeniedException(path.toString());
     }
+  }
+
+  private static int mask(AccessMode[] modes) {
+    int mask = 0;
+    for (AccessMode mode : modes) {
+      mask |=
+          switch (mode) {
+            case READ -> SandstoreClient.READ;
+            case WRITE -> SandstoreClient.WRITE;
+            case EXECUTE -> SandstoreClient.EXECUTE;
+          };
+    }
+    return mask;
   }
 
   // --- Attributes ---

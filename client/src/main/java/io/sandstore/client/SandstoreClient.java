@@ -53,6 +53,7 @@ import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -81,6 +82,9 @@ public final class SandstoreClient implements Closeable {
 
   /** Files that may be open at a time: the cluster is told of every one, again and again. */
   static final int OPEN_MAX = 65_536;
+
+  /** A file of at most so many bytes comes with its attributes, if that is wanted. */
+  private static final int FIRST_BYTES = 128 << 10;
 
   private static final int RETAINED_PER_REQUEST = 4096;
 
@@ -170,6 +174,11 @@ public final class SandstoreClient implements Closeable {
     return new SandstoreClient(this, who);
   }
 
+  /** Whether this client acts for somebody, whose permissions count. */
+  boolean isSomebodys() {
+    return identity.isPresent();
+  }
+
   // --- Files ---
 
   /**
@@ -184,6 +193,9 @@ public final class SandstoreClient implements Closeable {
 
   SandFile open(Location location, Set<OpenFlag> flags, int mode) throws IOException {
     checkFlags(flags);
+    if (flags.contains(OpenFlag.O_AS_OPENED)) {
+      return openWithBytes(location, flags);
+    }
     return opened(() -> statToOpen(location, flags, mode), flags, location.getPath());
   }
 
@@ -236,6 +248,10 @@ public final class SandstoreClient implements Closeable {
       throw new PosixException(
           Errno.EINVAL, "one of O_RDONLY, O_WRONLY, O_RDWR; O_TRUNC only to write");
     }
+    if (flags.contains(OpenFlag.O_AS_OPENED)
+        && (!flags.contains(OpenFlag.O_RDONLY) || flags.contains(OpenFlag.O_CREAT))) {
+      throw new PosixException(Errno.EINVAL, "O_AS_OPENED is to read what is there");
+    }
     if (flags.contains(OpenFlag.O_DIRECTORY) && flags.contains(OpenFlag.O_CREAT)) {
       throw new PosixException(Errno.EINVAL, "O_CREAT makes no directory");
     }
@@ -270,6 +286,77 @@ public final class SandstoreClient implements Closeable {
 
   private interface Found {
     FileStat stat() throws IOException;
+  }
+
+  /** Opens a file and has its bytes at once, if there are few. */
+  private SandFile openWithBytes(Location location, Set<OpenFlag> flags) throws IOException {
+    AtomicReference<AsOpened> bytes = new AtomicReference<>();
+    boolean noFollow = flags.contains(OpenFlag.O_NOFOLLOW);
+    try {
+      SandFile file =
+          opened(
+              () -> {
+                Frame answer = look(location, noFollow);
+                if (hasAll(answer)) {
+                  bytes.set(AsOpened.of(answer, aheads));
+                } else {
+                  answer.close();
+                }
+                return FileStat.of(answer.header().getAnswer().getAttributes());
+              },
+              flags,
+              location.getPath());
+      file.showAsOpened(bytes.get());
+      return file;
+    } catch (IOException e) {
+      Optional.ofNullable(bytes.get()).ifPresent(AsOpened::close);
+      throw e;
+    }
+  }
+
+  /** What a file is, and all its bytes if there are few; the caller releases them. */
+  private Frame look(Location location, boolean noFollow) throws IOException {
+    Lookup.Builder op =
+        Lookup.newBuilder().setLocation(location).setNoFollow(noFollow).setMask(READ);
+    Ask.Builder ask =
+        Ask.newBuilder().setQuery(Query.newBuilder().setLookup(op)).setFirstBytes(FIRST_BYTES);
+    credentials.ifPresent(ask::setCredentials);
+    try {
+      Frame answer = clusterClient.ask(Header.newBuilder().setAsk(ask), deadline());
+      if (answer.header().getAnswer().hasFault()) {
+        answer.close();
+      }
+      checked(answer.header().getAnswer());
+      return answer;
+    } catch (InterruptedException e) {
+      throw interrupted(e);
+    }
+  }
+
+  private static boolean hasAll(Frame frame) {
+    Answer answer = frame.header().getAnswer();
+    return answer.getWhole() && frame.payload().remaining() == answer.getAttributes().getSize();
+  }
+
+  /**
+   * All bytes of a file. One of at most 128 KiB, at one moment and as a rule in one round trip; a
+   * longer one as reads of a handle show it.
+   *
+   * @throws PosixException as of {@link #open}; EFBIG for a file that no array can hold
+   */
+  public byte[] readAll(String path) throws IOException {
+    Set<OpenFlag> flags = EnumSet.of(OpenFlag.O_RDONLY);
+    try (Frame answer = look(location(path), false)) {
+      checkOpenable(FileStat.of(answer.header().getAnswer().getAttributes()), flags, path);
+      if (hasAll(answer)) {
+        byte[] bytes = new byte[answer.payload().remaining()];
+        answer.payload().get(bytes);
+        return bytes;
+      }
+    }
+    try (SandFile file = open(path, flags, 0)) {
+      return file.readAll();
+    }
   }
 
   /** What was found or made, as an open file; one of at most so many. */
@@ -849,7 +936,10 @@ public final class SandstoreClient implements Closeable {
   Answer askInterruptibly(Query.Builder query) throws IOException, InterruptedException {
     Ask.Builder ask = Ask.newBuilder().setQuery(query);
     credentials.ifPresent(ask::setCredentials);
-    Answer answer = clusterClient.call(Header.newBuilder().setAsk(ask), deadline()).getAnswer();
+    return checked(clusterClient.call(Header.newBuilder().setAsk(ask), deadline()).getAnswer());
+  }
+
+  private static Answer checked(Answer answer) throws PosixException {
     if (answer.hasFault()) {
       throw PosixException.of(answer.getFault());
     }

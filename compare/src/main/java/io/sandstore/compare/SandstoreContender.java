@@ -23,13 +23,13 @@ final class SandstoreContender implements Contender {
   private Optional<LocalCluster> cluster = Optional.empty();
 
   /**
+   * @param profile of the nodes, or its file
    * @param more variables of the nodes
    */
   SandstoreContender(String profile, Map<String, String> more) {
     this.profile = profile;
     environment = new HashMap<>(more);
-    environment.put("SANDSTORE_PROFILE", profile);
-    environment.put("SANDSTORE_RESERVE_MB", "128");
+    environment.putAll(Profile.environment(profile, Map.of("SANDSTORE_RESERVE_MB", "128")));
   }
 
   @Override

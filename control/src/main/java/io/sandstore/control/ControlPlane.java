@@ -7,7 +7,6 @@ import io.sandstore.config.NodeConfig;
 import io.sandstore.etcd.EtcdClient;
 import io.sandstore.etcd.LeaseLostException;
 import io.sandstore.node.FoundedCluster;
-import io.sandstore.replication.Profile;
 import io.sandstore.replication.Views;
 import io.sandstore.wire.NodeStatus;
 import java.io.Closeable;
@@ -141,7 +140,7 @@ public final class ControlPlane implements Closeable {
             config.addressing().address(),
             now.map(s -> Long.toHexString(s.getMemberId())).orElse(""),
             now.map(NodeStatus::getClusterId).orElse(""),
-            config.profile(),
+            config.profile().name(),
             now.map(NodeStatus::getVersion).orElse(""));
     if (!self.equals(registered)) {
       etcd.put(prefix + "nodes/" + config.name(), write(self), lease);
@@ -168,7 +167,7 @@ public final class ControlPlane implements Closeable {
         new FoundedCluster(
             self.getClusterId(),
             Long.toHexString(self.getMemberId()),
-            Profile.named(config.profile()).id(),
+            config.profile().id(),
             Math.max(1, self.getMembersCount()));
     String cluster = ours.noteIn(views).cluster();
     if (cluster.equals(self.getClusterId())) {

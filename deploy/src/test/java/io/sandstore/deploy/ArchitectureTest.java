@@ -104,6 +104,8 @@ class ArchitectureTest {
         .definedBy("io.sandstore.replication..")
         .layer("raft")
         .definedBy("io.sandstore.raft..")
+        .layer("chain")
+        .definedBy("io.sandstore.chain..")
         .layer("block")
         .definedBy("io.sandstore.block..")
         .layer("profile")
@@ -135,10 +137,12 @@ class ArchitectureTest {
         .mayOnlyAccessLayers("host", "rpc")
         .whereLayer("raft")
         .mayOnlyAccessLayers("host", "rpc", "replication")
+        .whereLayer("chain")
+        .mayOnlyAccessLayers("host", "rpc", "replication")
         .whereLayer("block")
         .mayOnlyAccessLayers("host", "rpc", "replication")
         .whereLayer("profile")
-        .mayOnlyAccessLayers("host", "replication", "block", "raft")
+        .mayOnlyAccessLayers("host", "replication", "block", "raft", "chain")
         .whereLayer("namespace")
         .mayOnlyAccessLayers("host", "replication")
         .whereLayer("config")
@@ -164,10 +168,17 @@ class ArchitectureTest {
     noClasses()
         .that()
         .resideOutsideOfPackages(
-            "io.sandstore.raft..", "io.sandstore.block..", "io.sandstore.profile..")
+            "io.sandstore.raft..",
+            "io.sandstore.chain..",
+            "io.sandstore.block..",
+            "io.sandstore.profile..")
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage("io.sandstore.raft..", "io.sandstore.block..", "io.sandstore.profile..")
+        .resideInAnyPackage(
+            "io.sandstore.raft..",
+            "io.sandstore.chain..",
+            "io.sandstore.block..",
+            "io.sandstore.profile..")
         .check(all);
   }
 
@@ -268,6 +279,7 @@ class ArchitectureTest {
             "io.sandstore.node..",
             "io.sandstore.replication..",
             "io.sandstore.raft..",
+            "io.sandstore.chain..",
             "io.sandstore.block..",
             "io.sandstore.namespace..")
         .should()
@@ -283,6 +295,7 @@ class ArchitectureTest {
         .resideInAnyPackage(
             "io.sandstore.replication..",
             "io.sandstore.raft..",
+            "io.sandstore.chain..",
             "io.sandstore.namespace..",
             "io.sandstore.block..",
             "io.sandstore.node..",
@@ -364,6 +377,27 @@ class ArchitectureTest {
         .onlyDependOnClassesThat()
         .resideInAnyPackage(
             "io.sandstore.raft..",
+            "io.sandstore.replication..",
+            "io.sandstore.wire..",
+            "java.lang..",
+            "java.util",
+            "java.util.function..",
+            "java.util.random..",
+            "java.util.stream..",
+            "org.jspecify..",
+            "com.google.protobuf..")
+        .check(all);
+  }
+
+  @Test
+  void theCoreOfTheChainIsPure() {
+    classes()
+        .that()
+        .haveNameMatching("io\\.sandstore\\.chain\\.(ChainCore|Downstream|Entries|Leases)")
+        .should()
+        .onlyDependOnClassesThat()
+        .resideInAnyPackage(
+            "io.sandstore.chain..",
             "io.sandstore.replication..",
             "io.sandstore.wire..",
             "java.lang..",

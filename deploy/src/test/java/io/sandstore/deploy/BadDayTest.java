@@ -6,6 +6,7 @@ import static io.sandstore.deploy.SimulatedCluster.text;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sandstore.config.NodeConfig;
 import io.sandstore.deploy.SimulatedCluster.Image;
 import io.sandstore.deploy.StandIns.Fate;
 import io.sandstore.deploy.StandIns.Result;
@@ -478,42 +479,98 @@ class BadDayTest {
     return result;
   }
 
+  /** A profile that is none of this checkout's. */
+  private String profile(String... lines) throws IOException {
+    Path file = Files.createDirectories(directory.resolve("elsewhere")).resolve("mine.conf");
+    Files.writeString(file, "log = raft\nblocks = files\n" + String.join("\n", lines) + "\n");
+    return "PROFILE=../elsewhere/mine.conf";
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "SANDSTORE_SLOW_MS=\"5\"",
-        "SANDSTORE_SLOW_MS=5\r",
-        " SANDSTORE_SLOW_MS=5",
-        "export SANDSTORE_SLOW_MS=5",
-        "SANDSTORE_SLOW_MS = 5",
-        "SANDSTORE_SLOW_MS=5 ",
-        "SANDSTORE_SLOW_MS=5 # quick",
-        "SANDSTORE_SLOW_MS='5'",
-        "SANDSTORE_SLOW_MS=$FIVE",
-        "SANDSTORE_SLOW_MS=a\\b",
-        "SANDSTORE_NO_SUCH=5",
-        "SANDSTORE_PROFILE=raft"
+        "SANDSTORE_SLOW_MS = soon",
+        "SANDSTORE_SLOW_MS",
+        "export SANDSTORE_SLOW_MS = 5",
+        "SANDSTORE_NO_SUCH = 5",
+        "SANDSTORE_MEMBERS = a:1",
+        "SANDSTORE_ELECTION_MS = $(reboot)",
+        "SANDSTORE_ELECTION_MS = 5",
+        "log = raft",
+        "copies = chain"
       })
   void aProfilesLineThatNobodyUnderstandsIsRefused(String line) throws Exception {
     deployed();
-    Files.writeString(
-        here.repository.resolve("deploy/profiles/raft.env"), "SANDSTORE_PROFILE=raft\n" + line);
-    assertThat(refusedBeforeAnythingIsDeleted("raft.env, line 2").output())
-        .contains("profile has lines that nobody would understand");
+    for (String flow : List.of("deploy", "update")) {
+      Result result = in(here.flow(flow, profile(line)), "refused");
+      assertThat(result.output())
+          .contains("the profile is refused", "see: sandstore profile check ../elsewhere/mine.conf")
+          .containsAnyOf("mine.conf, line 3", "mine.conf: ", "SANDSTORE_SLOW_MS must be");
+    }
+    assertThat(here.kubectlCalls()).noneMatch(call -> call.contains(" delete "));
   }
 
   @Test
-  void aProfilesValuesReachTheConfigMap() throws Exception {
-    Files.writeString(
-        here.repository.resolve("deploy/profiles/raft.env"),
-        "# comment\n\nSANDSTORE_PROFILE=raft\nSANDSTORE_SLOW_MS=5\nSANDSTORE_MEMBERS=a:1,b:2 c=3\n"
-            .replace(" c=3", ""));
-    in(here.flow("deploy"), "deployed");
+  void aProfileThatIsNotThereIsRefused() throws Exception {
+    for (String profile : List.of("no-such", "../no-such.conf", "deploy/flows/lib.sh", "..")) {
+      assertThat(in(here.flow("deploy", "PROFILE=" + profile), "refused").output())
+          .contains("there is no profile '" + profile + "'", "profiles: ", "raft");
+    }
+    assertThat(here.kubectlCalls()).isEmpty();
+  }
+
+  @Test
+  void aProfileOfSomewhereElseReachesTheImageAndTheConfigMap() throws Exception {
+    String mine = profile("SANDSTORE_SLOW_MS = 5", "SANDSTORE_ELECTION_MS = 1500");
+    assertThat(here.flow("build", mine).code()).isZero();
+    assertThat(here.calls)
+        .anyMatch(
+            call ->
+                call.startsWith("docker build ")
+                    && call.contains(" --build-arg PROFILE=mine ")
+                    && call.contains(" --build-arg PROFILE_PARTS=log:raft,store:file,blocks:files,")
+                    && call.contains(" --tag registry.invalid/me/sandstore-node:mine-latest "));
+    in(here.flow("deploy", mine), "deployed");
     Map<String, Object> data =
         map(cluster.get("configmap", "sandstore-config").orElseThrow(), "data");
     assertThat(data)
+        .containsEntry("SANDSTORE_PROFILE", "mine")
+        .containsEntry(
+            "SANDSTORE_PROFILE_PARTS", "log:raft,store:file,blocks:files,copies:star,reads:primary")
         .containsEntry("SANDSTORE_SLOW_MS", "5")
-        .containsEntry("SANDSTORE_MEMBERS", "a:1,b:2")
+        .containsEntry("SANDSTORE_ELECTION_MS", "1500")
+        .containsEntry("SANDSTORE_HEARTBEAT_MS", "100");
+    Map<String, String> environment = new TreeMap<>(Map.of("SANDSTORE_NAME", "sandstore-0"));
+    data.forEach((key, value) -> environment.put(key, (String) value));
+    NodeConfig node = NodeConfig.of(environment);
+    assertThat(node.profile().name()).isEqualTo("mine");
+    assertThat(node.operations().slow()).hasMillis(5);
+    here.pushed = 2;
+    in(here.flow("update", mine), "updated");
+    assertThat(in(here.flow("update"), "refused").output())
+        .contains("profile 'mine' runs, not 'raft'");
+  }
+
+  @Test
+  void aProfileOfThisCheckoutIsItsImages() throws Exception {
+    in(here.flow("deploy"), "deployed");
+    assertThat(map(cluster.get("configmap", "sandstore-config").orElseThrow(), "data"))
+        .containsEntry("SANDSTORE_PROFILE", "raft")
+        .containsEntry("SANDSTORE_PROFILE_PARTS", "");
+    assertThat(here.flow("build").code()).isZero();
+    assertThat(here.calls).anyMatch(call -> call.contains(" --build-arg PROFILE_PARTS= "));
+  }
+
+  /** What stands in the manifest is what raft's parts have. */
+  @Test
+  void keysThatAProfileDoesNotHaveAreNotInItsConfigMap() throws Exception {
+    edit(
+        "deploy/k8s/configmap.yaml",
+        "  SANDSTORE_HEARTBEAT_MS: \"100\"\n",
+        "  SANDSTORE_OF_ANOTHER: \"100\"\n");
+    in(here.flow("deploy", profile()), "deployed");
+    assertThat(map(cluster.get("configmap", "sandstore-config").orElseThrow(), "data"))
+        .doesNotContainKey("SANDSTORE_OF_ANOTHER")
         .containsEntry("SANDSTORE_HEARTBEAT_MS", "100");
   }
 
@@ -598,15 +655,27 @@ class BadDayTest {
   }
 
   @Test
-  void composeHasTheSameParser() throws Exception {
-    Files.writeString(
-        here.repository.resolve("deploy/profiles/raft.env"),
-        "SANDSTORE_PROFILE=raft\nexport SANDSTORE_SLOW_MS=5\n");
-    Result result =
-        StandIns.finish(here.start(List.of("bash", "deploy/flows/compose-up.sh"), Map.of()));
+  void composeIsGivenTheProfileAsKubernetesIs() throws Exception {
+    Result result = compose(profile("SANDSTORE_SLOW_MS = soon"));
     assertThat(result.code()).isNotZero();
-    assertThat(result.output()).contains("lines that nobody would understand", "raft.env, line 2");
+    assertThat(result.output()).contains("the profile is refused", "SANDSTORE_SLOW_MS must be");
     assertThat(here.calls).noneMatch(call -> call.contains(" up "));
+    compose(profile("SANDSTORE_SLOW_MS = 7", "SANDSTORE_ELECTION_MS = 1500"));
+    assertThat(here.calls).anyMatch(call -> call.contains(" up "));
+    String file = Files.readString(here.repository.resolve("target/compose/mine.yaml"));
+    assertThat(file)
+        .contains(
+            "    SANDSTORE_ELECTION_MS: \"1500\"\n", "SANDSTORE_SLOW_MS: \"${SANDSTORE_SLOW_MS")
+        .doesNotContain("${SANDSTORE_ELECTION_MS");
+    assertThat(Files.readString(here.repository.resolve("target/compose/mine.env")))
+        .contains("SANDSTORE_SLOW_MS=7\n", "SANDSTORE_PROFILE=mine\n");
+  }
+
+  private Result compose(String profile) throws Exception {
+    return StandIns.finish(
+        here.start(
+            List.of("bash", "deploy/flows/compose-up.sh"),
+            Map.of("PROFILE", profile.replace("PROFILE=", ""))));
   }
 
   @Test
@@ -1143,12 +1212,10 @@ class BadDayTest {
 
   @Test
   void anUpdateWithOtherConfigurationNamesTheKeys() throws Exception {
-    deployed();
+    in(here.flow("deploy", profile()), "deployed");
     here.pushed = 2;
-    Files.writeString(
-        here.repository.resolve("deploy/profiles/raft.env"),
-        "SANDSTORE_PROFILE=raft\nSANDSTORE_SLOW_MS=77\n");
-    Result result = in(here.flow("update"), "refused");
+    here.calls.clear();
+    Result result = in(here.flow("update", profile("SANDSTORE_SLOW_MS = 77")), "refused");
     assertThat(result.output())
         .contains("SANDSTORE_SLOW_MS: runs with \"1000\", here it is \"77\"", "k8s-deploy");
     assertThat(here.calls).noneMatch(call -> call.startsWith("docker build "));
@@ -1172,17 +1239,22 @@ class BadDayTest {
     in(here.flow("rollback"), "rolled-back");
   }
 
-  @Test
-  void anotherKeyWithAValueOfItsOwnIsNamed() throws Exception {
-    in(here.flow("deploy"), "deployed");
-    anotherKey();
-    edit(
-        "deploy/profiles/raft.env",
-        "SANDSTORE_PROFILE=raft\n",
-        "SANDSTORE_PROFILE=raft\nSANDSTORE_ANOTHER=8\n");
+  /**
+   * A key that the release before did not have: of any node, and of a profile's parts, which the
+   * manifest does not know.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"SANDSTORE_SLOW_MS", "SANDSTORE_ELECTION_MS"})
+  void anotherKeyWithAValueOfItsOwnIsNamed(String key) throws Exception {
+    if (key.equals("SANDSTORE_ELECTION_MS")) {
+      edit("deploy/k8s/configmap.yaml", "  " + key + ": \"700\"\n", "");
+    }
+    in(here.flow("deploy", profile()), "deployed");
+    map(cluster.get("configmap", "sandstore-config").orElseThrow(), "data").remove(key);
     here.pushed = 2;
-    assertThat(in(here.flow("update"), "refused").output())
-        .contains("SANDSTORE_ANOTHER: runs without it, here it is \"8\"", "k8s-deploy");
+    assertThat(in(here.flow("update", profile(key + " = 877")), "refused").output())
+        .contains(key + ": runs without it, here it is \"877\"", "k8s-deploy");
+    in(here.flow("update", profile()), "updated");
   }
 
   /** Empty is a value: it is not what the release before lacks. */

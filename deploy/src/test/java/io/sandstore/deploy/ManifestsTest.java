@@ -19,6 +19,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -155,25 +157,46 @@ class ManifestsTest {
     assertThat(config.addressing().nodes()).isEqualTo(spec("sandstore").get("replicas"));
   }
 
+  /** As the flows render it: a profile's keys in place of those that stand last in the file. */
   @Test
-  void everyProfileHasOverridesThatANodeTakes() throws Exception {
+  void everyProfileMakesAConfigMapThatANodeTakes() throws Exception {
     TreeSet<String> profiles = new TreeSet<>();
-    try (Stream<Path> files = Files.list(ROOT.resolve("deploy/profiles"))) {
-      for (Path file : files.toList()) {
+    try (Stream<Path> files = Files.list(ROOT.resolve("profiles"))) {
+      for (Path file : files.filter(f -> f.toString().endsWith(".conf")).toList()) {
+        Profile profile = Profile.named(file.getFileName().toString().replace(".conf", ""));
         Map<String, String> environment = environment();
-        for (String line : Files.readAllLines(file)) {
-          if (!line.isBlank() && !line.startsWith("#")) {
-            assertThat(line).matches("SANDSTORE_[A-Z_]+=[^\"\\\\]*");
-            environment.put(
-                line.substring(0, line.indexOf('=')), line.substring(line.indexOf('=') + 1));
-          }
-        }
-        String name = file.getFileName().toString().replace(".env", "");
-        assertThat(NodeConfig.of(environment).profile()).isEqualTo(name);
-        profiles.add(name);
+        environment.keySet().removeAll(ofTheProfile());
+        environment.putAll(NodeConfig.environment(profile));
+        assertThat(NodeConfig.of(environment).profile()).isEqualTo(profile);
+        profiles.add(profile.name());
       }
     }
-    assertThat(profiles).isEqualTo(new TreeSet<>(Profile.all().keySet()));
+    assertThat(profiles).contains("raft").isSubsetOf(Profile.names());
+  }
+
+  /** What the flows replace is all of the standard profile's, and nothing else. */
+  @Test
+  void theKeysOfTheProfileStandLast() throws Exception {
+    TreeSet<String> keys = new TreeSet<>();
+    Profile.named("raft").keys().forEach(key -> keys.add(key.name()));
+    assertThat(ofTheProfile()).isEqualTo(keys);
+    String compose = Files.readString(ROOT.resolve("deploy/docker/compose.yaml"));
+    String last = compose.substring(compose.indexOf("    # Of the profile"));
+    assertThat(matches("(?m)^    (SANDSTORE_[A-Z0-9_]+):", last)).isEqualTo(keys);
+  }
+
+  private static Set<String> ofTheProfile() throws IOException {
+    String map = Files.readString(MANIFESTS.resolve("configmap.yaml"));
+    return matches(
+        "(?m)^  (SANDSTORE_[A-Z0-9_]+):", map.substring(map.indexOf("  # Of the profile")));
+  }
+
+  private static Set<String> matches(String pattern, String text) {
+    return Pattern.compile(pattern)
+        .matcher(text)
+        .results()
+        .map(match -> match.group(1))
+        .collect(Collectors.toCollection(TreeSet::new));
   }
 
   @Test
@@ -202,9 +225,7 @@ class ManifestsTest {
 
   private static TreeSet<String> known() {
     TreeSet<String> known = new TreeSet<>();
-    for (String profile : Profile.all().keySet()) {
-      NodeConfig.keys(profile).forEach(key -> known.add(key.name()));
-    }
+    NodeConfig.keys(Profile.named("raft")).forEach(key -> known.add(key.name()));
     return known;
   }
 
@@ -336,7 +357,7 @@ class ManifestsTest {
             .filter(line -> line.startsWith("COPY ") && !line.contains("--from"))
             .map(line -> line.split(" ", -1)[1])
             .toList();
-    assertThat(sent).containsAll(copied);
+    assertThat(copied).allMatch(path -> sent.contains(path) || sent.contains(path.split("/")[0]));
     List<String> modules =
         Files.readAllLines(ROOT.resolve("pom.xml")).stream()
             .map(line -> line.replaceAll(".*<module>(.*)</module>.*", "$1"))
@@ -344,6 +365,8 @@ class ManifestsTest {
             .toList();
     assertThat(modules)
         .contains("raft", "cli", "sim")
-        .allMatch(module -> copied.contains(module) || copied.contains(module + "/pom.xml"));
+        .allMatch(module -> copied.contains(module + "/pom.xml") || copied.contains(module))
+        .filteredOn(sent::contains)
+        .isSubsetOf(copied);
   }
 }

@@ -240,37 +240,47 @@ class PlantedInFlowsTest {
             "preflight",
             "  dry_run_pods statefulset-etcd\n  dry_run_pods statefulset-sandstore\n",
             "")),
-    A_PROFILES_LINE_IS_IGNORED(
+    A_REFUSED_PROFILE_IS_DEPLOYED(
         4,
         "aProfilesLineThatNobodyUnderstandsIsRefused[2]",
         "was: \"deployed\"",
         edit(
-            "config",
-            "{ refuse(\"not SANDSTORE_KEY=value from the first column on\"); next }",
-            "{ next }")),
-    A_QUOTE_IN_A_PROFILE_IS_TAKEN(
+            "lib",
+            "die \"the profile is refused\" \"$(cat \"$scratch/profile\")\" \"see: sandstore profile check $PROFILE\"",
+            "true")),
+    AN_IMAGE_IS_NOT_TOLD_OF_ITS_PROFILE(
         4,
-        "aProfilesLineThatNobodyUnderstandsIsRefused[0]",
-        "was: \"unknown\"",
+        "aProfileOfSomewhereElseReachesTheImageAndTheConfigMap",
+        "docker build",
+        edit("build", "parts=$(setting SANDSTORE_PROFILE_PARTS) ;;", "parts= ;;")),
+    A_PROFILE_IS_NAMED_BY_ITS_PATH(
+        4,
+        "aProfileOfSomewhereElseReachesTheImageAndTheConfigMap",
+        "was: 1",
+        edit("lib", "profile=$(basename \"$PROFILE\" .conf)", "profile=$PROFILE")),
+    A_PROFILES_SETTING_IS_LEFT_OUT(
+        4,
+        "aProfileOfSomewhereElseReachesTheImageAndTheConfigMap",
+        "SANDSTORE_SLOW_MS",
         edit(
             "config",
-            "else if (value ~ /[^A-Za-z0-9._:\\/,@%+ -]/)",
-            "else if (value == \"no such\")")),
-    CRLF_IN_A_PROFILE_IS_TAKEN(
+            "if (key in value) { printf \"  %s: \\\"%s\\\"\\n\", key, value[key]; there[key] = 1 } else if (!own) print",
+            "if (!own) print; there[key] = 1")),
+    ANOTHER_PROFILES_KEYS_STAY(
         4,
-        "aProfilesLineThatNobodyUnderstandsIsRefused[1]",
-        "was: \"deployed\"",
-        edit("config", "refuse(\"a line end of another system (CRLF)\"); next }", "}")),
-    A_BLANK_AROUND_A_VALUE_IS_TAKEN(
+        "keysThatAProfileDoesNotHaveAreNotInItsConfigMap",
+        "SANDSTORE_OF_ANOTHER",
+        edit("config", "else if (!own) print", "else print")),
+    A_PROFILES_OWN_KEYS_ARE_LEFT_OUT(
         4,
-        "aProfilesLineThatNobodyUnderstandsIsRefused[5]",
-        "was: \"deployed\"",
-        edit("config", "else if (value ~ /^ / || value ~ / $/)", "else if (value == \"no such\")")),
-    AN_UNKNOWN_KEY_IS_TAKEN(
-        4,
-        "aProfilesLineThatNobodyUnderstandsIsRefused[10]",
-        "was: \"deployed\"",
-        edit("config", "if (!(key in known)) refuse(", "if (key == \"no such\") refuse(")),
+        "keysThatAProfileDoesNotHaveAreNotInItsConfigMap",
+        "SANDSTORE_HEARTBEAT_MS",
+        edit("config", "    END { for (i = 1;", "    END { for (i = n + 1;")),
+    A_NEW_KEY_OF_A_PROFILE_IS_ALWAYS_AT_ITS_DEFAULT(
+        10,
+        "anotherKeyWithAValueOfItsOwnIsNamed[1]",
+        "was: \"updated\"",
+        edit("config", "profile env --untuned \"$PROFILE\"", "profile env \"$PROFILE\"")),
     ANOTHERS_NODE_PORT_IS_FOUND_AFTER_THE_DESTROY(
         4,
         "anotherServicesNodePortIsFoundBeforeAnythingIsDeleted",
@@ -298,9 +308,9 @@ class PlantedInFlowsTest {
         edit("preflight", "  try_taken \"a claim of $1\"", "  : \"a claim of $1\"")),
     COMPOSE_READS_PROFILES_BY_ITSELF(
         4,
-        "composeHasTheSameParser",
-        "could not find:\n  [\"lines that nobody would understand\"",
-        edit("compose-up", "read_profile\n", "settings=$(cat \"deploy/profiles/$PROFILE.env\")\n")),
+        "composeIsGivenTheProfileAsKubernetesIs",
+        "to contain:\n  [\"the profile is refused\"",
+        edit("compose-up", "read_profile\n", "settings=$(grep ^SANDSTORE_ \"$PROFILE\")\n")),
     A_QUOTA_OF_OBJECTS_IS_FOUND_AFTER_THE_DESTROY(
         4,
         "aQuotaOfObjectsIsReckonedWithToo",

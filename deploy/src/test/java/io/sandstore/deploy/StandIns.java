@@ -3,7 +3,9 @@ package io.sandstore.deploy;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sandstore.config.NodeConfig;
 import io.sandstore.deploy.SimulatedKubectl.Answer;
+import io.sandstore.replication.Profile;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -108,10 +110,10 @@ final class StandIns implements AutoCloseable {
 
   StandIns(Path repository) throws IOException {
     this.repository = repository;
-    for (String part : List.of("deploy/flows", "deploy/k8s", "deploy/profiles")) {
+    for (String part : List.of("deploy/flows", "deploy/k8s", "deploy/docker", "profiles")) {
       Files.createDirectories(repository.resolve(part));
       try (Stream<Path> files = Files.list(ManifestsTest.ROOT.resolve(part))) {
-        for (Path file : files.toList()) {
+        for (Path file : files.filter(Files::isRegularFile).toList()) {
           Files.copy(file, repository.resolve(part).resolve(file.getFileName().toString()));
         }
       }
@@ -348,7 +350,7 @@ final class StandIns implements AutoCloseable {
         before.accept(call);
         yield switch (program) {
           case "docker" -> docker(arguments);
-          case "sandstore" -> sandstore(arguments);
+          case "sandstore" -> sandstore(directory, arguments);
           default -> kubectl(directory, arguments, call);
         };
       }
@@ -368,13 +370,35 @@ final class StandIns implements AutoCloseable {
     };
   }
 
-  private Answer sandstore(List<String> arguments) {
+  private Answer sandstore(Path directory, List<String> arguments) {
     String verb = arguments.getFirst();
+    if (verb.equals("profile")) {
+      return profile(directory, arguments);
+    }
     if (broken.contains("sandstore")) {
       return new Answer(69, "", "sandstore: cannot reach 192.0.2.7:30080: Connect timed out\n");
     }
     boolean leads = cluster.quorum() && !broken.contains("sandstore " + verb);
     return new Answer(leads ? 0 : 69, "NODE ADDRESS ROLE READY\n", "");
+  }
+
+  /** As the command does: {@code profile env [--untuned] PROFILE}. */
+  private static Answer profile(Path directory, List<String> arguments) {
+    String name = arguments.getLast();
+    try {
+      Profile profile =
+          Profile.named(
+              Profile.isFile(name) ? directory.resolve(name).normalize().toString() : name);
+      if (arguments.contains("--untuned")) {
+        profile = Profile.of("untuned", profile.line());
+      }
+      StringBuilder lines = new StringBuilder();
+      NodeConfig.environment(profile)
+          .forEach((key, value) -> lines.append(key).append('=').append(value).append('\n'));
+      return Answer.of(lines.toString());
+    } catch (IllegalArgumentException e) {
+      return new Answer(64, "", "sandstore: " + e.getMessage() + "\n");
+    }
   }
 
   private Answer kubectl(Path directory, List<String> arguments, String call) {

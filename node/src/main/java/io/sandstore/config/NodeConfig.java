@@ -23,6 +23,7 @@ import java.util.TreeSet;
  * @param name this node's stable name
  * @param settings of the profile
  * @param squash which callers count as nobody
+ * @param cache when files that are marked so go
  */
 public record NodeConfig(
     String name,
@@ -30,13 +31,24 @@ public record NodeConfig(
     Addressing addressing,
     Operations operations,
     String dataDir,
-    String profile,
+    Profile profile,
     Settings settings,
     Duration orphanGrace,
     Duration sessionTtl,
     Duration blockGrace,
     int buffers,
-    Squash squash) {
+    Squash squash,
+    Cache cache) {
+
+  /**
+   * When files that are marked as a cache go.
+   *
+   * @param highPercent of the capacity: what is used beyond it is too much
+   * @param evict true: whoever finds no room gets that of the least recently used; false: a refusal
+   */
+  public record Cache(int highPercent, boolean evict) {
+    public static final Cache STANDARD = new Cache(90, false);
+  }
 
   /** How nodes find each other. */
   public enum DiscoveryMethod {
@@ -127,7 +139,9 @@ public record NodeConfig(
           new Key("SANDSTORE_NAME", "", "this node's name"),
           new Key("SANDSTORE_LISTEN", "0.0.0.0:9070", "address and port to listen on"),
           new Key("SANDSTORE_DATA_DIR", "", "directory of this node's files"),
-          new Key("SANDSTORE_PROFILE", STANDARD_PROFILE, "how the node is wired"),
+          new Key(
+              "SANDSTORE_PROFILE", STANDARD_PROFILE, "how the node is wired: a name, or a file"),
+          new Key("SANDSTORE_PROFILE_PARTS", "", "what a profile is made of that is not here"),
           new Key("SANDSTORE_DISCOVERY", "static", "how nodes find each other: static, dns, etcd"),
           new Key("SANDSTORE_MEMBERS", "", "static: name=host:port of all nodes, by commas"),
           new Key("SANDSTORE_NODES", "3", "dns, etcd: how many nodes found a cluster"),
@@ -148,14 +162,24 @@ public record NodeConfig(
           new Key("SANDSTORE_BLOCK_GRACE_S", "600", "how long a block may wait for its file"),
           new Key("SANDSTORE_SQUASH", "none", "clients that count as nobody: none, root, all"),
           new Key(
+              "SANDSTORE_CACHE_HIGH_PERCENT",
+              "90",
+              "use of the capacity beyond which cached files go"),
+          new Key(
+              "SANDSTORE_CACHE_FULL", "refuse", "who finds no room: refuse, or evict cached files"),
+          new Key(
               "SANDSTORE_BUFFERS",
               "6",
               "4 MiB buffers of each kind (own, clients, peers, answers)"));
 
-  /** All variables of a node of a profile. */
-  public static List<Key> keys(String profile) {
-    List<Key> keys = new ArrayList<>(KEYS);
-    for (Settings.Key key : Profile.named(profile).keys()) {
+  /** All variables of a node of a profile, with that profile's defaults. */
+  public static List<Key> keys(Profile profile) {
+    List<Key> keys = new ArrayList<>();
+    for (Key key : KEYS) {
+      String standard = profile.ofNodes().getOrDefault(key.name, key.standard);
+      keys.add(new Key(key.name, standard, key.meaning));
+    }
+    for (Settings.Key key : profile.keys()) {
       keys.add(new Key(key.name(), Long.toString(key.standard()), key.meaning()));
     }
     return keys;
@@ -212,7 +236,7 @@ public record NodeConfig(
    * @throws IllegalArgumentException with a line that says what to set
    */
   private NodeConfig together() {
-    Profile.named(profile).check(settings);
+    profile.check(settings);
     require(
         orphanGrace.compareTo(ORPHAN_GRACE_MIN) >= 0,
         "SANDSTORE_ORPHAN_GRACE_S must be at least %d: clients say every 10 s which files are open"
@@ -251,13 +275,18 @@ public record NodeConfig(
    * @throws IllegalArgumentException with a line that says what to set
    */
   public static NodeConfig of(Map<String, String> environment) {
-    return of(new Reader(values(environment)));
+    Profile profile = profile(environment);
+    return of(profile, new Reader(values(profile, environment)));
   }
 
   /** Every variable's value, those included that the environment does not set. */
   public static Map<String, String> values(Map<String, String> environment) {
+    return values(profile(environment), environment);
+  }
+
+  private static Map<String, String> values(Profile profile, Map<String, String> environment) {
     Map<String, String> values = new LinkedHashMap<>();
-    keys(profile(environment)).forEach(key -> values.put(key.name, key.standard));
+    keys(profile).forEach(key -> values.put(key.name, key.standard));
     environment.forEach(
         (name, value) -> {
           if (values.containsKey(name)) {
@@ -272,26 +301,57 @@ public record NodeConfig(
     return values;
   }
 
-  /** The profile that an environment names. */
-  public static String profile(Map<String, String> environment) {
-    String name = environment.getOrDefault("SANDSTORE_PROFILE", "").strip();
-    return name.isEmpty() ? STANDARD_PROFILE : name;
+  /**
+   * The profile that an environment names, or says the parts of.
+   *
+   * @throws IllegalArgumentException if there is no such one, with a line that says why
+   */
+  public static Profile profile(Map<String, String> environment) {
+    String named = environment.getOrDefault("SANDSTORE_PROFILE", "").strip();
+    String name = named.isEmpty() ? STANDARD_PROFILE : named;
+    String parts = environment.getOrDefault("SANDSTORE_PROFILE_PARTS", "").strip();
+    return parts.isEmpty() ? Profile.named(name) : Profile.of(name, parts);
   }
 
-  private static NodeConfig of(Reader r) {
+  /**
+   * What a node's environment has to say for it to run a profile: the name, the parts unless this
+   * build comes with them, and all that the profile has a say in.
+   *
+   * @throws IllegalArgumentException if the profile has a value that no node takes, with a line
+   *     that says what to set
+   */
+  public static Map<String, String> environment(Profile profile) {
+    Map<String, String> environment = new LinkedHashMap<>();
+    environment.put("SANDSTORE_PROFILE", profile.name());
+    environment.put(
+        "SANDSTORE_PROFILE_PARTS", Profile.names().contains(profile.name()) ? "" : profile.line());
+    environment.putAll(new TreeMap<>(profile.ofNodes()));
+    for (Settings.Key key : profile.keys()) {
+      environment.put(key.name(), Long.toString(key.standard()));
+    }
+    Map<String, String> anywhere = new LinkedHashMap<>(environment);
+    anywhere.put("SANDSTORE_NAME", "check-0");
+    anywhere.put("SANDSTORE_MEMBERS", "check-0=127.0.0.1:9070");
+    anywhere.put("SANDSTORE_DATA_DIR", "/");
+    of(anywhere);
+    return environment;
+  }
+
+  private static NodeConfig of(Profile profile, Reader r) {
     return new NodeConfig(
             r.text("NAME"),
             r.text("LISTEN"),
             r.addressing(),
             r.operations(),
             r.text("DATA_DIR"),
-            r.text("PROFILE"),
-            Settings.of(Profile.named(r.text("PROFILE")).keys(), r.values),
+            profile,
+            Settings.of(profile.keys(), r.values),
             Duration.ofSeconds(r.number("ORPHAN_GRACE_S", 1)),
             Duration.ofSeconds(r.number("SESSION_TTL_S", 1)),
             Duration.ofSeconds(r.number("BLOCK_GRACE_S", 1)),
             (int) r.number("BUFFERS", 2, 1024),
-            r.squash())
+            r.squash(),
+            r.cache())
         .together();
   }
 
@@ -339,6 +399,14 @@ public record NodeConfig(
               () ->
                   new IllegalArgumentException(
                       "SANDSTORE_SQUASH must be none, root or all, not '" + text("SQUASH") + "'"));
+    }
+
+    Cache cache() {
+      String full = text("CACHE_FULL");
+      require(
+          full.equals("refuse") || full.equals("evict"),
+          "SANDSTORE_CACHE_FULL must be refuse or evict, not '" + full + "'");
+      return new Cache((int) number("CACHE_HIGH_PERCENT", 10, 99), full.equals("evict"));
     }
 
     boolean flag(String key) {

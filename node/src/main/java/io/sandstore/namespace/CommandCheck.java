@@ -8,6 +8,7 @@ import io.sandstore.wire.Command;
 import io.sandstore.wire.CopyRange;
 import io.sandstore.wire.Credentials;
 import io.sandstore.wire.Errno;
+import io.sandstore.wire.Evict;
 import io.sandstore.wire.Extent;
 import io.sandstore.wire.Fault;
 import io.sandstore.wire.Location;
@@ -40,6 +41,9 @@ public final class CommandCheck {
 
   /** Files that one {@code RetainOrphans} may name. */
   static final int RETAINED_MAX = 4096;
+
+  /** Files that one {@code Evict} may name. */
+  public static final int EVICTED_MAX = 1000;
 
   /** Extents that one {@code Write} may name. */
   static final int EXTENTS_MAX = 8192;
@@ -110,6 +114,7 @@ public final class CommandCheck {
           EXPIRE_SESSIONS,
           EXPIRE_LOCKS,
           REAP_ORPHANS,
+          EVICT,
           MERGE,
           RAISE_LEVEL ->
           true;
@@ -200,6 +205,7 @@ public final class CommandCheck {
       case EXPIRE_SESSIONS -> checkTime(command.getExpireSessions().getUnusedSinceMs());
       case EXPIRE_LOCKS -> checkTime(command.getExpireLocks().getUnusedSinceMs());
       case REAP_ORPHANS -> checkTime(command.getReapOrphans().getUnusedSinceMs());
+      case EVICT -> check(command.getEvict());
       case MERGE -> check(command.getMerge());
       case RAISE_LEVEL -> check(command.getRaiseLevel());
       case OP_NOT_SET -> throw new Refused(Errno.EPROTO, "a command of another release");
@@ -324,6 +330,18 @@ public final class CommandCheck {
     checkIds("inode", op.getInodesList());
     if (op.getLowestBlock() < 0) {
       throw new Refused(Errno.EINVAL, "no such block: " + op.getLowestBlock());
+    }
+  }
+
+  private static void check(Evict op) {
+    checkCount("files", op.getEntriesCount(), 1, EVICTED_MAX);
+    for (Evict.Entry entry : op.getEntriesList()) {
+      checkId("directory", entry.getDirectory());
+      checkId("inode", entry.getInode());
+      checkRange(entry.getSize(), 0);
+      if (entry.getName().isEmpty() || entry.getName().length() > Tree.NAME_BYTES_MAX) {
+        throw new Refused(Errno.EINVAL, "no name of a file");
+      }
     }
   }
 

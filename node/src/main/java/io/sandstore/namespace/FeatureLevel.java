@@ -35,7 +35,10 @@ public enum FeatureLevel {
   POSIX("0.3"),
 
   /** Advisory locks. */
-  LOCKS("0.3");
+  LOCKS("0.3"),
+
+  /** Files that leave a cache. */
+  CACHE("0.3");
 
   private final String since;
 
@@ -88,6 +91,7 @@ public enum FeatureLevel {
   /** With which level a command came. One that is new and not judged here does not compile. */
   static FeatureLevel of(Command command) {
     return switch (command.getOpCase()) {
+      case EVICT -> CACHE;
       case LOCK_FILE, CANCEL_LOCK, KEEP_SESSION, EXPIRE_LOCKS -> LOCKS;
       case LINK, MAKE_NODE, SET_XATTR, EXCHANGE, ALLOCATE, CREATE_UNNAMED, COPY_RANGE -> POSIX;
       case MERGE -> MERGE;

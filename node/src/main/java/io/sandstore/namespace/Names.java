@@ -13,6 +13,7 @@ import io.sandstore.wire.Outcome;
 import io.sandstore.wire.Rename;
 import io.sandstore.wire.Symlink;
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
 
 /**
  * Commands that change which names there are, and what they name. Where more than one rule refuses,
@@ -207,14 +208,29 @@ final class Names {
 
   /** Takes a name from a file; without names it stays for those that have it open. */
   private void drop(Inode inode) {
+    drop(inode, namespace.time.ageMs());
+  }
+
+  private void drop(Inode inode, long usedMs) {
     if (inode.links() > 1) {
       tree.inodes.put(inode.id(), inode.withLinks(inode.links() - 1, nowMs()));
     } else if (inode.isRegular()) {
       tree.inodes.put(inode.id(), inode.withLinks(0, nowMs()));
-      namespace.orphans.put(inode.id(), namespace.time.ageMs());
+      namespace.orphans.put(inode.id(), usedMs);
     } else {
       namespace.remove(inode.id());
     }
+  }
+
+  /**
+   * Takes a file out of a cache.
+   *
+   * @param open it may be read by somebody, who says so; else it is unused since ever
+   */
+  void evict(Keys.Dentry name, Inode directory, Inode inode, boolean open) {
+    unlink(new Tree.Place(directory, name.name(), Optional.of(inode), false), inode);
+    tree.touch(directory.id(), 0, nowMs());
+    drop(inode, open ? namespace.time.ageMs() : 0);
   }
 
   Outcome rmdir(Location location) {

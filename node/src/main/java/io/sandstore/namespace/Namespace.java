@@ -61,6 +61,7 @@ public final class Namespace implements StateMachine, Catalog {
   final Xattrs xattrs = new Xattrs(tree);
   private final Contents contents;
   private final Names names;
+  private final CacheFiles cache;
   final Changes changes = new Changes();
   final LockCommands lockCommands = new LockCommands(this);
   private final LockWaits lockWaits = new LockWaits();
@@ -102,6 +103,7 @@ public final class Namespace implements StateMachine, Catalog {
     this.extents = new Extents(blocks);
     this.contents = new Contents(this, sink);
     this.names = new Names(this, contents);
+    this.cache = new CacheFiles(this, names);
     this.known = known;
     this.level = founded;
     this.other = other;
@@ -314,6 +316,7 @@ public final class Namespace implements StateMachine, Catalog {
         sessions.expire(command.getExpireSessions().getUnusedSinceMs());
         yield Outcome.getDefaultInstance();
       }
+      case EVICT -> cache.evict(command.getEvict());
       case MERGE -> contents.merge(command.getMerge());
       case REAP_ORPHANS -> value(contents.reap(command.getReapOrphans().getUnusedSinceMs()));
       case RAISE_LEVEL -> raise(command.getRaiseLevel());
@@ -452,6 +455,21 @@ public final class Namespace implements StateMachine, Catalog {
   /** True if a {@code ReapOrphans} with this time would do something. */
   public boolean anyOrphanUnusedSince(long timeMs) {
     return reading(n -> n.orphans.live.values().stream().anyMatch(used -> used < timeMs));
+  }
+
+  /** True if there is a mark of a cache anywhere. */
+  public boolean hasCache() {
+    return reading(n -> !n.xattrs.marked.isEmpty());
+  }
+
+  /** Looks at some more names for files of a cache. */
+  public CacheFiles.Page cacheFiles(CacheFiles.Position after, int look) {
+    return reading(n -> n.cache.page(after, look));
+  }
+
+  /** The date of the last command. */
+  public long dateMs() {
+    return reading(n -> n.time.dateMs());
   }
 
   /** True if an {@code ExpireLocks} with this time would do something. */

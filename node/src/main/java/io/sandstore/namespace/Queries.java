@@ -33,7 +33,7 @@ final class Queries {
     try {
       Access caller = namespace.caller(ask.hasCredentials(), ask.getCredentials());
       return switch (query.getOpCase()) {
-        case LOOKUP -> lookup(query.getLookup(), caller);
+        case LOOKUP -> lookup(ask, caller);
         case READ_DIRECTORY -> readDirectory(query.getReadDirectory(), caller);
         case LAYOUT -> layout(query.getLayout());
         case READ_LINK -> readLink(query.getReadLink(), caller);
@@ -51,7 +51,8 @@ final class Queries {
     }
   }
 
-  private Answer lookup(Lookup op, Access caller) {
+  private Answer lookup(Ask ask, Access caller) {
+    Lookup op = ask.getQuery().getLookup();
     Inode inode;
     String name = "";
     if (op.getInode() != 0) {
@@ -65,7 +66,9 @@ final class Queries {
     if (!opensDirectory) { // which the client refuses
       caller.require(inode, op.getMask() & (Access.READ | Access.WRITE), name);
     }
-    return attributes(inode);
+    long first = Integer.toUnsignedLong(ask.getFirstBytes());
+    boolean reads = inode.isRegular() && (op.getMask() & Access.READ) != 0;
+    return first > 0 && reads ? extents(inode, 0, first) : attributes(inode);
   }
 
   private Answer access(io.sandstore.wire.Access op, Access caller) {
@@ -127,10 +130,14 @@ final class Queries {
     if (op.getOffset() < 0 || op.getLength() < 0) {
       throw new Refused(Errno.EINVAL, "negative offset or length");
     }
-    long end = Math.min(inode.size(), op.getOffset() + Math.min(op.getLength(), inode.size()));
+    return extents(inode, op.getOffset(), op.getLength());
+  }
+
+  private Answer extents(Inode inode, long offset, long length) {
+    long end = Math.min(inode.size(), offset + Math.min(length, inode.size()));
     Answer.Builder answer = Answer.newBuilder().setAttributes(inode.attributes());
     for (Map.Entry<Keys.Offset, Keys.Run> entry :
-        namespace.extents.touching(inode.id(), op.getOffset(), end).entrySet()) {
+        namespace.extents.touching(inode.id(), offset, end).entrySet()) {
       if (answer.getExtentsCount() == EXTENTS_MAX) {
         return answer.setMore(true).build();
       }

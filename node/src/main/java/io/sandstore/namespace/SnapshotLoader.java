@@ -87,7 +87,7 @@ final class SnapshotLoader {
     namespace.blocks.clear();
     namespace.sessions.clear();
     namespace.orphans.clear();
-    namespace.xattrs.values.clear();
+    namespace.xattrs.clear();
     namespace.locks.clear();
     PushbackInputStream stream = new PushbackInputStream(new BufferedInputStream(in, 64 << 10));
     int first = stream.read();
@@ -338,7 +338,7 @@ final class SnapshotLoader {
           namespace.orphans.put(record.getOrphan().getInode(), record.getOrphan().getUsedMs());
       case XATTR -> {
         XattrRecord r = record.getXattr();
-        namespace.xattrs.values.put(new Keys.Xattr(r.getInode(), r.getName()), r.getValue());
+        namespace.xattrs.keep(new Keys.Xattr(r.getInode(), r.getName()), r.getValue());
       }
       case LOCKS ->
           namespace.locks.load(record.getLocks().getInode(), LockCommands.of(record.getLocks()));

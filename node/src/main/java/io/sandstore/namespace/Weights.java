@@ -27,7 +27,8 @@ final class Weights {
   }
 
   static long xattr(Keys.Xattr key, ByteString value) {
-    return ENTRY + DENTRY + string(key.name()) + 16 + array(value.size());
+    long noted = key.name().equals(CacheFiles.MARK) ? ENTRY + LONG : 0;
+    return noted + ENTRY + DENTRY + string(key.name()) + 16 + array(value.size());
   }
 
   static long extent(Keys.Offset at, Keys.Run run) {

@@ -4,8 +4,10 @@ import com.google.protobuf.ByteString;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.SetXattr;
 import java.nio.charset.StandardCharsets;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +32,9 @@ final class Xattrs {
 
   final FrozenMap<Keys.Xattr, ByteString> values = new FrozenMap<>(Weights::xattr);
   private final Tree tree;
+
+  /** Files and directories that have a mark of a cache. */
+  final Set<Long> marked = new HashSet<>();
 
   Xattrs(Tree tree) {
     this.tree = tree;
@@ -63,7 +68,7 @@ final class Xattrs {
       throw new Refused(Errno.EEXIST, op.getName() + " exists");
     }
     if (op.getRemove()) {
-      values.remove(key);
+      drop(key);
     } else {
       put(inode, key, op.getValue());
     }
@@ -85,7 +90,27 @@ final class Xattrs {
       throw new Refused(
           Errno.ENOSPC, "extended attributes of over " + TOTAL_BYTES_MAX + " bytes together");
     }
+    keep(key, value);
+  }
+
+  /** Notes beside it that a file has a mark of a cache. */
+  void keep(Keys.Xattr key, ByteString value) {
     values.put(key, value);
+    if (key.name().equals(CacheFiles.MARK)) {
+      marked.add(key.inode());
+    }
+  }
+
+  private void drop(Keys.Xattr key) {
+    values.remove(key);
+    if (key.name().equals(CacheFiles.MARK)) {
+      marked.remove(key.inode());
+    }
+  }
+
+  void clear() {
+    values.clear();
+    marked.clear();
   }
 
   /** Which names a kind of file may have, and who may use them, as on Linux. */
@@ -130,7 +155,7 @@ final class Xattrs {
   }
 
   void removeAll(long inode) {
-    List.copyOf(of(inode).keySet()).forEach(values::remove);
+    List.copyOf(of(inode).keySet()).forEach(this::drop);
   }
 
   private Map<Keys.Xattr, ByteString> of(long inode) {

@@ -62,6 +62,7 @@ public final class Node implements Closeable {
       BlockPlane blocks,
       Router router,
       Housekeeping chores,
+      Evictor evictor,
       Merger merger) {}
 
   /** What the profile made, and the state that the log drives. */
@@ -70,9 +71,8 @@ public final class Node implements Closeable {
   /**
    * Opens a node's disk and begins to listen, as this build.
    *
-   * @throws IllegalArgumentException if there is no such profile
    * @throws IOException if the disk belongs to another node or another release, the address is
-   *     taken, or there are more nodes than the profile can have
+   *     taken, there are more nodes than the profile can have, or it lacks what to agree by
    */
   public Node(Host host, Disk disk, NodeConfig config, Discovery discovery, Views views)
       throws IOException {
@@ -83,9 +83,8 @@ public final class Node implements Closeable {
    * Opens a node's disk and begins to listen.
    *
    * @param build what differs between nodes of one cluster while it is updated
-   * @throws IllegalArgumentException if there is no such profile
    * @throws IOException if the disk belongs to another node or another release, the address is
-   *     taken, or there are more nodes than the profile can have
+   *     taken, there are more nodes than the profile can have, or it lacks what to agree by
    */
   public Node(
       Host host, Disk disk, NodeConfig config, Discovery discovery, Views views, Build build)
@@ -93,7 +92,7 @@ public final class Node implements Closeable {
     this.host = host;
     this.disk = disk;
     this.config = config;
-    this.profile = Profile.named(config.profile());
+    this.profile = config.profile();
     this.discovery = discovery;
     this.views = views;
     this.build = build;
@@ -105,6 +104,10 @@ public final class Node implements Closeable {
                   profile.membersMax(),
                   profile.membersMax() == 1 ? "" : "s",
                   discovery.expected()));
+    }
+    Optional<String> lacks = views.lacks();
+    if (profile.needsViews() && lacks.isPresent()) {
+      throw new IOException("profile " + profile.name() + " cannot do without: " + lacks.get());
     }
     this.startedAt = host.clock().nanos();
     this.peers = new Peers(host, discovery, this::hello);
@@ -135,17 +138,29 @@ public final class Node implements Closeable {
     Namespace namespace = planes.namespace();
     BlockPlane blocks = planes.blocks();
     BlockHolds holds = new BlockHolds(clock());
+    CacheUses uses = new CacheUses(clock());
     Router router =
-        new Router(config.name(), clock(), peers, commands, namespace, holds, () -> lacks(planes));
+        new Router(
+            config.name(),
+            clock(),
+            peers,
+            commands,
+            namespace,
+            holds,
+            () -> lacks(planes),
+            uses,
+            profile.readsEverywhere());
     blocks.connect(namespace, router);
     LevelRaise level = new LevelRaise(clock(), router, namespace, build);
     Housekeeping chores =
         new Housekeeping(clock(), router, commands, namespace, holds, level, config);
+    Evictor evictor = new Evictor(host, router, commands, namespace, blocks, uses, config.cache());
     Merger merger = new Merger(host, router, namespace, blocks, commands::coordinates);
-    parts = Optional.of(new Parts(commands, namespace, blocks, router, chores, merger));
+    parts = Optional.of(new Parts(commands, namespace, blocks, router, chores, evictor, merger));
     commands.start();
     blocks.start();
     host.threads().start("chores", chores::run);
+    host.threads().start("evict", evictor::run);
     host.threads().start("merge", merger::run);
     host.threads().start("watch the others", () -> peers.watch(config.name()));
     log.info("{} serves at {}", config.name(), config.listen());
@@ -296,6 +311,7 @@ public final class Node implements Closeable {
     if (parts.isPresent()) {
       Parts p = parts.get();
       p.merger().close();
+      p.evictor().close();
       p.chores().close();
       p.blocks().close();
       p.log().close();

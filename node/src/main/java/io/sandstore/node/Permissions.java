@@ -34,7 +34,7 @@ final class Permissions {
           require(node || !request.getReadBlock().getLocal(), "only nodes ask for their own copy");
       case WRITE_BLOCK, STATUS_REQUEST, PING -> {}
       case STEP_ASIDE -> require(operator, "only operators tell a node to step aside");
-      case BLOCK_CALL, LOG_CALL, PROBE, ADOPT, JOIN ->
+      case BLOCK_CALL, LOG_CALL, PROBE, ADOPT, JOIN, CACHE_USE, MAKE_ROOM ->
           require(node, "only nodes ask this: " + request.getBodyCase());
       case FAULT,
           HELLO,

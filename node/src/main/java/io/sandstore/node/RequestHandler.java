@@ -80,7 +80,8 @@ final class RequestHandler implements RpcServer.Handler {
         HelloReply.newBuilder()
             .setName(identity.getName())
             .setClusterId(identity.getClusterId())
-            .addAllAddresses(node.config().addressing().clientAddresses());
+            .addAllAddresses(node.config().addressing().clientAddresses())
+            .setReadsEverywhere(node.profile().readsEverywhere());
     return caller instanceof Caller.Node ? reply.build() : withNodes(reply).build();
   }
 
@@ -268,14 +269,19 @@ final class RequestHandler implements RpcServer.Handler {
       throws IOException, InterruptedException {
     return switch (request.getBodyCase()) {
       case MUTATE -> routed(mutate(caller, request.getMutate(), deadline));
-      case ASK -> routed(ask(caller, request.getAsk(), deadline));
+      case ASK -> asked(caller, request.getAsk(), deadline);
       case WRITE_BLOCK ->
           Reply.of(
               Header.newBuilder()
                   .setWriteBlockReply(
                       serving()
-                          .blocks()
-                          .write(checked(payload), Payloads.sums(request), deadline)));
+                          .evictor()
+                          .whereRoomIsMade(
+                              deadline,
+                              () ->
+                                  serving()
+                                      .blocks()
+                                      .write(checked(payload), Payloads.sums(request), deadline))));
       case READ_BLOCK -> serving().blocks().read(request.getReadBlock(), deadline);
       case STATUS_REQUEST ->
           Reply.of(
@@ -303,6 +309,14 @@ final class RequestHandler implements RpcServer.Handler {
         serving().log().stepAside(request.getStepAside().getTo(), deadline);
         yield Reply.of(done());
       }
+      case CACHE_USE -> {
+        serving().evictor().uses().heard(request.getCacheUse());
+        yield Reply.of(done());
+      }
+      case MAKE_ROOM -> {
+        serving().evictor().makeRoom();
+        yield Reply.of(done());
+      }
       case PING -> Reply.of(done());
       case FAULT,
           HELLO,
@@ -324,6 +338,16 @@ final class RequestHandler implements RpcServer.Handler {
   /** Tells the caller where to ask next time, if that is not here. */
   private Reply routed(Header.Builder answer) throws PosixException {
     return Reply.of(answer.setRoute(serving().router().elsewhere()));
+  }
+
+  private Reply asked(Caller caller, Ask ask, Deadline deadline)
+      throws IOException, InterruptedException {
+    Reply answer = routed(ask(caller, ask, deadline));
+    if (ask.getFirstBytes() == 0) {
+      return answer;
+    }
+    serving().evictor().uses().read(answer.header().getAnswer().getAttributes().getInode());
+    return FirstBytes.with(answer, ask, serving().blocks(), deadline);
   }
 
   private static Header.Builder done() {
@@ -357,9 +381,14 @@ final class RequestHandler implements RpcServer.Handler {
     counts(caller, mutate.hasCredentials(), mutate.getCredentials())
         .ifPresent(counted::setCredentials);
     Router router = serving().router();
-    return mutate.getForwarded()
-        ? router.mutateHere(counted.build(), deadline)
-        : router.mutateRouted(counted.build(), deadline);
+    return serving()
+        .evictor()
+        .whereRoomIsMade(
+            deadline,
+            () ->
+                mutate.getForwarded()
+                    ? router.mutateHere(counted.build(), deadline)
+                    : router.mutateRouted(counted.build(), deadline));
   }
 
   private Header.Builder ask(Caller caller, Ask ask, Deadline deadline)

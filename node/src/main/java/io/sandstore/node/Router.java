@@ -44,6 +44,9 @@ final class Router implements Cluster {
   private static final Duration RETRY = Duration.ofMillis(15);
   private static final Duration FORWARD_LIMIT = Duration.ofSeconds(2);
 
+  /** Who cannot know what is newest says so in time, where others may know. */
+  private static final Duration KNOWING_LIMIT = Duration.ofSeconds(1);
+
   /** Clients that wait for changes here at a time. */
   private static final int WATCHES_MAX = 1024;
 
@@ -61,10 +64,14 @@ final class Router implements Cluster {
   private final Namespace namespace;
   private final BlockHolds holds;
   private final Supplier<String> lacks;
+  private final CacheUses uses;
+  private final boolean othersAnswer;
 
   /**
    * @param holds told of what clients hold while commands are proposed here
    * @param lacks what this node has too little of for anything but removal; empty: nothing
+   * @param uses told of what clients use
+   * @param othersAnswer queries, without this node: who asks it has others to ask
    */
   Router(
       String self,
@@ -73,7 +80,9 @@ final class Router implements Cluster {
       CommandLog log,
       Namespace namespace,
       BlockHolds holds,
-      Supplier<String> lacks) {
+      Supplier<String> lacks,
+      CacheUses uses,
+      boolean othersAnswer) {
     this.self = self;
     this.clock = clock;
     this.peers = peers;
@@ -81,6 +90,8 @@ final class Router implements Cluster {
     this.namespace = namespace;
     this.holds = holds;
     this.lacks = lacks;
+    this.uses = uses;
+    this.othersAnswer = othersAnswer;
   }
 
   @Override
@@ -115,8 +126,12 @@ final class Router implements Cluster {
   /** The answer to a client, which is not built before all is in it. */
   Header.Builder askRouted(Ask ask, Deadline deadline) throws IOException, InterruptedException {
     Supplier<Header.Builder> forward =
-        () -> Header.newBuilder().setAsk(ask.toBuilder().setForwarded(true));
-    return route(log::queries, deadline, () -> askHere(ask, deadline), forward);
+        () -> Header.newBuilder().setAsk(ask.toBuilder().setForwarded(true).clearFirstBytes());
+    Deadline limit =
+        othersAnswer && !ask.getQuery().hasWatch()
+            ? clock.deadline(deadline.leftAtMost(KNOWING_LIMIT))
+            : deadline;
+    return route(log::queries, limit, () -> askHere(ask, limit), forward);
   }
 
   /** The node that carries commands out; empty if it is this one or nobody knows. */
@@ -193,10 +208,12 @@ final class Router implements Cluster {
       }
       case RETAIN_ORPHANS -> {
         log.readBarrier(deadline); // one that is cut off must not say that all is well
+        requirePrimary(); // who only follows is not asked what blocks are held
         RetainOrphans retain = command.getRetainOrphans();
         if (retain.getHolder() != 0) {
           holds.hold(retain.getHolder(), retain.getLowestBlock());
         }
+        uses.open(retain.getInodesList());
         List<Long> orphans = namespace.orphansAmong(retain.getInodesList());
         if (orphans.isEmpty()) {
           return Header.newBuilder().setOutcome(Outcome.getDefaultInstance());
@@ -210,6 +227,12 @@ final class Router implements Cluster {
     }
     return Header.newBuilder()
         .setOutcome(log.propose(withCaller(proposed, mutate, deadline), deadline));
+  }
+
+  private void requirePrimary() throws PosixException {
+    if (!(log.commands() instanceof Route.Here)) {
+      throw new PosixException(Errno.NOT_PRIMARY, "commands are not taken here");
+    }
   }
 
   /** Below the level the log must not hold what members of an older release do not know. */
@@ -232,6 +255,9 @@ final class Router implements Cluster {
       return Header.newBuilder().setAnswer(watch(ask, deadline));
     }
     log.readBarrier(deadline);
+    if (ask.getQuery().hasLayout()) {
+      uses.read(ask.getQuery().getLayout().getInode());
+    }
     return Header.newBuilder().setAnswer(namespace.ask(ask));
   }
 

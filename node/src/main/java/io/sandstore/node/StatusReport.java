@@ -44,7 +44,7 @@ public final class StatusReport {
             .setName(identity.getName())
             .setMemberId(identity.getMemberId())
             .setClusterId(identity.getClusterId())
-            .setProfile(node.config().profile())
+            .setProfile(node.profile().name())
             .setVersion(Node.VERSION)
             .setPid(ProcessHandle.current().pid())
             .setUptimeMs(node.uptime().toMillis())
@@ -78,6 +78,9 @@ public final class StatusReport {
         .addAllNotReady(notReady)
         .setCorruptFound(health.corruptFound())
         .setCorruptRepaired(health.corruptRepaired())
+        .setCacheExpired(parts.evictor().expired())
+        .setCacheEvicted(parts.evictor().evicted())
+        .setCacheBytes(parts.evictor().bytes())
         .build();
   }
 

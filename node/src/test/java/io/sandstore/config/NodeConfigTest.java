@@ -4,10 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.sandstore.replication.Profile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class NodeConfigTest {
 
@@ -64,10 +69,11 @@ class NodeConfigTest {
             "SANDSTORE_RESERVE_MB", "300",
             "SANDSTORE_BLOCK_GRACE_S", "120",
             "SANDSTORE_SQUASH", "root",
+            "SANDSTORE_CACHE_FULL", "evict",
             "SANDSTORE_CLIENT_ADDRESS", "outside:1,[::1]:2");
-    for (NodeConfig.Key key : NodeConfig.keys("raft")) {
-      if (key.name().equals("SANDSTORE_PROFILE")) {
-        continue; // there is no other one here
+    for (NodeConfig.Key key : NodeConfig.keys(Profile.named("raft"))) {
+      if (key.name().startsWith("SANDSTORE_PROFILE")) {
+        continue; // below
       }
       Map<String, String> environment = new HashMap<>(byDns);
       if (key.name().equals("SANDSTORE_MEMBERS")) {
@@ -84,10 +90,45 @@ class NodeConfigTest {
   }
 
   @Test
+  void aProfileIsNamedOrWrittenInAFileOrInTheEnvironment(@TempDir Path directory)
+      throws IOException {
+    Path file = directory.resolve("mine.conf");
+    Files.writeString(
+        file, "log = raft\nblocks = files\nSANDSTORE_ELECTION_MS = 900\nSANDSTORE_SQUASH = all\n");
+    NodeConfig mine = with("SANDSTORE_PROFILE", file.toString());
+    assertThat(mine.profile().name()).isEqualTo("mine");
+    assertThat(mine.settings().values()).containsEntry("SANDSTORE_ELECTION_MS", 900_000_000L);
+    assertThat(mine.squash()).isEqualTo(Squash.ALL);
+    Map<String, String> environment = new HashMap<>(BASE);
+    environment.put("SANDSTORE_PROFILE", file.toString());
+    environment.put("SANDSTORE_ELECTION_MS", "800");
+    environment.put("SANDSTORE_SQUASH", "none");
+    assertThat(NodeConfig.of(environment).settings().values())
+        .as("the environment is above the profile")
+        .containsEntry("SANDSTORE_ELECTION_MS", 800_000_000L);
+    assertThat(NodeConfig.of(environment).squash()).isEqualTo(Squash.NONE);
+    environment.putAll(
+        Map.of("SANDSTORE_PROFILE", "mine", "SANDSTORE_PROFILE_PARTS", "log:raft,blocks:files"));
+    assertThat(NodeConfig.of(environment).profile().id()).isEqualTo(mine.profile().id());
+    environment.put("SANDSTORE_PROFILE_PARTS", "log:raft,blocks:fails");
+    assertThatThrownBy(() -> NodeConfig.of(environment))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("not 'fails'");
+  }
+
+  /** A profile may only set what every node understands. */
+  @Test
+  void whatProfilesMaySetOfNodesIsAmongTheKeys() {
+    assertThat(NodeConfig.keys(Profile.named("raft")).stream().map(NodeConfig.Key::name))
+        .containsAll(Profile.NODE_KEYS);
+  }
+
+  @Test
   void aProfileThatNobodyProvidesIsRefusedByName() {
     assertThatThrownBy(() -> with("SANDSTORE_PROFILE", "rafd"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("no profile 'rafd'; there are [raft]");
+        .hasMessageContaining("no profile 'rafd'; there are")
+        .hasMessageContaining("raft");
   }
 
   @Test

@@ -21,6 +21,7 @@ import io.sandstore.wire.Create;
 import io.sandstore.wire.CreateUnnamed;
 import io.sandstore.wire.DirectoryEntry;
 import io.sandstore.wire.Errno;
+import io.sandstore.wire.Evict;
 import io.sandstore.wire.Exchange;
 import io.sandstore.wire.ExpireLocks;
 import io.sandstore.wire.ExpireSessions;
@@ -175,6 +176,11 @@ class CommandCheckTest {
             .setKeepSession(KeepSession.getDefaultInstance())
             .build(),
         Command.newBuilder().setExpireLocks(ExpireLocks.newBuilder().setUnusedSinceMs(5)).build(),
+        Command.newBuilder()
+            .setEvict(
+                Evict.newBuilder()
+                    .addEntries(Evict.Entry.newBuilder().setDirectory(1).setName("f").setInode(2)))
+            .build(),
         Command.newBuilder()
             .setRetainOrphans(RetainOrphans.newBuilder().addInodes(FILE).setLowestBlock(1))
             .build(),

@@ -50,7 +50,9 @@ class PermissionsTest {
             BodyCase.LOG_CALL,
             BodyCase.PROBE,
             BodyCase.ADOPT,
-            BodyCase.JOIN)) {
+            BodyCase.JOIN,
+            BodyCase.CACHE_USE,
+            BodyCase.MAKE_ROOM)) {
       TABLE.put(request, NODES);
     }
     TABLE.put(BodyCase.STEP_ASIDE, Set.of(OPERATOR));

@@ -1,5 +1,6 @@
 package io.sandstore.raft;
 
+import io.sandstore.raft.Rounds.Reader;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -25,7 +26,7 @@ final class Leadership {
   private final LongSupplier commit;
   private final Outbox out;
   private final Rounds rounds;
-  private final List<Long> earlyReads = new ArrayList<>();
+  private final List<Reader> earlyReads = new ArrayList<>();
   private long heartbeatAt;
   private long majorityCheckAt;
   private long transferTo;
@@ -134,30 +135,47 @@ final class Leadership {
     return knowsWhatIsCommitted && !isTransferring() ? rounds.leaseUntil() : Long.MIN_VALUE;
   }
 
-  void read(long id, long at) {
+  void read(Reader reader, long at) {
     if (commit.getAsLong() < termStart) {
-      earlyReads.add(id); // what is committed is not known yet (etcd#7331)
+      earlyReads.removeIf(early -> early.member() != self && early.member() == reader.member());
+      earlyReads.add(reader); // what is committed is not known yet (etcd#7331)
     } else if (leaseUntil() > at) {
-      out.read(id, commit.getAsLong());
+      answer(reader);
     } else {
-      rounds.read(id);
+      rounds.read(reader);
+    }
+  }
+
+  private void answer(Reader reader) {
+    long index = commit.getAsLong();
+    if (reader.member() == self) {
+      out.read(reader.id(), index);
+    } else {
+      out.now(new Message.ReadIndexReply(self, reader.member(), term, reader.id(), index));
     }
   }
 
   /** The first entry of this term is committed. */
   void begun(long at) {
-    List<Long> early = List.copyOf(earlyReads);
+    List<Reader> early = List.copyOf(earlyReads);
     earlyReads.clear();
-    early.forEach(id -> read(id, at));
+    early.forEach(reader -> read(reader, at));
   }
 
   private void confirmReads() {
-    rounds.confirmed().forEach(id -> out.read(id, commit.getAsLong()));
+    rounds.confirmed().forEach(this::answer);
   }
 
+  /** Another member hears of it when it hears of another leader. */
   void failReads() {
-    earlyReads.forEach(out::failRead);
-    rounds.abandoned().forEach(out::failRead);
+    earlyReads.forEach(this::fail);
+    rounds.abandoned().forEach(this::fail);
+  }
+
+  private void fail(Reader reader) {
+    if (reader.member() == self) {
+      out.failRead(reader.id());
+    }
   }
 
   // --- Handing over ---

@@ -89,4 +89,17 @@ public sealed interface Message {
    * @param index of the committed configuration that is without it
    */
   record Removed(long from, long to, long term, long index) implements Message {}
+
+  /**
+   * What is committed by now? A follower's reads wait for the answer (6.4).
+   *
+   * @param question tells this one from all others that any process asked
+   */
+  record ReadIndex(long from, long to, long term, long question) implements Message {}
+
+  /**
+   * @param index all that was acknowledged before the question is at or before it
+   */
+  record ReadIndexReply(long from, long to, long term, long question, long index)
+      implements Message {}
 }

@@ -63,6 +63,9 @@ public final class MessageCodec {
       case Message.TimeoutNow m ->
           wire.setType(Type.TIMEOUT_NOW).setRound(m.round()).setLife(m.life());
       case Message.Removed m -> wire.setType(Type.REMOVED).setIndex(m.index());
+      case Message.ReadIndex m -> wire.setType(Type.READ_INDEX).setSequence(m.question());
+      case Message.ReadIndexReply m ->
+          wire.setType(Type.READ_INDEX_REPLY).setSequence(m.question()).setIndex(m.index());
     }
     ByteString fields = wire.build().toByteString();
     return message instanceof Message.Append append && !append.entries().isEmpty()
@@ -153,6 +156,9 @@ public final class MessageCodec {
       case HEARTBEAT_REPLY -> new Message.HeartbeatReply(from, to, term, w.getRound(), w.getLife());
       case TIMEOUT_NOW -> new Message.TimeoutNow(from, to, term, w.getRound(), w.getLife());
       case REMOVED -> new Message.Removed(from, to, term, w.getIndex());
+      case READ_INDEX -> new Message.ReadIndex(from, to, term, w.getSequence());
+      case READ_INDEX_REPLY ->
+          new Message.ReadIndexReply(from, to, term, w.getSequence(), w.getIndex());
       case UNKNOWN, UNRECOGNIZED ->
           throw new IllegalArgumentException("unknown message type " + w.getTypeValue());
     };

@@ -68,6 +68,12 @@ public final class RaftCore {
   /** Tells this process from earlier ones of the same member. */
   private final long life;
 
+  /** As far as this log is known to be that of this term's leader. */
+  private long matched;
+
+  /** What this term's leader said to be committed, in its own log. */
+  private long committedThere;
+
   // Candidates.
   private final Set<Long> granted = new HashSet<>();
   private final Set<Long> refused = new HashSet<>();
@@ -79,6 +85,9 @@ public final class RaftCore {
   private final Set<Long> streams = new HashSet<>();
 
   private final Outbox out = new Outbox();
+
+  /** Those that wait for a leader's word. */
+  private final FollowerReads reads;
 
   /**
    * @param log everything that is durable here
@@ -106,6 +115,7 @@ public final class RaftCore {
     this.durable = log.lastIndex();
     this.heardLeaderAt = nowNanos;
     this.life = random.nextLong() | 1;
+    this.reads = new FollowerReads(self, timing, out, life);
     resetElection(nowNanos);
   }
 
@@ -206,7 +216,7 @@ public final class RaftCore {
 
   /** When {@link #tick} has something to do at the latest. */
   long wakeAt() {
-    return leading == null ? electionAt : leading.wakeAt();
+    return leading == null ? Math.min(electionAt, reads.wakeAt()) : leading.wakeAt();
   }
 
   // --- Events ---
@@ -232,8 +242,11 @@ public final class RaftCore {
         campaign(Role.PRE_CANDIDATE, false, nowNanos);
       } else {
         leader = 0;
+        reads.fail();
         askWhetherStillAMember();
       }
+    } else {
+      reads.tick(leader, term, nowNanos);
     }
   }
 
@@ -278,7 +291,16 @@ public final class RaftCore {
     if (leading == null) {
       out.failRead(id);
     } else {
-      leading.read(id, nowNanos);
+      leading.read(new Rounds.Reader(self, id), nowNanos);
+    }
+  }
+
+  /** Likewise, but a follower asks its leader; {@link #tick} sends what was asked for together. */
+  void readAnywhere(long id, long nowNanos) {
+    if (leading == null && role == Role.FOLLOWER && leader != 0) {
+      reads.read(id);
+    } else {
+      read(id, nowNanos);
     }
   }
 
@@ -384,6 +406,8 @@ public final class RaftCore {
       case Message.HeartbeatReply m -> onHeartbeatReply(m, nowNanos);
       case Message.TimeoutNow m -> onTimeoutNow(m, nowNanos);
       case Message.Removed m -> onRemoved(m);
+      case Message.ReadIndex m -> onReadIndex(m, nowNanos);
+      case Message.ReadIndexReply m -> onReadIndexReply(m, nowNanos);
     }
   }
 
@@ -506,7 +530,8 @@ public final class RaftCore {
         append(entry);
       }
     }
-    commitTo(Math.min(m.commit(), lastNew));
+    matched = Math.max(matched, lastNew);
+    commitTo(Math.min(Math.max(m.commit(), committedThere), lastNew));
     out.afterSync(appendReply(m, true, lastNew, 0, 0));
   }
 
@@ -522,6 +547,21 @@ public final class RaftCore {
     }
     commitTo(Math.min(m.commit(), log.lastIndex()));
     out.now(new Message.HeartbeatReply(self, m.from(), term, m.round(), life));
+  }
+
+  /** Who asks in another term hears of the leader of this one soon enough. */
+  private void onReadIndex(Message.ReadIndex m, long at) {
+    if (leading != null && m.term() == term) {
+      leading.read(new Rounds.Reader(m.from(), m.question()), at);
+    }
+  }
+
+  private void onReadIndexReply(Message.ReadIndexReply m, long at) {
+    if (leading == null && m.term() == term && m.from() == leader) {
+      committedThere = Math.max(committedThere, m.index());
+      commitTo(Math.min(m.index(), matched)); // sooner than the next heartbeat says so
+      reads.answered(m, at);
+    }
   }
 
   private void onTimeoutNow(Message.TimeoutNow m, long at) {
@@ -565,11 +605,11 @@ public final class RaftCore {
   // --- Transitions ---
 
   private void becomeFollower(long newTerm, long newLeader, long at) {
+    if (newTerm > term || newLeader != leader) {
+      reads.fail();
+    }
     if (newTerm > term) {
-      term = newTerm;
-      vote = 0;
-      heardRound = 0;
-      out.hardStateChanged = true;
+      begin(newTerm, 0);
     }
     if (leading != null) {
       leading.failReads();
@@ -580,17 +620,24 @@ public final class RaftCore {
     resetElection(at);
   }
 
+  private void begin(long newTerm, long newVote) {
+    term = newTerm;
+    vote = newVote;
+    heardRound = 0;
+    matched = 0;
+    committedThere = 0;
+    out.hardStateChanged = true;
+  }
+
   private void campaign(Role candidacy, boolean transfer, long at) {
     role = candidacy;
     leader = 0;
+    reads.fail();
     granted.clear();
     refused.clear();
     granted.add(self);
     if (candidacy == Role.CANDIDATE) {
-      term++;
-      vote = self;
-      heardRound = 0;
-      out.hardStateChanged = true;
+      begin(term + 1, self);
     }
     resetElection(at);
     for (long id : otherVoters()) {

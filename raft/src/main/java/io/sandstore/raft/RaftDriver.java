@@ -12,6 +12,7 @@ import io.sandstore.host.NoRoomException;
 import io.sandstore.replication.CommandLog;
 import io.sandstore.replication.Configurations;
 import io.sandstore.replication.CorruptLogException;
+import io.sandstore.replication.Elapsed;
 import io.sandstore.replication.Route;
 import io.sandstore.replication.StateMachine;
 import io.sandstore.rpc.LostException;
@@ -63,6 +64,9 @@ public final class RaftDriver implements CommandLog {
 
   /** A learner this close to the leader's log becomes a voter. */
   private static final long PROMOTION_LAG_MAX = 64;
+
+  /** A member further behind what it knows to be committed answers no reads. */
+  private static final long READ_LAG_MAX = 64;
 
   /** A member this far behind the log is not ready. */
   private static final long READY_LAG_MAX = 1000;
@@ -194,7 +198,9 @@ public final class RaftDriver implements CommandLog {
     }
   }
 
-  private record Lease(long untilNanos, long readableFrom) {}
+  private record Lease(long untilNanos, long readableFrom, long term) {
+    static final Lease NONE = new Lease(Long.MIN_VALUE, 0, 0);
+  }
 
   private final Host host;
   private final Clock clock;
@@ -221,10 +227,11 @@ public final class RaftDriver implements CommandLog {
 
   private final AtomicLong nextBarrier = new AtomicLong();
   private final CompletableFuture<Boolean> ended = new CompletableFuture<>();
-  private volatile Lease lease = new Lease(Long.MIN_VALUE, 0);
+  private volatile Lease lease = Lease.NONE;
   private volatile View view;
   private volatile boolean running = true;
   private volatile boolean applyWithheld;
+  private volatile boolean readsEverywhere;
 
   /** A whole snapshot is here that is to take the log's place. */
   private final AtomicBoolean installing = new AtomicBoolean();
@@ -351,7 +358,7 @@ public final class RaftDriver implements CommandLog {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } finally {
-      lease = new Lease(Long.MIN_VALUE, 0);
+      lease = Lease.NONE;
       ended.complete(true);
     }
   }
@@ -474,7 +481,7 @@ public final class RaftDriver implements CommandLog {
   }
 
   private void publishLease() {
-    lease = new Lease(core.leaseUntil(), core.termStart());
+    lease = new Lease(core.leaseUntil(), core.termStart(), core.term());
   }
 
   private void publish() {
@@ -493,6 +500,15 @@ public final class RaftDriver implements CommandLog {
           before.role(),
           before.leader().isEmpty() ? "unknown" : before.leader());
     }
+  }
+
+  /**
+   * From now on every member answers reads that has what is committed: those that do not lead ask
+   * who does. To be called before {@link #start}.
+   */
+  public RaftDriver readingEverywhere() {
+    readsEverywhere = true;
+    return this;
   }
 
   /** In the words of all logs where they have one. */
@@ -780,10 +796,27 @@ public final class RaftDriver implements CommandLog {
 
   @Override
   public boolean mayReadAlone() {
+    return mayReadAlone(lease);
+  }
+
+  private boolean mayReadAlone(Lease now) {
     // Order matters: the lease holds at this moment, so everything acknowledged before it was
     // acknowledged by this leader, after applying it, or is before the first entry of its term.
-    Lease now = lease;
     return now.untilNanos > clock.nanos() && applier.applied() >= now.readableFrom;
+  }
+
+  /**
+   * Tells a follower what is applied here, if this member may read alone: without its thread, which
+   * would be woken for each such question. False if the question must be put to the core.
+   */
+  private boolean answers(Message.ReadIndex m, String from) {
+    Lease now = lease;
+    if (m.to() != self || m.term() != now.term || !mayReadAlone(now)) {
+      return false;
+    }
+    long index = applier.applied();
+    transport.send(from, new Message.ReadIndexReply(self, m.from(), m.term(), m.question(), index));
+    return true;
   }
 
   @Override
@@ -795,10 +828,18 @@ public final class RaftDriver implements CommandLog {
     CompletableFuture<Long> reached = new CompletableFuture<>();
     barriers.put(id, reached);
     try {
-      enqueue(new Task("read", at -> core.read(id, at)));
+      enqueue(new Task("read", at -> read(id, at)));
       applier.await(await(reached, deadline), deadline);
     } finally {
       barriers.remove(id);
+    }
+  }
+
+  private void read(long id, long at) {
+    if (readsEverywhere) {
+      core.readAnywhere(id, at);
+    } else {
+      core.read(id, at);
     }
   }
 
@@ -811,10 +852,13 @@ public final class RaftDriver implements CommandLog {
     return now.leader().isEmpty() ? new Route.Nobody("no primary") : new Route.At(now.leader());
   }
 
-  /** The leader answers those too: it alone knows that there is nothing newer. */
+  /** The leader alone knows that there is nothing newer; a voter that follows it may ask it. */
   @Override
   public Route queries() {
-    return commands();
+    View now = view;
+    boolean follows = now.role().equals(RaftCore.Role.FOLLOWER.name()) && !now.leader().isEmpty();
+    boolean isClose = now.commitIndex() - applier.applied() <= READ_LAG_MAX;
+    return readsEverywhere && follows && isClose ? new Route.Here() : commands();
   }
 
   @Override
@@ -877,6 +921,9 @@ public final class RaftDriver implements CommandLog {
 
   /** Takes a message from another member; drops it when too much waits already. */
   public void receive(Message message, String fromName) {
+    if (message instanceof Message.ReadIndex m && answers(m, fromName)) {
+      return;
+    }
     if (names.size() < NAMES_MAX) {
       names.put(message.from(), fromName);
     }

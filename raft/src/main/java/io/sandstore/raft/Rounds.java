@@ -30,8 +30,11 @@ final class Rounds {
   /** The round during which a member was last offered leadership, and may still act on it. */
   private final Map<Long, Long> offers = new HashMap<>();
 
-  private List<Long> waiting = new ArrayList<>();
-  private final TreeMap<Long, List<Long>> readsByRound = new TreeMap<>();
+  private List<Reader> waiting = new ArrayList<>();
+  private final TreeMap<Long, List<Reader>> readsByRound = new TreeMap<>();
+
+  /** A read that waits, of this member or another one. */
+  record Reader(long member, long id) {}
 
   Rounds(long self, Timing timing, Membership membership) {
     this.self = self;
@@ -108,8 +111,8 @@ final class Rounds {
   // --- Reads ---
 
   /** Takes a read that needs the proof of a round that begins after it came. */
-  void read(long id) {
-    waiting.add(id);
+  void read(Reader reader) {
+    waiting.add(reader);
   }
 
   /**
@@ -121,8 +124,8 @@ final class Rounds {
   }
 
   /** Reads that were proven since the last call. */
-  List<Long> confirmed() {
-    List<Long> confirmed = new ArrayList<>();
+  List<Reader> confirmed() {
+    List<Reader> confirmed = new ArrayList<>();
     while (!readsByRound.isEmpty()
         && membership.quorum(id -> id == self || echoed(id) >= readsByRound.firstKey())) {
       confirmed.addAll(readsByRound.pollFirstEntry().getValue());
@@ -131,8 +134,8 @@ final class Rounds {
   }
 
   /** All reads that wait for anything. */
-  List<Long> abandoned() {
-    List<Long> all = new ArrayList<>(waiting);
+  List<Reader> abandoned() {
+    List<Reader> all = new ArrayList<>(waiting);
     readsByRound.values().forEach(all::addAll);
     return all;
   }

@@ -2,6 +2,7 @@ package io.sandstore.raft;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.sandstore.replication.Elapsed;
 import org.junit.jupiter.api.Test;
 
 class ElapsedTest {

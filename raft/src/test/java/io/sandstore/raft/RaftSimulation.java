@@ -239,6 +239,9 @@ final class RaftSimulation {
   private long nextRead = 1;
   int elections;
 
+  /** That a follower answered. */
+  int reads;
+
   RaftSimulation(long seed, int members) {
     this.seed = seed;
     this.random = new Random(seed);
@@ -429,6 +432,9 @@ final class RaftSimulation {
 
   private void load() {
     for (Node node : nodes.values()) {
+      if (node.up && chance(0.3)) {
+        read(node);
+      }
       if (!node.up || node.core.role() != RaftCore.Role.LEADER) {
         continue;
       }
@@ -436,13 +442,6 @@ final class RaftSimulation {
         byte[] data = new byte[8];
         random.nextBytes(data);
         node.core.propose(List.of(data), node.clock());
-      }
-      if (chance(0.5)) {
-        // Whatever was applied anywhere by now must be covered by the barrier.
-        long id = nextRead++;
-        readFloor.put(id, committed.isEmpty() ? 0 : committed.lastKey());
-        node.core.read(id, node.clock());
-        node.core.tick(node.clock());
       }
       for (Member member : node.core.configuration().getMembersList()) {
         if (member.getLearner()
@@ -456,6 +455,18 @@ final class RaftSimulation {
       node.settle();
     }
     at(now + random.nextLong(40 * MILLI), this::load);
+  }
+
+  /** Whatever was applied anywhere by now must be covered by the barrier, whoever is asked. */
+  private void read(Node node) {
+    for (int i = random.nextInt(3); i >= 0; i--) {
+      long id = nextRead++;
+      readFloor.put(id, committed.isEmpty() ? 0 : committed.lastKey());
+      node.core.readAnywhere(id, node.clock());
+    }
+    node.core.tick(node.clock());
+    node.settle();
+    node.schedule();
   }
 
   /** Takes a wiped member out and its new incarnation in, one change at a time. */
@@ -515,6 +526,11 @@ final class RaftSimulation {
               .ifPresent(leader -> offer(leader, node));
       case 6 -> wipe(node);
       case 7 -> isolateWithTail(node);
+      case 9 ->
+          nodes.values().stream()
+              .filter(n -> n.up && n.core.role() == RaftCore.Role.LEADER && n != node)
+              .findFirst()
+              .ifPresent(leader -> isolate(leader.id, node.id));
       default -> {}
     }
     at(now + random.nextLong(mischiefNanos), this::mischief);
@@ -531,6 +547,19 @@ final class RaftSimulation {
             cut.add(leader.id + ">" + to.id);
             cut.add(to.id + ">" + leader.id);
           });
+    }
+  }
+
+  /** A leader hears of one member only, which reads: the others may have another leader by then. */
+  private void isolate(long leader, long reader) {
+    cut.clear();
+    for (long other : nodes.keySet()) {
+      if (other != leader && other != reader) {
+        for (long here : List.of(leader, reader)) {
+          cut.add(here + ">" + other);
+          cut.add(other + ">" + here);
+        }
+      }
     }
   }
 
@@ -578,6 +607,7 @@ final class RaftSimulation {
 
   private void checkRead(Node node, Ready.Read read) {
     Long floor = readFloor.remove(read.id());
+    reads += node.core.role() == RaftCore.Role.FOLLOWER ? 1 : 0;
     require(
         floor == null || read.index() >= floor,
         "LinearizableRead: barrier at " + read.index() + " misses " + floor);

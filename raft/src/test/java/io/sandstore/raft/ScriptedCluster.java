@@ -34,6 +34,7 @@ import org.jspecify.annotations.Nullable;
  *   deliver A>B [first|last]    lose A>B [first|last]    copy A>B
  *   cut A B            messages between them wait           heal          they are on their way again
  *   propose ID TEXT    read ID NAME    transfer ID TO    lease ID
+ *   ask ID NAME        a read wherever it is: who does not lead asks the leader
  *   learner ID NEW     promote ID MEMBER    remove ID MEMBER
  *   stall ID           its disk does not finish             finish ID     it does
  *   compact ID INDEX   it has a snapshot of what it applied; its log goes up to there
@@ -227,6 +228,8 @@ final class ScriptedCluster {
           case Message.HeartbeatReply m -> "heard %d".formatted(m.round());
           case Message.TimeoutNow m -> "stand for election, round %d".formatted(m.round());
           case Message.Removed m -> "you were removed at %d".formatted(m.index());
+          case Message.ReadIndex m -> "what is committed?";
+          case Message.ReadIndexReply m -> "committed to %d".formatted(m.index());
         };
     return "%d>%d term %d %s".formatted(message.from(), message.to(), message.term(), what);
   }
@@ -333,7 +336,8 @@ final class ScriptedCluster {
       }
       case "heal" -> cut.clear();
       case "propose" -> propose(node(w), w.get(1));
-      case "read" -> read(node(w), w.get(1));
+      case "read" -> read(node(w), w.get(1), RaftCore::read);
+      case "ask" -> read(node(w), w.get(1), RaftCore::readAnywhere);
       case "transfer" -> act(node(w), core -> core.transferTo(Long.parseLong(w.get(1)), now));
       case "lease" -> lease(node(w));
       case "learner" -> change(node(w), Configurations::withLearner, Long.parseLong(w.get(1)));
@@ -450,10 +454,14 @@ final class ScriptedCluster {
         });
   }
 
-  private void read(Node node, String name) {
+  private interface Read {
+    void at(RaftCore core, long id, long nowNanos);
+  }
+
+  private void read(Node node, String name, Read read) {
     long id = nextRead++;
     readNames.put(id, name);
-    act(node, core -> core.read(id, now));
+    act(node, core -> read.at(core, id, now));
   }
 
   private interface Change {

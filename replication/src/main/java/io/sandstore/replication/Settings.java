@@ -39,11 +39,20 @@ public record Settings(Map<String, Long> values) {
       this(name, standard, 1, NUMBER_MAX, unit, meaning);
     }
 
+    /**
+     * The same with another value where the environment has none.
+     *
+     * @throws IllegalArgumentException if it is not one that the key can have
+     */
+    public Key withStandard(String text) {
+      return new Key(name, parse(text), min, max, unit, meaning);
+    }
+
     private long parse(String text) {
       try {
         long number = Long.parseLong(text);
         if (number >= min && number <= max) {
-          return number * unit.factor;
+          return number;
         }
       } catch (NumberFormatException e) {
         // Said below.
@@ -66,7 +75,7 @@ public record Settings(Map<String, Long> values) {
     Map<String, Long> values = new TreeMap<>();
     for (Key key : keys) {
       String text = environment.getOrDefault(key.name, "");
-      values.put(key.name, text.isEmpty() ? key.standard * key.unit.factor : key.parse(text));
+      values.put(key.name, (text.isEmpty() ? key.standard : key.parse(text)) * key.unit.factor);
     }
     return new Settings(values);
   }

@@ -203,6 +203,14 @@ final class MemberInvariants {
     return level;
   }
 
+  /** True if a member's cluster is above a level, though it may not have been seen there yet. */
+  boolean isAbove(Member member, FeatureLevel known) {
+    boolean founded =
+        member.disk.version("identity") >= 0
+            && parse(member.disk.contentOf("identity")).getFounders().getLevel() > known.number();
+    return founded || level.number() > known.number();
+  }
+
   private void nothingAboveTheLevel(RaftMessage message) {
     for (LogEntry entry : message.getEntriesList()) {
       if (entry.getKind() != COMMANDS) {

@@ -81,7 +81,12 @@ final class Mischief {
               });
       case PARTITION -> {
         fault("partition");
-        isolate(member, random.nextBoolean());
+        Optional<Member> primary = primary().filter(p -> p != member);
+        if (simulation.readsEverywhere() && primary.isPresent() && random.nextBoolean()) {
+          isolateTogether(primary.get(), member);
+        } else {
+          isolate(member, random.nextBoolean());
+        }
         world.after(1 + random.nextLong(8 * SECOND), network::heal);
       }
       case ISOLATED_PRIMARY_WITH_A_TAIL -> primary().ifPresent(this::isolateWithTail);
@@ -155,6 +160,18 @@ final class Mischief {
       network.cut(member.name, other);
       if (bothWays || random.nextBoolean()) {
         network.cut(other, member.name);
+      }
+    }
+  }
+
+  /** Who reads at the member asks a primary that the others have replaced, if they are enough. */
+  private void isolateTogether(Member primary, Member member) {
+    for (Member here : List.of(primary, member)) {
+      for (String other : simulation.othersThan(here)) {
+        if (!other.equals(primary.name) && !other.equals(member.name)) {
+          network.cut(here.name, other);
+          network.cut(other, here.name);
+        }
       }
     }
   }

@@ -61,7 +61,7 @@ final class Rolls {
 
   /** True if a member cannot run as what it was started as, and says so. */
   boolean isTooOld(Member member) {
-    return simulation.level().number() > member.build.known().number()
+    return simulation.isAbove(member, member.build.known())
         && member.process.haltedBy().contains("knows feature levels up to");
   }
 

@@ -154,13 +154,14 @@ public final class Simulation {
         NodeConfig.Addressing.of(addresses),
         NodeConfig.Operations.none(),
         "/",
-        profile.name(),
+        profile,
         small(profile, scenario.snapshotBytes()),
         Duration.ofSeconds(5),
         Duration.ofSeconds(600),
         BLOCK_GRACE,
         8,
-        Squash.NONE);
+        Squash.NONE,
+        NodeConfig.Cache.STANDARD);
   }
 
   /** Much happens in little time, and on little room, where the profile lets that be set. */
@@ -187,6 +188,13 @@ public final class Simulation {
 
   private static SandstoreClient client(SimProcess process, String seeds) {
     return client(process, seeds, CLIENT_TIMEOUT);
+  }
+
+  /** One of a node that answers by itself never learns of another one. */
+  private SandstoreClient reader(SimProcess process, String address) {
+    return profile.readsEverywhere()
+        ? new SandstoreClient(process.host, config(address, CLIENT_TIMEOUT).withSeedsOnly())
+        : client(process, address);
   }
 
   private static SandstoreClient client(SimProcess process, String seeds, Duration timeout) {
@@ -233,7 +241,7 @@ public final class Simulation {
       SimProcess process = new SimProcess(world, clientName(i), network);
       SandstoreClient client = client(process, everywhere());
       List<SandstoreClient> readers =
-          addresses.values().stream().map(address -> client(process, address)).toList();
+          addresses.values().stream().map(address -> reader(process, address)).toList();
       Workload workload =
           new Workload(this, process, client, readers, i, new Random(world.random.nextLong()));
       workloads.add(workload);
@@ -344,6 +352,10 @@ public final class Simulation {
   /** Draws every time, so that a run does not depend on who asks. */
   boolean crashesAtAChange() {
     return !healing && scenario.crashRate() > 0 && world.random.nextDouble() < scenario.crashRate();
+  }
+
+  boolean readsEverywhere() {
+    return profile.readsEverywhere();
   }
 
   boolean healing() {
@@ -519,6 +531,13 @@ public final class Simulation {
   /** The highest feature level that a member was seen at. */
   FeatureLevel level() {
     return memberInvariants.level();
+  }
+
+  /**
+   * True if a member's cluster is at a level that a build of no more than this one cannot serve.
+   */
+  boolean isAbove(Member member, FeatureLevel known) {
+    return memberInvariants.isAbove(member, known);
   }
 
   /** True if a member rightly refuses to be run as an older build. */

@@ -27,7 +27,7 @@ class BlockCrashTest {
   private static final long SECOND = 6;
 
   private static BlockStore open(Disk disk) throws IOException {
-    return new BlockStore(HOST, disk, 0);
+    return new FileBlockStore(HOST, disk, 0);
   }
 
   private static byte[] content(long id) {

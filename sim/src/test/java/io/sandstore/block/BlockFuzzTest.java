@@ -34,7 +34,7 @@ class BlockFuzzTest {
     Path file = directory.resolve("blocks/%02x/%016x".formatted(ID, ID));
     Files.createDirectories(file.getParent());
     Files.write(file, data);
-    BlockStore store = new BlockStore(HOST, new FileDisk(directory), 0);
+    BlockStore store = new FileBlockStore(HOST, new FileDisk(directory), 0);
     try (BufferPool.Lease lease = store.read(ID, 0, 100)) {
       lease.buffer().get(0);
     } catch (IOException refused) {

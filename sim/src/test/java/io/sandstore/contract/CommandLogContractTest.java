@@ -226,6 +226,32 @@ class CommandLogContractTest {
         });
   }
 
+  /** Wherever it answers queries: there may be several such members. */
+  @Test
+  void whoAnswersQueriesMissesNothingThatWasAcknowledged() throws Exception {
+    cluster.run(
+        () -> {
+          for (Member member : profile.readsEverywhere() ? cluster.members() : List.<Member>of()) {
+            cluster.await(
+                member.name() + " answers queries",
+                () -> member.log().queries() instanceof Route.Here);
+          }
+          int answers = 0;
+          for (int i = 1; i <= 20; i++) {
+            long acknowledged = propose(3);
+            for (Member member : cluster.members()) {
+              if (member.log().queries() instanceof Route.Here) {
+                member.log().readBarrier(cluster.soon());
+                assertThat(counter(member).sum).isGreaterThanOrEqualTo(acknowledged);
+                answers++;
+              }
+            }
+          }
+          int members = profile.readsEverywhere() ? cluster.members().size() : 1;
+          assertThat(answers).isGreaterThan(15 * members);
+        });
+  }
+
   /** Who may read alone has all that was acknowledged, at that moment. */
   @Test
   void whoMayReadAloneMissesNothing() throws Exception {
@@ -251,12 +277,20 @@ class CommandLogContractTest {
           String here = where(Member::name);
           for (Member member : followers()) {
             assertThat(member.log().commands()).isEqualTo(new Route.At(here));
-            assertThat(member.log().queries()).isEqualTo(new Route.At(here));
             assertThat(member.log().coordinates()).isFalse();
-            assertThat(member.log().mayReadAlone()).isFalse();
             assertThatThrownBy(() -> member.log().propose(add(1), cluster.soon()))
                 .isInstanceOfSatisfying(
                     PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.NOT_PRIMARY));
+            cluster.await(
+                member.name() + " knows where queries are answered",
+                () -> !(member.log().queries() instanceof Route.Nobody));
+            if (member.log().queries() instanceof Route.Here) {
+              member.log().readBarrier(cluster.soon());
+              assertThat(counter(member).sum).as("read at " + member.name()).isEqualTo(sum);
+              continue;
+            }
+            assertThat(member.log().queries()).isEqualTo(new Route.At(here));
+            assertThat(member.log().mayReadAlone()).isFalse();
             assertThatThrownBy(() -> member.log().readBarrier(cluster.soon()))
                 .isInstanceOfSatisfying(
                     PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.NOT_PRIMARY));
@@ -371,6 +405,8 @@ class CommandLogContractTest {
               attempt.run(here); // whoever can do it at once may
             } catch (LostException e) {
               assertThat(e).hasMessageNotContaining("null");
+            } catch (PosixException e) {
+              assertThat(e.errno()).as("who cannot know").isEqualTo(Errno.NOT_PRIMARY);
             }
           }
           assertThat(Duration.ofNanos(cluster.clock().nanos() - begin))

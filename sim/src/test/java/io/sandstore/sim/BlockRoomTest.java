@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.sandstore.block.BlockStore;
+import io.sandstore.block.FileBlockStore;
 import io.sandstore.host.BufferPool;
 import io.sandstore.host.ChunkSums;
 import io.sandstore.host.NoRoomException;
@@ -27,7 +28,8 @@ class BlockRoomTest {
   @BeforeEach
   void open() throws IOException {
     store =
-        new BlockStore(new SimProcess(world, "node", new SimNetwork(world)).host, disk, 1 << 20);
+        new FileBlockStore(
+            new SimProcess(world, "node", new SimNetwork(world)).host, disk, 1 << 20);
   }
 
   private void exhaust() {
@@ -78,7 +80,7 @@ class BlockRoomTest {
   @Test
   void memoryIsBoundedAndWhatItCannotHoldHoldsSnapshotsUpUntilItIsHere() throws IOException {
     exhaust();
-    int count = BlockStore.STAGED_BYTES_MAX / SMALL + 10;
+    int count = FileBlockStore.STAGED_BYTES_MAX / SMALL + 10;
     for (int id = 1; id <= count; id++) {
       store.stage(id, content(id, SMALL));
       store.writeStaged();
@@ -87,7 +89,7 @@ class BlockRoomTest {
     for (int id = 1; id <= count; id++) {
       kept += store.has(id) ? SMALL : 0;
     }
-    assertThat(kept).isEqualTo(BlockStore.STAGED_BYTES_MAX);
+    assertThat(kept).isEqualTo(FileBlockStore.STAGED_BYTES_MAX);
 
     makeRoom();
     store.writeStaged();
@@ -115,11 +117,11 @@ class BlockRoomTest {
 
   @Test
   void inodesAreKeptInReserveToo() throws IOException {
-    disk.capacityFiles = disk.files() + BlockStore.RESERVE_FILES;
+    disk.capacityFiles = disk.files() + FileBlockStore.RESERVE_FILES;
     assertThatThrownBy(() -> put(store, 1, ByteBuffer.wrap(new byte[1])))
         .isInstanceOfSatisfying(
             PosixException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENOSPC));
-    disk.capacityFiles = disk.files() + BlockStore.RESERVE_FILES / 2 - 1;
+    disk.capacityFiles = disk.files() + FileBlockStore.RESERVE_FILES / 2 - 1;
     assertThat(store.lacks()).contains("inodes");
   }
 }

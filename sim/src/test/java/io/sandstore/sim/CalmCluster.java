@@ -148,6 +148,16 @@ final class CalmCluster {
     network.cut(name, "client");
   }
 
+  /** A node and the others do not hear each other any more; the test's process hears all. */
+  void isolate(String name) {
+    for (String other : NAMES) {
+      if (!other.equals(name)) {
+        network.cut(other, name);
+        network.cut(name, other);
+      }
+    }
+  }
+
   void heal() {
     network.heal();
   }

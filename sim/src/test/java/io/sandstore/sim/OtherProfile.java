@@ -1,7 +1,6 @@
 package io.sandstore.sim;
 
 import io.sandstore.host.Disk;
-import io.sandstore.profile.RaftProfile;
 import io.sandstore.replication.BlockPlane;
 import io.sandstore.replication.CommandLog;
 import io.sandstore.replication.Profile;
@@ -15,9 +14,9 @@ import java.util.Optional;
 import java.util.random.RandomGenerator;
 
 /** As {@code raft}, and yet another one: found beside it, as one of somebody else's would be. */
-public final class OtherProfile implements Profile {
+public class OtherProfile implements Profile {
 
-  private final Profile raft = new RaftProfile();
+  private final Profile raft = Profile.named("raft");
 
   @Override
   public String name() {

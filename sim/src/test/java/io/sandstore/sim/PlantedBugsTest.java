@@ -32,7 +32,7 @@ class PlantedBugsTest {
     BLOCK_NOT_FORCED(
         edit(
             "blocks",
-            "block/BlockStore",
+            "block/FileBlockStore",
             "      if (durable) {\n",
             "      if (durable && id < 0) {\n")),
     ENTRY_ACKNOWLEDGED_BEFORE_THE_MAJORITY(
@@ -45,12 +45,12 @@ class PlantedBugsTest {
         edit(
             "node",
             "node/Router",
-            "return route(log::queries, deadline, () -> askHere(ask, deadline), forward);",
+            "return route(log::queries, limit, () -> askHere(ask, limit), forward);",
             "return Header.newBuilder().setAnswer(namespace.ask(ask));")),
     NO_BLOCK_CHECKSUM(
         edit(
             "blocks",
-            "block/BlockStore",
+            "block/FileBlockStore",
             "        if (crc != header.getInt(HEADER_BYTES + 4 * chunk)) {",
             "        if (at < 0 && crc != 0) {")),
     FAILED_FORCE_RETRIED(
@@ -84,7 +84,7 @@ class PlantedBugsTest {
     APPLYING_NEEDS_ROOM(
         edit(
             "blocks",
-            "block/BlockStore",
+            "block/FileBlockStore",
             "why = \"small blocks wait for room: \" + e.getMessage();",
             "throw e;")),
     MERGE_PROPOSED_BELOW_ITS_LEVEL(
@@ -112,6 +112,13 @@ class PlantedBugsTest {
             "namespace/NamespaceSnapshot",
             "records(namespace.xattrs.values, NamespaceSnapshot::record)",
             "records(new FrozenMap<Keys.Xattr, ByteString>((k, v) -> 0), NamespaceSnapshot::record)")),
+    A_FOLLOWER_ANSWERS_BEFORE_IT_HAS_WHAT_IS_COMMITTED(
+        "read",
+        edit(
+            "raft",
+            "raft/RaftDriver",
+            "applier.await(await(reached, deadline), deadline);",
+            "await(reached, deadline);")),
     SESSION_BEGUN_AGAIN(
         edit(
             "client",
@@ -119,9 +126,15 @@ class PlantedBugsTest {
             "    while (nonce == 0) {",
             "    for (int i = 0; i < 1; i++) {"));
 
+    private final String profile;
     private final List<Edit> edits;
 
     Bug(Edit... edits) {
+      this("raft", edits);
+    }
+
+    Bug(String profile, Edit... edits) {
+      this.profile = profile;
       this.edits = List.of(edits);
     }
   }
@@ -133,7 +146,13 @@ class PlantedBugsTest {
   void isFoundBySimulation(Bug bug) throws Exception {
     Planted.Ended hunt =
         new Planted(directory, bug.edits)
-            .run(List.of(), Replay.class, "1", Integer.toString(STEPS), Integer.toString(SEEDS));
+            .run(
+                List.of(),
+                Replay.class,
+                "1",
+                Integer.toString(STEPS),
+                Integer.toString(SEEDS),
+                bug.profile);
     hunt.output()
         .lines()
         .filter(line -> line.startsWith("VIOLATION: "))

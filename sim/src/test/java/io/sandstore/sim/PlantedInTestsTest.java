@@ -43,6 +43,55 @@ class PlantedInTestsTest {
             "raft/LogStore",
             "      forceLastFrame(segments.lastEntry().getValue());",
             "      // as it is found")),
+    WHAT_IS_PINNED_LEAVES_THE_CACHE(
+        "sim.CacheTest",
+        edit(
+            "node",
+            "namespace/CacheFiles",
+            "        return NONE; // pin, off, or a word of a later release",
+            "        return new Mark(true, 0);")),
+    WHAT_IS_NO_CACHE_IS_EVICTED(
+        "sim.CacheTest",
+        edit(
+            "node",
+            "namespace/CacheFiles",
+            "return mark.orElse(Mark.NONE);",
+            "return mark.orElse(new Mark(true, 0));")),
+    WHAT_WAS_USED_LAST_LEAVES_FIRST(
+        "sim.CacheTest",
+        edit(
+            "node",
+            "node/Evictor",
+            "Comparator.comparingLong(Candidate::idleMs).reversed()",
+            "Comparator.comparingLong(Candidate::idleMs)")),
+    NOBODY_TELLS_THE_NEXT_PRIMARY_WHAT_WAS_USED(
+        "sim.CacheTest",
+        edit(
+            "node",
+            "node/Evictor",
+            "if (use.getReadCount() + use.getOpenCount() == 0) {",
+            "if (use.getReadCount() + use.getOpenCount() >= 0) {")),
+    WHAT_CHANGED_SINCE_IT_WAS_CHOSEN_IS_EVICTED(
+        "namespace.CacheFilesTest",
+        edit(
+            "node",
+            "namespace/CacheFiles",
+            "            && inode.ctimeMs() == entry.getCtimeMs();",
+            "            && inode.ctimeMs() >= 0;")),
+    THE_MEMORY_OF_TABLES_DOES_NOT_COUNT(
+        "block.MemoryBlockStoreTest",
+        edit(
+            "blocks",
+            "block/MemoryBlockStore",
+            "    long left = capacityBytes - (long) Integer.BYTES * buckets.length;",
+            "    long left = capacityBytes;")),
+    PAGES_ARE_USED_AGAIN_WHILE_SOMEBODY_READS_THEM(
+        "block.MemoryBlockStoreTest",
+        edit(
+            "blocks",
+            "block/MemoryBlockStore",
+            "    if (reading == null) {\n      memory.free(page);",
+            "    if (reading == null || reading.leases > 0) {\n      memory.free(page);")),
     A_BLOCK_IS_ACKNOWLEDGED_BY_ONE_HOLDER(
         "sim.BlockWriteTest",
         edit(
@@ -124,6 +173,25 @@ class PlantedInTestsTest {
             "raft/Leadership",
             "membership.isVoter(id) && isFollowing(id, at)",
             "membership.isVoter(id)")),
+    A_FOLLOWER_IS_TOLD_WHAT_IS_COMMITTED_WITHOUT_CONFIRMATION(
+        "raft.FollowerReadsTest",
+        edit(
+            "raft",
+            "raft/Leadership",
+            "    } else if (leaseUntil() > at) {",
+            "    } else if (leaseUntil() > at || reader.member() != self) {")),
+    AN_ANSWER_OF_BEFORE_IS_BELIEVED(
+        "raft.FollowerReadsTest",
+        edit(
+            "raft",
+            "raft/FollowerReads",
+            "if (asked.isEmpty() || m.question() != question) {",
+            "if (asked.isEmpty()) {"),
+        edit(
+            "raft",
+            "raft/RaftCore",
+            "if (leading == null && m.term() == term && m.from() == leader) {",
+            "if (leading == null) {")),
     SMALL_PIECES_ARE_NEVER_MERGED(
         "sim.MergeTest",
         edit("node", "node/MergePlan", "if (window.size() < FEW) {", "if (window.size() > 0) {")),

@@ -63,6 +63,7 @@ public final class ProfileMembers {
   private final Opener opener;
   private final World world = new World(1);
   private final SimNetwork network = new SimNetwork(world);
+  private final Views views = new SimViews(world);
   private final SimProcess test = new SimProcess(world, "test", network);
   private final Identity cluster;
   private final Map<String, Member> members = new LinkedHashMap<>();
@@ -217,12 +218,7 @@ public final class ProfileMembers {
         opener.open(
             this,
             new Site(
-                booted.host,
-                disk,
-                self,
-                Simulation.small(profile, SNAPSHOT_BYTES),
-                this,
-                Views.none()));
+                booted.host, disk, self, Simulation.small(profile, SNAPSHOT_BYTES), this, views));
         open = true;
       } catch (IOException e) {
         booted.host.halt().halt("cannot start: " + e.getMessage(), e);

@@ -25,10 +25,10 @@ class ProfilesTest {
 
   @Test
   void profilesAreFoundByName() {
-    assertThat(Profile.all()).containsOnlyKeys("other", "raft", "toy");
+    assertThat(Profile.all()).containsOnlyKeys("chain", "memory", "other", "raft", "read", "toy");
     assertThatThrownBy(() -> Profile.named("rafd"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("no profile 'rafd'; there are [other, raft, toy]");
+        .hasMessage("no profile 'rafd'; there are [chain, memory, other, raft, read, toy]");
   }
 
   /** Other words would keep every disk that there is out of its own cluster. */

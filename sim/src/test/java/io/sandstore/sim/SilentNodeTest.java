@@ -23,11 +23,15 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * One of three nodes stands still (SIGSTOP): what reads and writes take in virtual time, judged by
  * what they took before.
  */
+@ParameterizedClass(name = "{0}")
+@ValueSource(strings = {"raft", "read"})
 class SilentNodeTest {
 
   private static final List<String> NAMES = List.of("sandstore-0", "sandstore-1", "sandstore-2");
@@ -38,6 +42,12 @@ class SilentNodeTest {
   private final SimNetwork network = new SimNetwork(world);
   private final Map<String, SimProcess> processes = new LinkedHashMap<>();
   private final Map<String, Node> nodes = new LinkedHashMap<>();
+
+  private final String profile;
+
+  SilentNodeTest(String profile) {
+    this.profile = profile;
+  }
 
   private static Map<String, String> addresses() {
     Map<String, String> addresses = new LinkedHashMap<>();
@@ -53,6 +63,8 @@ class SilentNodeTest {
             Map.of(
                 "SANDSTORE_NAME",
                 name,
+                "SANDSTORE_PROFILE",
+                profile,
                 "SANDSTORE_LISTEN",
                 name + ":9070",
                 "SANDSTORE_DATA_DIR",

@@ -79,19 +79,21 @@ final class SimCluster {
   }
 
   private NodeConfig config(String name) {
+    Profile profile = Profile.named(profiles.apply(name));
     return new NodeConfig(
         name,
         name + ":9070",
         NodeConfig.Addressing.of(members()),
         NodeConfig.Operations.none(),
         "/",
-        profiles.apply(name),
-        Simulation.small(Profile.named(profiles.apply(name)), 32 << 10),
+        profile,
+        Simulation.small(profile, 32 << 10),
         Duration.ofSeconds(5),
         Duration.ofSeconds(600),
         Duration.ofSeconds(60),
         8,
-        Squash.NONE);
+        Squash.NONE,
+        NodeConfig.Cache.STANDARD);
   }
 
   private void boot(String name) {

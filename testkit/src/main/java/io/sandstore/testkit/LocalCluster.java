@@ -57,8 +57,13 @@ public final class LocalCluster {
     this.pages = pages;
   }
 
-  public static LocalCluster standard(Path directory) {
-    return new LocalCluster(directory, 9070, Map.of("SANDSTORE_RESERVE_MB", "128")).withPages();
+  /**
+   * The one at {@link #SEEDS}.
+   *
+   * @param environment variables of the nodes beside those that every node needs
+   */
+  public static LocalCluster standard(Path directory, Map<String, String> environment) {
+    return new LocalCluster(directory, 9070, environment).withPages();
   }
 
   /** The same, with probes, metrics and the dashboard ten ports above each node's. */
@@ -151,7 +156,7 @@ public final class LocalCluster {
       List.of(
           "-Xmx364m",
           "-XX:MaxNewSize=32m",
-          "-XX:MaxDirectMemorySize=144m",
+          "-XX:MaxDirectMemorySize=" + directMegabytes() + "m",
           "-XX:+UseSerialGC",
           "-XX:+UseCompactObjectHeaders",
           "-XX:+ExitOnOutOfMemoryError",
@@ -159,6 +164,11 @@ public final class LocalCluster {
           "-Djdk.virtualThreadScheduler.parallelism=8",
           "-Dsun.net.inetaddr.ttl=5",
           "-Dsun.net.inetaddr.negative.ttl=0");
+
+  /** Buffers, and the blocks of a profile that keeps them in memory. */
+  private static int directMegabytes() {
+    return 144 + Integer.parseInt(System.getenv().getOrDefault("SANDSTORE_MEMORY_MB", "256"));
+  }
 
   private Path pidFile(String name) {
     return directory.resolve(name).resolve("pid");

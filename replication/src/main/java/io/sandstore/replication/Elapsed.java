@@ -1,10 +1,10 @@
-package io.sandstore.raft;
+package io.sandstore.replication;
 
 /**
  * How much time passed since the batch before this one, by this machine's monotonic clock: what is
  * measured for one batch is not measured again for the next, and nothing is rounded away.
  */
-final class Elapsed {
+public final class Elapsed {
 
   private static final long MILLI = 1_000_000;
 
@@ -12,11 +12,13 @@ final class Elapsed {
   private long untilNanos;
 
   /**
-   * @param newTerm of the batch that is proposed now
-   * @param appliedNanos when the last batch of another leader was applied here: for the first one
-   *     of a term. Up to that moment its leader has measured, or nobody has.
+   * Milliseconds since the batch before.
+   *
+   * @param newTerm of the batch that is proposed now: counts changes of who proposes
+   * @param appliedNanos when the last batch of another primary was applied here: for the first one
+   *     of a term. Up to that moment its primary has measured, or nobody has.
    */
-  long millis(long newTerm, long appliedNanos, long nowNanos) {
+  public long millis(long newTerm, long appliedNanos, long nowNanos) {
     if (newTerm != term) {
       term = newTerm;
       untilNanos = appliedNanos;

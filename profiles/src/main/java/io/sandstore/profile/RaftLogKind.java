@@ -6,49 +6,43 @@ import io.sandstore.raft.RaftDriver;
 import io.sandstore.raft.Salvage;
 import io.sandstore.raft.Timing;
 import io.sandstore.raft.TrafficTransport;
-import io.sandstore.replication.BlockPlane;
 import io.sandstore.replication.CommandLog;
 import io.sandstore.replication.CorruptLogException;
-import io.sandstore.replication.Profile;
 import io.sandstore.replication.Settings;
 import io.sandstore.replication.Site;
 import io.sandstore.replication.StateMachine;
 import io.sandstore.wire.Identity;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.random.RandomGenerator;
 
-/**
- * {@code raft}: a Raft log on disk orders the metadata, blocks lie on the same disk, three copies
- * each. For clusters that must keep what they acknowledged.
- */
-public final class RaftProfile implements Profile {
+/** {@code log = raft}: Raft orders commands and keeps them on its members' disks. */
+final class RaftLogKind implements LogKind {
 
-  public static final Settings.Key HEARTBEAT =
+  private static final Settings.Key HEARTBEAT =
       new Settings.Key(
           "SANDSTORE_HEARTBEAT_MS",
           100,
           Settings.Unit.MILLISECONDS,
           "pause between a leader's heartbeats");
 
-  public static final Settings.Key ELECTION =
+  private static final Settings.Key ELECTION =
       new Settings.Key(
           "SANDSTORE_ELECTION_MS",
           700,
           Settings.Unit.MILLISECONDS,
           "silence after which a leader is replaced");
 
-  public static final Settings.Key SNAPSHOT =
+  private static final Settings.Key SNAPSHOT =
       new Settings.Key(
           "SANDSTORE_SNAPSHOT_MB",
           64,
           Settings.Unit.MEGABYTES,
           "log written between two snapshots");
 
-  public static final Settings.Key SEGMENT =
+  private static final Settings.Key SEGMENT =
       new Settings.Key(
           "SANDSTORE_SEGMENT_MB",
           16,
@@ -70,7 +64,14 @@ public final class RaftProfile implements Profile {
 
   @Override
   public String form() {
-    return "log of Raft in segments; blocks in files of their own, three copies by members' slots";
+    return "log of Raft in segments";
+  }
+
+  @Override
+  public String promise() {
+    return "names and attributes that were acknowledged are on the disks of a majority of the"
+        + " members, forced: they outlast every restart and power loss, and the loss of any"
+        + " minority of the disks";
   }
 
   @Override
@@ -79,10 +80,23 @@ public final class RaftProfile implements Profile {
   }
 
   @Override
+  public int mayLose(int members) {
+    return (members - 1) / 2;
+  }
+
+  @Override
+  public Parts.Store store() {
+    return Parts.Store.FILE;
+  }
+
+  @Override
+  public boolean everyoneReads() {
+    return true;
+  }
+
+  @Override
   public List<Settings.Key> keys() {
-    List<Settings.Key> keys = new ArrayList<>(List.of(HEARTBEAT, ELECTION, SNAPSHOT, SEGMENT));
-    keys.addAll(ReplicatedBlocks.KEYS);
-    return keys;
+    return List.of(HEARTBEAT, ELECTION, SNAPSHOT, SEGMENT);
   }
 
   @Override
@@ -113,25 +127,23 @@ public final class RaftProfile implements Profile {
   }
 
   @Override
-  public BlockPlane blocks(Site site) throws IOException {
-    return new ReplicatedBlocks(site);
-  }
-
-  @Override
-  public CommandLog log(Site site, StateMachine machine) throws IOException {
+  public CommandLog log(Site site, StateMachine machine, boolean everyoneReads) throws IOException {
     if (site.identity().getLogBegun() && !RaftDriver.hasLog(site.disk())) {
       throw new CorruptLogException("the log is gone");
     }
     Settings settings = site.settings();
-    return new RaftDriver(
-        site.host(),
-        site.disk(),
-        new Timing(settings.time(HEARTBEAT), settings.time(ELECTION), CLOCK_DRIFT_PERCENT),
-        new RaftDriver.Sizes(Math.toIntExact(settings.bytes(SEGMENT)), settings.bytes(SNAPSHOT)),
-        site.memberId(),
-        site.identity().getFounders(),
-        machine,
-        new TrafficTransport(site.name(), site.traffic()));
+    RaftDriver driver =
+        new RaftDriver(
+            site.host(),
+            site.disk(),
+            new Timing(settings.time(HEARTBEAT), settings.time(ELECTION), CLOCK_DRIFT_PERCENT),
+            new RaftDriver.Sizes(
+                Math.toIntExact(settings.bytes(SEGMENT)), settings.bytes(SNAPSHOT)),
+            site.memberId(),
+            site.identity().getFounders(),
+            machine,
+            new TrafficTransport(site.name(), site.traffic()));
+    return everyoneReads ? driver.readingEverywhere() : driver;
   }
 
   @Override
