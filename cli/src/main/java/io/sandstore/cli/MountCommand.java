@@ -120,6 +120,20 @@ final class MountCommand implements Callable<Integer> {
             .redirectOutput(ProcessBuilder.Redirect.appendTo(output.toFile()))
             .start();
     process.getOutputStream().close();
+    try {
+      awaitMounted(point, before, process, output);
+    } catch (IOException | InterruptedException e) {
+      process.destroy();
+      throw e;
+    }
+    Files.isDirectory(point.directory()); // waits until the first answer
+    System.out.println(
+        "%s is on %s, served by process %d, which logs to %s"
+            .formatted(seeds.text(), point.directory(), process.pid(), output));
+  }
+
+  private void awaitMounted(MountPoint point, OptionalLong before, Process process, Path output)
+      throws IOException, InterruptedException {
     Duration limit = STARTS_WITHIN.plusSeconds(timeoutSeconds);
     long begin = System.nanoTime();
     while (point.mounted().equals(before) || point.mounted().isEmpty()) {
@@ -127,14 +141,9 @@ final class MountCommand implements Callable<Integer> {
         throw new IOException("not mounted: " + Files.readString(output).strip());
       }
       if (System.nanoTime() - begin > limit.toNanos()) {
-        process.destroy();
         throw new IOException("not mounted within %d s".formatted(limit.toSeconds()));
       }
     }
-    Files.isDirectory(point.directory()); // waits until the first answer
-    System.out.println(
-        "%s is on %s, served by process %d, which logs to %s"
-            .formatted(seeds.text(), point.directory(), process.pid(), output));
   }
 
   private List<String> command(Path mountPoint) {

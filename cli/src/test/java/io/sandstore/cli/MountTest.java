@@ -1,5 +1,7 @@
 package io.sandstore.cli;
 
+import static io.sandstore.cli.MountedCluster.umount;
+import static io.sandstore.cli.MountedCluster.unmount;
 import static io.sandstore.cli.SystemCalls.call;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -20,12 +22,11 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.Semaphore;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -34,6 +35,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -41,11 +43,13 @@ import org.junit.jupiter.api.io.TempDir;
  * others.
  */
 @Tag("slow")
+@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class MountTest {
 
   private static final int MIB = 1 << 20;
 
   @TempDir static Path directory;
+  private static MountedCluster mounted;
   private static TestCluster cluster;
   private static SandstoreClient client;
   private static Path first;
@@ -55,61 +59,37 @@ class MountTest {
   private Path here;
 
   @BeforeAll
+  @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   static void start() throws Exception {
-    assumeTrue(System.getProperty("os.name").equals("Linux"), "mounts are Linux's");
-    assumeTrue(call("geteuid") == 0, "to mount takes root");
-    assumeTrue(Files.isWritable(Path.of("/dev/fuse")), "there is no /dev/fuse");
-    cluster = new TestCluster(directory.resolve("cluster"), Map.of());
+    MountedCluster.assumeMountsAreAllowed(directory);
+    mounted = new MountedCluster(directory);
+    cluster = mounted.nodes;
     client = cluster.client();
-    first = mount("first", "--allow-other");
-    second = mount("second", "--allow-other");
-  }
-
-  private static Path mount(String name, String... options) throws IOException {
-    Path at = Files.createDirectories(directory.resolve(name));
-    List<String> words = new ArrayList<>(List.of("mount", at.toString()));
-    words.addAll(List.of(options));
-    words.addAll(List.of("--log", directory.resolve(name + ".log").toString()));
-    TestCluster.Run run = cluster.run(words.toArray(String[]::new));
-    assumeTrue(!run.err().contains("error 1"), "this machine does not let root mount");
-    assertThat(run.code()).as(run.err()).isZero();
-    SERVERS.put(at, Long.parseLong(run.out().replaceAll("(?s).* process (\\d+),.*", "$1")));
-    return at;
-  }
-
-  private static void unmount(Path at, String... options) {
-    List<String> words = new ArrayList<>(List.of("umount", at.toString()));
-    words.addAll(List.of(options));
-    int code = Main.commandLine().execute(words.toArray(String[]::new));
-    assertThat(code).isZero();
-  }
-
-  private static final Map<Path, Long> SERVERS = new HashMap<>();
-
-  private static ProcessHandle server(Path at) {
-    return ProcessHandle.of(SERVERS.get(at)).orElseThrow();
+    first = mounted.mount("first", "--allow-other");
+    second = mounted.mount("second", "--allow-other");
   }
 
   @AfterAll
+  @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   static void stop() throws Exception {
-    if (second != null) {
-      unmount(first, "--lazy");
-      unmount(second, "--lazy");
-    }
-    if (cluster != null) {
-      client.close();
-      cluster.close();
+    try (AutoCloseable all = mounted) {
+      if (client != null) {
+        client.close();
+      }
     }
   }
 
   @BeforeEach
-  void newDirectory() throws IOException {
+  @Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  void newDirectory() throws Exception {
     here = Files.createDirectory(first.resolve("test" + tests++));
   }
 
   @AfterEach
-  void nothingIsLeftInTheLog() throws IOException {
-    assertThat(Files.readString(directory.resolve("first.log"))).doesNotContain("Exception");
+  @Timeout(value = 30, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  void nothingIsLeftBehind() throws Exception {
+    mounted.removeAllBut(List.of(first, second));
+    assertThat(Files.readString(mounted.log("first"))).doesNotContain("Exception");
   }
 
   private static String shell(Path in, String script) throws Exception {
@@ -136,6 +116,7 @@ class MountTest {
     int seeds = Integer.getInteger("oracle.seeds", 3);
     int steps = Integer.getInteger("oracle.steps", 400);
     long from = Long.getLong("oracle.from", 1);
+    MountOracle.assumeComparable(Files.createDirectory(directory.resolve("local")));
     for (long seed = from; seed < from + seeds; seed++) {
       Path local = Files.createDirectory(directory.resolve("local" + seed));
       Path mounted = Files.createDirectory(here.resolve("seed" + seed));
@@ -481,34 +462,32 @@ class MountTest {
     waits.destroy();
     assertThat(waits.waitFor()).isNotZero();
     call("close", (int) fd);
-    assertThat(call("open", path.toString(), SystemCalls.O_RDWR, 0)).isPositive();
+    shell(here, "flock -n lock true");
   }
 
   // --- Faults ---
 
   @Test
+  @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   void writersWaitWhileTheNodesAreKilledInTurnAndLoseNothing() throws Exception {
     byte[] data = new byte[MIB];
     Path path = here.resolve("file");
-    Thread killer =
-        Thread.ofPlatform()
-            .start(
-                () -> {
-                  try {
-                    for (String node : cluster.nodes.names()) {
-                      cluster.nodes.kill(node);
-                      Thread.sleep(500);
-                      cluster.nodes.start(node);
-                      cluster.awaitAll();
-                    }
-                  } catch (Exception e) {
-                    throw new IllegalStateException(e);
-                  }
-                });
+    FutureTask<Void> killing =
+        new FutureTask<>(
+            () -> {
+              for (String node : cluster.nodes.names()) {
+                cluster.nodes.kill(node);
+                Thread.sleep(500);
+                cluster.nodes.start(node);
+                cluster.awaitAll();
+              }
+              return null;
+            });
+    Thread.ofPlatform().start(killing);
     int written = 0;
     try (FileChannel file =
         FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-      while (written < 16 || (killer.isAlive() && written < 200)) {
+      while (written < 16 || (!killing.isDone() && written < 200)) {
         new Random(written).nextBytes(data);
         for (ByteBuffer rest = ByteBuffer.wrap(data); rest.hasRemaining(); ) {
           file.write(rest);
@@ -517,8 +496,9 @@ class MountTest {
         Files.createFile(here.resolve("name" + written));
         file.force(false);
       }
+    } finally {
+      killing.get(); // the next test wants all three
     }
-    killer.join();
     for (Path at : List.of(path, there(path))) {
       try (FileChannel file = FileChannel.open(at, StandardOpenOption.READ)) {
         assertThat(file.size()).isEqualTo((long) written * MIB);
@@ -539,9 +519,9 @@ class MountTest {
 
   @Test
   void whatAKilledProcessLeavesIsTakenAway() throws Exception {
-    Path third = mount("third");
+    Path third = mounted.mount("third");
     Files.writeString(third.resolve("before"), "kept");
-    ProcessHandle server = server(third);
+    ProcessHandle server = mounted.server(third);
     server.destroyForcibly();
     server.onExit().join();
     assertThat(call("access", third.resolve("before").toString(), 0))
@@ -549,7 +529,7 @@ class MountTest {
     assertThat(cluster.run("mount", third.toString()).err()).contains("sandstore umount");
     unmount(third);
     assertThat(third).isEmptyDirectory();
-    mount("third");
+    mounted.mount("third");
     assertThat(third.resolve("before")).hasContent("kept");
     unmount(third);
     server.onExit().join();
@@ -557,10 +537,9 @@ class MountTest {
 
   @Test
   void aMountInUseIsTakenAwayOnlyIfThatIsSaid() throws Exception {
-    Path third = mount("inuse");
+    Path third = mounted.mount("inuse");
     long fd = call("open", third.resolve("a").toString(), SystemCalls.O_RDWR | 0100, 0600);
-    int code = Main.commandLine().execute("umount", third.toString());
-    assertThat(code).isNotZero();
+    assertThat(umount(third)).isNotZero();
     unmount(third, "--lazy");
     assertThat(third).isEmptyDirectory();
     assertThat(call("close", (int) fd)).isZero();
@@ -568,9 +547,9 @@ class MountTest {
 
   @Test
   void aProcessThatIsToldToEndUnmounts() throws Exception {
-    Path third = mount("told");
+    Path third = mounted.mount("told");
     Files.writeString(third.resolve("told"), "kept");
-    ProcessHandle server = server(third);
+    ProcessHandle server = mounted.server(third);
     server.destroy();
     server.onExit().join();
     assertThat(third).isEmptyDirectory();
@@ -580,7 +559,7 @@ class MountTest {
   @Test
   void nothingIsChangedThroughAReadOnlyMount() throws Exception {
     Files.writeString(here.resolve("file"), "content");
-    Path third = mount("readonly", "--read-only");
+    Path third = mounted.mount("readonly", "--read-only");
     Path file = third.resolve(first.relativize(here)).resolve("file");
     assertThat(file).hasContent("content");
     assertThatThrownBy(() -> Files.writeString(file, "other"))
@@ -591,7 +570,7 @@ class MountTest {
 
   @Test
   void aCachedMountShowsOthersChangesWhenAFileIsOpened() throws Exception {
-    Path third = mount("cached", "--cache");
+    Path third = mounted.mount("cached", "--cache");
     Path mine = third.resolve(first.relativize(here)).resolve("file");
     Path others = here.resolve("file");
     for (int i = 0; i < 5; i++) {
@@ -609,7 +588,7 @@ class MountTest {
 
   @Test
   void aDeadClusterIsAnErrorAfterTheTimeoutAndTheMountIsTakenAway() throws Exception {
-    Path third = mount("dead", "--timeout", "3");
+    Path third = mounted.mount("dead", "--timeout", "3");
     Files.writeString(third.resolve("alive"), "content");
     for (String node : cluster.nodes.names()) {
       cluster.nodes.kill(node);

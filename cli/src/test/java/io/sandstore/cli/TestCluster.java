@@ -70,8 +70,13 @@ final class TestCluster implements AutoCloseable {
     environment.putIfAbsent("SANDSTORE_SCRUB_MS", "10");
     LocalCluster plain = new LocalCluster(directory, base, environment);
     nodes = pages ? plain.withPages() : plain;
-    nodes.startAll();
-    awaitAll();
+    try {
+      nodes.startAll();
+      awaitAll();
+    } catch (Exception e) {
+      close();
+      throw e;
+    }
   }
 
   String awaitAll() throws Exception {
