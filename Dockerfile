@@ -17,6 +17,7 @@ COPY replication/pom.xml replication/pom.xml
 COPY raft/pom.xml raft/pom.xml
 COPY blocks/pom.xml blocks/pom.xml
 COPY client/pom.xml client/pom.xml
+COPY mount/pom.xml mount/pom.xml
 COPY profiles/pom.xml profiles/pom.xml
 COPY node/pom.xml node/pom.xml
 COPY control/pom.xml control/pom.xml
