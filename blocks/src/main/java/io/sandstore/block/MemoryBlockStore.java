@@ -19,6 +19,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.function.IntFunction;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -82,6 +83,15 @@ public final class MemoryBlockStore implements BlockStore {
    * @throws IllegalArgumentException if it is less, or more than there can be pages
    */
   public MemoryBlockStore(Host host, long capacityBytes) {
+    this(host, capacityBytes, PageMemory::ofSystem);
+  }
+
+  /**
+   * With memory of another kind.
+   *
+   * @param memory gives so many bytes of zeros, or throws OutOfMemoryError
+   */
+  public MemoryBlockStore(Host host, long capacityBytes, IntFunction<ByteBuffer> memory) {
     int perPage = PageMemory.PAGE_BYTES + PageMemory.LINK_BYTES + Integer.BYTES;
     long most = capacityBytes / perPage;
     if (capacityBytes < 1 << 20 || most > Integer.MAX_VALUE - 8) {
@@ -92,7 +102,8 @@ public final class MemoryBlockStore implements BlockStore {
     this.buckets = new int[Integer.highestOneBit((int) most)];
     Arrays.fill(buckets, NONE);
     long left = capacityBytes - (long) Integer.BYTES * buckets.length;
-    this.memory = new PageMemory((int) (left / (PageMemory.PAGE_BYTES + PageMemory.LINK_BYTES)));
+    int pages = (int) (left / (PageMemory.PAGE_BYTES + PageMemory.LINK_BYTES));
+    this.memory = new PageMemory(pages, memory);
     long reserve = Math.min(RESERVE_BYTES_MAX, capacityBytes / 16);
     this.reservePages = (int) (reserve / PageMemory.PAGE_BYTES);
   }

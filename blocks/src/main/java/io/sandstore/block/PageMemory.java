@@ -43,9 +43,9 @@ final class PageMemory {
 
   private final IntFunction<ByteBuffer> system;
 
-  PageMemory(int pages) {
-    // Of an automatic arena: goes with the last buffer that shows it, never before.
-    this(pages, bytes -> Arena.ofAuto().allocate(bytes, 4096).asByteBuffer());
+  /** Of an automatic arena: goes with the last buffer that shows it, never before. */
+  static ByteBuffer ofSystem(int bytes) {
+    return Arena.ofAuto().allocate(bytes, 4096).asByteBuffer();
   }
 
   /**

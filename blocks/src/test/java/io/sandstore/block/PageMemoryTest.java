@@ -23,7 +23,7 @@ class PageMemoryTest {
   /** More pages than a slab, so that chains lie across its end, too. */
   @Test
   void everyFreePageServesAndNoPageServesTwice() {
-    PageMemory memory = new PageMemory(40_000);
+    PageMemory memory = new PageMemory(40_000, PageMemory::ofSystem);
     Random random = new Random(1);
     List<Chain> chains = new ArrayList<>();
     int used = 0;
@@ -85,7 +85,7 @@ class PageMemoryTest {
 
   @Test
   void whatIsLongerThanAnyHoleIsLaidIntoSeveral() {
-    PageMemory memory = new PageMemory(100);
+    PageMemory memory = new PageMemory(100, PageMemory::ofSystem);
     List<Integer> single = new ArrayList<>();
     for (int i = 0; i < 100; i++) {
       single.add(memory.allocate(1));

@@ -14,6 +14,7 @@ import io.sandstore.replication.Site;
 import io.sandstore.replication.StateMachine;
 import io.sandstore.wire.Identity;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -106,10 +107,12 @@ public final class ChainProfile implements Profile {
     }
   }
 
+  /** On the heap: where it is short of other memory, a JVM waits for its collector in real time. */
   @Override
   public BlockPlane blocks(Site site) {
     long bytes = site.settings().bytes(ReplicatedBlocks.MEMORY);
-    return new ReplicatedBlocks(site, new MemoryBlockStore(site.host(), bytes));
+    return new ReplicatedBlocks(
+        site, new MemoryBlockStore(site.host(), bytes, ByteBuffer::allocate));
   }
 
   @Override

@@ -5,6 +5,7 @@ import io.sandstore.block.ReplicatedBlocks;
 import io.sandstore.replication.BlockPlane;
 import io.sandstore.replication.Settings;
 import io.sandstore.replication.Site;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -40,9 +41,11 @@ public final class MemoryProfile extends OtherProfile {
     return keys;
   }
 
+  /** On the heap: where it is short of other memory, a JVM waits for its collector in real time. */
   @Override
   public BlockPlane blocks(Site site) {
     long bytes = site.settings().bytes(ReplicatedBlocks.MEMORY);
-    return new ReplicatedBlocks(site, new MemoryBlockStore(site.host(), bytes));
+    return new ReplicatedBlocks(
+        site, new MemoryBlockStore(site.host(), bytes, ByteBuffer::allocate));
   }
 }
