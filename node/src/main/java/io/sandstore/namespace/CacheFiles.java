@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Which files are a cache: those that have the extended attribute {@link #MARK}, or are below a
  * directory that has it. The nearest mark counts, that of the file itself first; and it counts as
- * it is at the moment when something is chosen, and again when it goes.
+ * it is at the moment when something is chosen, and again when it goes. Only owners set marks,
+ * which reach no directories of others.
  */
 public final class CacheFiles {
 
@@ -156,16 +157,24 @@ public final class CacheFiles {
     return Optional.of(value == null ? Mark.NONE : Mark.of(value));
   }
 
-  /** Of the nearest directory that has one, upwards from this one. */
+  /**
+   * Of the nearest directory that has one, upwards from this one. What its owner could not remove
+   * it cannot have evicted: but for root's, a mark ends where somebody else's directory begins.
+   */
   private Mark ofDirectory(long directory) {
     if (namespace.xattrs.marked.isEmpty()) {
       return Mark.NONE;
     }
-    for (long at = directory; ; at = namespace.tree.inode(at).parent()) {
-      Optional<Mark> mark = own(at);
-      if (mark.isPresent() || at == Inode.ROOT) {
+    Inode here = namespace.tree.inode(directory);
+    int owner = here.uid();
+    boolean ofOne = true;
+    while (true) {
+      ofOne &= here.uid() == owner;
+      Optional<Mark> mark = ofOne || here.uid() == 0 ? own(here.id()) : Optional.empty();
+      if (mark.isPresent() || here.id() == Inode.ROOT) {
         return mark.orElse(Mark.NONE);
       }
+      here = namespace.tree.inode(here.parent());
     }
   }
 

@@ -276,7 +276,9 @@ public final class Namespace implements StateMachine, Catalog {
       case RENAME -> names.rename(command.getRename());
       case EXCHANGE -> names.exchange(command.getExchange());
       case SET_XATTR -> {
-        Inode changed = xattrs.set(command.getSetXattr(), time.dateMs(), caller);
+        Inode changed =
+            xattrs.set(
+                command.getSetXattr(), time.dateMs(), caller, level.includes(FeatureLevel.CACHE));
         changes.attributes(changed);
         yield attributes(changed);
       }

@@ -55,10 +55,17 @@ final class Xattrs {
     return name.getBytes(StandardCharsets.UTF_8).length;
   }
 
-  /** The file as it is afterwards. */
-  Inode set(SetXattr op, long nowMs, Access caller) {
+  /**
+   * The file as it is afterwards.
+   *
+   * @param hasCaches it means something that a file is marked as one, so that its owner decides
+   */
+  Inode set(SetXattr op, long nowMs, Access caller, boolean hasCaches) {
     Inode inode = tree.find(op.getInode(), op.getLocation(), !op.getNoFollow(), caller);
     permit(inode, op.getName(), true, caller);
+    if (hasCaches && op.getName().equals(CacheFiles.MARK)) {
+      caller.requireOwner(inode, "");
+    }
     Keys.Xattr key = new Keys.Xattr(inode.id(), op.getName());
     @Nullable ByteString old = values.get(key);
     if (old == null && (op.getReplace() || op.getRemove())) {

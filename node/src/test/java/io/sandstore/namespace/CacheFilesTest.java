@@ -8,6 +8,7 @@ import io.sandstore.wire.Batch;
 import io.sandstore.wire.Command;
 import io.sandstore.wire.Configuration;
 import io.sandstore.wire.Create;
+import io.sandstore.wire.Credentials;
 import io.sandstore.wire.Errno;
 import io.sandstore.wire.Evict;
 import io.sandstore.wire.Link;
@@ -20,6 +21,7 @@ import io.sandstore.wire.Query;
 import io.sandstore.wire.ReapOrphans;
 import io.sandstore.wire.Rename;
 import io.sandstore.wire.RetainOrphans;
+import io.sandstore.wire.SetAttributes;
 import io.sandstore.wire.SetXattr;
 import io.sandstore.wire.Unlink;
 import io.sandstore.wire.Write;
@@ -94,6 +96,22 @@ class CacheFilesTest {
             .setName(CacheFiles.MARK)
             .setValue(ByteString.copyFromUtf8(value));
     assertThat(apply(Command.newBuilder().setSetXattr(op)).hasFault()).isFalse();
+  }
+
+  private Outcome as(int uid, Command.Builder command) {
+    return apply(command.setCredentials(Credentials.newBuilder().setUid(uid).setGid(uid)));
+  }
+
+  private void mkdirAs(int uid, String path) {
+    Mkdir.Builder op = Mkdir.newBuilder().setLocation(at(path)).setMode(0777);
+    assertThat(as(uid, Command.newBuilder().setMkdir(op)).hasFault()).isFalse();
+  }
+
+  private Outcome markAs(int uid, String path) {
+    return as(
+        uid,
+        Command.newBuilder()
+            .setSetXattr(SetXattr.newBuilder().setLocation(at(path)).setName(CacheFiles.MARK)));
   }
 
   private List<CacheFiles.CacheFile> files(int look) {
@@ -256,5 +274,39 @@ class CacheFilesTest {
                 .getFault()
                 .getErrno())
         .isEqualTo(Errno.EPROTO);
+  }
+
+  /** Who may write in a directory must not decide over the files of all others there. */
+  @Test
+  void onlyItsOwnerMarksADirectory() {
+    mkdirAs(0, "/d");
+    apply(setMode("/d", 0777));
+    create("/d/f", 10);
+    assertThat(markAs(5, "/d").getFault().getErrno()).isEqualTo(Errno.EPERM);
+    assertThat(names()).isEmpty();
+    assertThat(markAs(0, "/d").hasFault()).isFalse();
+    assertThat(names()).containsExactly("f");
+  }
+
+  /** They could not remove what is in there either. */
+  @Test
+  void aMarkReachesNoDirectoriesOfOthersUnlessItIsRoots() {
+    mkdirAs(0, "/d");
+    apply(setMode("/d", 0777));
+    mkdirAs(5, "/d/mine");
+    mkdirAs(5, "/d/mine/too");
+    apply(setMode("/d/mine", 0777));
+    mkdirAs(6, "/d/mine/theirs");
+    create("/d/mine/too/a", 10);
+    create("/d/mine/theirs/b", 10);
+    assertThat(markAs(5, "/d/mine").hasFault()).isFalse();
+    assertThat(names()).containsExactly("a");
+    assertThat(markAs(0, "/d").hasFault()).isFalse();
+    assertThat(names()).containsExactlyInAnyOrder("a", "b");
+  }
+
+  private static Command.Builder setMode(String path, int mode) {
+    return Command.newBuilder()
+        .setSetAttributes(SetAttributes.newBuilder().setLocation(at(path)).setMode(mode));
   }
 }
