@@ -64,7 +64,8 @@ final class ProgressBar implements AutoCloseable {
         out.flush();
       }
     } else {
-      long reached = (long) (share() * 10);
+      // The last tenth is reached when all files are done, not when their last byte was sent.
+      long reached = last ? 10 : Math.min(9, (long) (share() * 10));
       long printed = tenth.get();
       if (reached > printed && tenth.compareAndSet(printed, reached)) {
         out.println(line());
@@ -90,10 +91,6 @@ final class ProgressBar implements AutoCloseable {
 
   @Override
   public void close() {
-    if (terminal) {
-      draw(true);
-    } else if (tenth.getAndSet(10) < 10) {
-      out.println(line());
-    }
+    draw(true);
   }
 }
